@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is asked before a call is made: whether the library has an answer to it at all, and how
+ * much memory the model may need for it.
+ */
+#include "ops.h"
+
+static bool size_is_natural(uint64_t size)
+{
+	return size == 1 || size == 2 || size == 4 || size == 8;
+}
+
+static bool is_in_one_page(const struct gmem_call *c)
+{
+	return (c->gpa & (GMEM_PAGE_SIZE - 1)) + c->size <= GMEM_PAGE_SIZE;
+}
+
+static uint32_t process_of(const struct gmem_block *b, const struct gmem_call *c)
+{
+	return CTASK(b, b->tasks[c->task])->process;
+}
+
+/* Forking copies a VM's creator; the tasks of one process are forked one by one. */
+static bool fork_makes_sense(const struct gmem_block *b, const struct gmem_call *c)
+{
+	return c->value < GMEM_MAX_TASKS && !b->tasks[c->value];
+}
+
+bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c)
+{
+	switch (c->verb) {
+	case GMEM_LOAD:
+	case GMEM_STORE:
+		return size_is_natural(c->size) && c->addr + c->size > c->addr;
+	case GMEM_PIN_LOAD:
+	case GMEM_PIN_STORE:
+		return size_is_natural(c->size);
+	case GMEM_GUEST_LOAD:
+	case GMEM_GUEST_STORE:
+		return size_is_natural(c->size) && is_in_one_page(c);
+	case GMEM_FCNTL:
+		return c->cmd == GMEM_F_GETFD || c->cmd == GMEM_F_GETFL ||
+		       c->cmd == GMEM_F_ADD_SEALS || c->cmd == GMEM_F_GET_SEALS;
+	case GMEM_FSTAT:
+		return c->field <= GMEM_ST_UID;
+	case GMEM_FSTATFS:
+		return c->field <= GMEM_F_BSIZE;
+	case GMEM_INJECT:
+		return c->what <= GMEM_INJECT_ENOMEM;
+	case GMEM_FORK:
+		return fork_makes_sense(b, c);
+	case GMEM_EXIT:
+		return c->task != 0;
+	default:
+		return true;
+	}
+}
+
+static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_call *c)
+{
+	const struct gmem_process *p = CPROCESS(b, process_of(b, c));
+	uint64_t cells = gmem_range_cells(b, p->fds) + 2 * gmem_range_cells(b, p->vmas);
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(b, p->vmas, r.end, &r)) {
+		const struct gmem_inode *inode = CINODE(b, CVMA(b, r.value)->inode);
+
+		cells += 4;
+		if (inode->kind == INODE_ANON && inode->flags != GMEM_MAP_SHARED)
+			cells += 1 + gmem_range_cells(b, inode->folios) +
+				 gmem_range_cells(b, inode->bytes);
+	}
+	return cells;
+}
+
+/* Copying bytes stores each run of equal bytes once; a page has at most one run a byte. */
+static uint64_t cells_for_copy(const struct gmem_block *b, uint32_t inode)
+{
+	return 3 * 20 * (uint64_t)gmem_range_cells(b, CINODE(b, inode)->bytes);
+}
+
+/* Truncation under a pin copies what the pin keeps. */
+static uint64_t cells_for_orphans(const struct gmem_block *b)
+{
+	uint64_t cells = 0;
+
+	for (uint32_t i = b->inodes; i; i = CINODE(b, i)->next)
+		for (uint32_t p = CINODE(b, i)->pins; p; p = CFILE(b, p)->next)
+			cells += 32 + 3 * 20 * (uint64_t)gmem_range_cells(b, CFILE(b, p)->pinned) +
+				 (p == CINODE(b, i)->pins ? cells_for_copy(b, i) : 0);
+	return cells;
+}
+
+static uint64_t cells_for_populate(const struct gmem_block *b, const struct gmem_call *c)
+{
+	const struct gmem_process *p = CPROCESS(b, process_of(b, c));
+	uint64_t page = PAGES(c->addr), end = page + PAGES(c->size), cells = 0;
+	struct gmem_range r = { 0, page, 0 };
+
+	while (gmem_range_next(b, p->vmas, r.end, &r) && r.start < end)
+		cells += 64 + cells_for_copy(b, CVMA(b, r.value)->inode);
+	return cells;
+}
+
+uint64_t gmem_cells_for_verb(const struct gmem_block *b, const struct gmem_call *c)
+{
+	switch (c->verb) {
+	case GMEM_FORK:
+		return cells_for_fork(b, c);
+	case GMEM_POPULATE:
+		return cells_for_populate(b, c);
+	case GMEM_FALLOCATE:
+	case GMEM_CLOSE:
+	case GMEM_MADVISE:
+	case GMEM_MUNMAP:
+	case GMEM_MMAP:
+	case GMEM_EXIT:
+	case GMEM_UNPIN:
+		return b->nr_pins ? cells_for_orphans(b) : 0;
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The invariants: what is true of every world, whoever did what. ARCHITECTURE.md has the same
+ * list under the same numbers.
+ *
+ * Each is one function that returns what it saw, or null. Those marked in the list as holding
+ * between calls may be false while an operation is under way: a reference taken for its time, a
+ * binding whose memslot is not visible yet. The others hold after every step.
+ *
+ * References and cells are counted by a walk; it writes only the marks, which mean nothing
+ * outside it.
+ */
+#include <string.h>
+
+#include "ops.h"
+#include "ranges.h"
+#include "seen.h"
+#include "state.h"
+
+static bool is_idle(const struct gmem_block *b)
+{
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
+		if (b->tasks[i] && CTASK(b, b->tasks[i])->depth)
+			return false;
+	return true;
+}
+
+static const char *locks_are_free(struct gmem_block *b, struct gmem_seen *s)
+{
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
+		if (b->tasks[i] && TASK(b, b->tasks[i])->nr_held)
+			return s->a = i, "a task holds a lock after its call: task";
+	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
+		if (INODE(b, i)->invalidate_lock || INODE(b, i)->folio_lock)
+			return s->a = INODE(b, i)->ino, "a lock of an inode is held: inode";
+	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
+		if (VM(b, i)->slots_lock || VM(b, i)->slots_arch_lock || VM(b, i)->mmu_lock ||
+		    VM(b, i)->srcu)
+			return s->a = VM(b, i)->number, "a lock of a VM is held: VM";
+	for (uint32_t i = b->processes; i; i = PROCESS(b, i)->next)
+		if (PROCESS(b, i)->mmap_lock)
+			return s->a = PROCESS(b, i)->number, "mmap_lock is held: process";
+	return NULL;
+}
+
+/* One mapping's entries that are present: fn for each run of pages of its inode. */
+static const char *check_ptes(struct gmem_block *b, struct gmem_seen *s,
+			      const char *(*fn)(struct gmem_block *b, struct gmem_seen *s,
+						const struct gmem_inode *inode, uint64_t pgoff,
+						uint64_t end))
+{
+	for (uint32_t p = b->processes; p; p = PROCESS(b, p)->next) {
+		struct gmem_range r = { 0, 0, 0 };
+
+		while (gmem_range_next(b, PROCESS(b, p)->ptes, r.end, &r)) {
+			uint64_t page = r.start, end = r.end;
+
+			while (page < end) {
+				const struct gmem_vma *v = gmem_vma_at(b, PROCESS(b, p), page);
+				uint64_t to = v && v->end < end ? v->end : end, at;
+				const char *wrong = NULL;
+
+				if (!v)
+					return s->a = page, "an entry outside every mapping: page";
+				at = v->pgoff + (page - v->start);
+				if (r.value & PTE_PRESENT)
+					wrong = fn(b, s, INODE(b, v->inode), at, at + (to - page));
+				if (wrong)
+					return wrong;
+				page = to;
+			}
+		}
+	}
+	return NULL;
+}
+
+static const char *is_shared(struct gmem_block *b, struct gmem_seen *s, const struct gmem_inode *inode,
+			     uint64_t pgoff, uint64_t end)
+{
+	(void)b;
+	(void)end;
+	if (inode->kind != INODE_GMEM || (inode->flags & GMEM_FLAG_INIT_SHARED))
+		return NULL;
+	return s->a = inode->ino, s->b = pgoff, "the host maps a private page: inode, page";
+}
+
+static const char *host_maps_no_private_page(struct gmem_block *b, struct gmem_seen *s)
+{
+	return check_ptes(b, s, is_shared);
+}
+
+/* The first page of [pgoff, end) that is not there, or not fit for use. */
+static bool is_missing(struct gmem_block *b, const struct gmem_inode *inode, uint64_t *pgoff,
+		       uint64_t end)
+{
+	struct gmem_range r;
+
+	while (*pgoff < end) {
+		if (!gmem_range_next(b, inode->folios, *pgoff, &r) || r.start > *pgoff ||
+		    !(r.value & FOLIO_UPTODATE))
+			return true;
+		*pgoff = r.end;
+	}
+	return false;
+}
+
+static const char *is_present(struct gmem_block *b, struct gmem_seen *s, const struct gmem_inode *inode,
+			      uint64_t pgoff, uint64_t end)
+{
+	if (!is_missing(b, inode, &pgoff, end))
+		return NULL;
+	return s->a = inode->ino, s->b = pgoff, "the host maps a freed page: inode, page";
+}
+
+static const char *host_maps_no_freed_page(struct gmem_block *b, struct gmem_seen *s)
+{
+	return check_ptes(b, s, is_present);
+}
+
+/* A guest's page behind userspace_addr: the process must have it mapped as well. */
+static const char *check_host_spte(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm,
+				   const struct gmem_slot *slot, uint64_t gfn)
+{
+	uint64_t page = PAGES(slot->hva) + (gfn - slot->gfn);
+
+	if (vm->process && (gmem_range_get(b, PROCESS(b, vm->process)->ptes, page) & PTE_PRESENT))
+		return NULL;
+	return s->a = vm->number, s->b = gfn, "the guest maps what the host does not: VM, gfn";
+}
+
+static const char *check_gmem_spte(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm,
+				   const struct gmem_slot *slot, uint64_t gfn)
+{
+	const struct gmem_inode *inode;
+	uint64_t pgoff = slot->pgoff + (gfn - slot->gfn);
+
+	s->a = vm->number;
+	s->b = gfn;
+	if (!slot->file)
+		return "the guest maps a page of a closed file: VM, gfn";
+	inode = INODE(b, GFILE(b, slot->file)->inode);
+	if (is_missing(b, inode, &pgoff, pgoff + 1))
+		return "the guest maps a freed page: VM, gfn";
+	return NULL;
+}
+
+static const char *check_sptes(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(b, vm->sptes, r.end, &r))
+		for (uint64_t gfn = r.start; gfn < r.end; gfn++) {
+			uint32_t slot = gmem_slot_by_gfn(b, vm, gfn);
+			const char *wrong;
+
+			if (!slot)
+				return s->a = vm->number, s->b = gfn,
+				       "the guest maps a page without a memslot: VM, gfn";
+			wrong = r.value & SPTE_GMEM ?
+					check_gmem_spte(b, s, vm, SLOT(b, slot), gfn) :
+					check_host_spte(b, s, vm, SLOT(b, slot), gfn);
+			if (wrong)
+				return wrong;
+		}
+	return NULL;
+}
+
+static const char *guest_maps_no_freed_page(struct gmem_block *b, struct gmem_seen *s)
+{
+	const char *wrong = NULL;
+
+	for (uint32_t i = b->vms; i && !wrong; i = VM(b, i)->next)
+		if (!VM(b, i)->in_progress)
+			wrong = check_sptes(b, s, VM(b, i));
+	return wrong;
+}
+
+static const char *start_and_end_balance(struct gmem_block *b, struct gmem_seen *s)
+{
+	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
+		if (VM(b, i)->in_progress)
+			return s->a = VM(b, i)->number, s->b = (uint64_t)VM(b, i)->in_progress,
+			       "an invalidation has not ended, or ended twice: VM, count";
+	return NULL;
+}
+
+static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm)
+{
+	struct gmem_range r = { 0, 0, 0 }, a;
+
+	while (gmem_range_next(b, vm->attributes, r.end, &r))
+		if (r.value != GMEM_ATTRIBUTE_PRIVATE)
+			return s->a = vm->number, s->b = r.start, "an unknown attribute: VM, gfn";
+	r.end = 0;
+	while (gmem_range_next(b, vm->sptes, r.end, &r)) {
+		bool private = gmem_range_next(b, vm->attributes, r.start, &a) &&
+			       a.start <= r.start && a.end >= r.end;
+		bool shared = gmem_range_empty(b, vm->attributes, r.start, r.end);
+
+		if (r.value & SPTE_PRIVATE ? !private : !shared)
+			return s->a = vm->number, s->b = r.start,
+			       "the guest maps against the attribute: VM, gfn";
+	}
+	return NULL;
+}
+
+static const char *attributes_rule_the_guest(struct gmem_block *b, struct gmem_seen *s)
+{
+	const char *wrong = NULL;
+
+	for (uint32_t i = b->vms; i && !wrong; i = VM(b, i)->next)
+		if (!VM(b, i)->in_progress)
+			wrong = check_attributes(b, s, VM(b, i));
+	return wrong;
+}
+
+/* Every page that a memslot says it has of a file is bound to that memslot. */
+static const char *check_slots_bindings(struct gmem_block *b, struct gmem_seen *s,
+					const struct gmem_vm *vm)
+{
+	struct gmem_range r = { 0, 0, 0 }, bound;
+
+	while (gmem_range_next(b, vm->slots, r.end, &r)) {
+		const struct gmem_slot *slot = SLOT(b, r.value);
+
+		if (slot->file &&
+		    (!gmem_range_next(b, GFILE(b, slot->file)->bindings, slot->pgoff, &bound) ||
+		     bound.start != slot->pgoff || bound.end != slot->pgoff + slot->npages ||
+		     bound.value != r.value || !(slot->flags & GMEM_MEM_GUEST_MEMFD)))
+			return s->a = vm->number, s->b = slot->id,
+			       "a memslot and its file's bindings differ: VM, memslot";
+	}
+	return NULL;
+}
+
+/* Every binding of a file is to a memslot that its VM has, and that says so. */
+static const char *check_files_bindings(struct gmem_block *b, struct gmem_seen *s, uint32_t file)
+{
+	const struct gmem_file *f = GFILE(b, file);
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(b, f->bindings, r.end, &r)) {
+		const struct gmem_slot *slot = SLOT(b, r.value);
+		struct gmem_range found = { 0, 0, 0 };
+
+		while (gmem_range_next(b, VM(b, f->vm)->slots, found.end, &found) &&
+		       found.value != r.value)
+			;
+		if (found.value != r.value || slot->file != file)
+			return s->a = INODE(b, f->inode)->ino, s->b = r.start,
+			       "a binding to a memslot that is not there: inode, page";
+	}
+	return NULL;
+}
+
+static const char *bindings_and_memslots_agree(struct gmem_block *b, struct gmem_seen *s)
+{
+	const char *wrong = NULL;
+
+	for (uint32_t i = b->vms; i && !wrong; i = VM(b, i)->next)
+		wrong = check_slots_bindings(b, s, VM(b, i));
+	for (uint32_t i = b->inodes; i && !wrong; i = INODE(b, i)->next)
+		for (uint32_t f = INODE(b, i)->files; f && !wrong; f = GFILE(b, f)->next)
+			wrong = check_files_bindings(b, s, f);
+	return wrong;
+}
+
+static const char *check_slot_index(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm)
+{
+	struct gmem_range r = { 0, 0, 0 }, g;
+	uint64_t pages = 0, indexed = 0;
+
+	while (gmem_range_next(b, vm->slots, r.end, &r)) {
+		const struct gmem_slot *slot = SLOT(b, r.value);
+
+		pages += slot->npages;
+		if (r.start != ((uint32_t)slot->as_id << 16 | slot->id) ||
+		    !gmem_range_next(b, vm->gfns[slot->as_id], slot->gfn, &g) ||
+		    g.start != slot->gfn || g.end != slot->gfn + slot->npages ||
+		    g.value != r.value)
+			return s->a = vm->number, s->b = slot->id,
+			       "a memslot is not where its gfns are: VM, memslot";
+	}
+	for (unsigned int as = 0; as < GMEM_MAX_AS; as++)
+		for (g.end = 0; gmem_range_next(b, vm->gfns[as], g.end, &g);)
+			indexed += g.end - g.start;
+	if (pages == indexed && pages == vm->nr_memslot_pages)
+		return NULL;
+	return s->a = pages, s->b = indexed, "memslots and their gfns differ: pages, pages";
+}
+
+static const char *memslots_and_gfns_agree(struct gmem_block *b, struct gmem_seen *s)
+{
+	const char *wrong = NULL;
+
+	for (uint32_t i = b->vms; i && !wrong; i = VM(b, i)->next)
+		wrong = check_slot_index(b, s, VM(b, i));
+	return wrong;
+}
+
+/* What was written is in a page that is in use: nothing is left behind by a punch. */
+static const char *bytes_are_in_pages(struct gmem_block *b, struct gmem_seen *s)
+{
+	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next) {
+		struct gmem_range r = { 0, 0, 0 };
+
+		while (INODE(b, i)->kind != INODE_ORPHAN &&
+		       gmem_range_next(b, INODE(b, i)->bytes, r.end, &r)) {
+			uint64_t page = PAGES(r.start);
+
+			if (is_missing(b, INODE(b, i), &page, PAGES(r.end - 1) + 1))
+				return s->a = INODE(b, i)->ino, s->b = page,
+				       "bytes where there is no page: inode, page";
+		}
+	}
+	return NULL;
+}
+
+static const struct invariant {
+	const char *name, *sentence;
+	const char *(*holds)(struct gmem_block *b, struct gmem_seen *s);
+	bool between_calls;
+} invariants[] = {
+	{ "I1", "No lock is held when an operation is over.", locks_are_free, true },
+	{ "I2", "The host maps no private page.", host_maps_no_private_page, false },
+	{ "I3", "The host maps no freed page.", host_maps_no_freed_page, false },
+	{ "I4", "The guest maps no freed page outside an invalidation.", guest_maps_no_freed_page,
+	  true },
+	{ "I5", "Every invalidation that starts ends, once.", start_and_end_balance, true },
+	{ "I6", "The guest maps private what the attributes call private, and nothing else.",
+	  attributes_rule_the_guest, true },
+	{ "I7", "Bindings and memslots agree.", bindings_and_memslots_agree, true },
+	{ "I8", "Memslots and their gfns agree.", memslots_and_gfns_agree, true },
+	{ "I9", "Only pages in use hold bytes.", bytes_are_in_pages, false },
+	{ "I10", "Every reference is counted, and none twice.", gmem_check_references, true },
+	{ "I11", "Every range tree is in order, and neighbours differ.", gmem_check_trees, false },
+	{ "I12", "Every cell belongs to somebody.", gmem_check_cells, true },
+};
+#define NR_INVARIANTS (sizeof(invariants) / sizeof(invariants[0]))
+
+const char *gmem_invariant(unsigned int n, const char **sentence)
+{
+	if (n >= NR_INVARIANTS)
+		return NULL;
+	if (sentence)
+		*sentence = invariants[n].sentence;
+	return invariants[n].name;
+}
+
+enum gmem_status gmem_check(const struct gmem_world *w, struct gmem_violation *v)
+{
+	bool idle = is_idle(w->b);
+
+	for (unsigned int i = 0; i < NR_INVARIANTS; i++) {
+		const struct invariant *inv = &invariants[i];
+		struct gmem_seen s = { 0, 0 };
+		const char *saw;
+
+		if (inv->between_calls && !idle)
+			continue;
+		saw = inv->holds(w->b, &s);
+		if (!saw)
+			continue;
+		if (v)
+			*v = (struct gmem_violation){ inv->name, inv->sentence, saw, s.a, s.b };
+		return GMEM_VIOLATED;
+	}
+	return GMEM_DONE;
+}
+
+void gmem_violate(struct gmem_world *w, const char *invariant, const char *saw, uint64_t a,
+		  uint64_t b)
+{
+	if (w->violated)
+		return;
+	w->violated = true;
+	w->violation = (struct gmem_violation){ invariant, "The tables of steps fit together.", saw,
+						a, b };
+}

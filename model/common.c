@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Checks and answers that many tables have in common.
+ */
+#include "ops.h"
+#include "profile.h"
+
+struct gmem_process *gmem_process(struct gmem_run *run)
+{
+	return PROCESS(run->b, run->t->process);
+}
+
+bool fdget(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->file = gmem_fd_file(run->b, gmem_process(run), run->c->fd);
+	if (!t->file)
+		return false;
+	t->inode = GFILE(run->b, t->file)->inode;
+	t->vm = GFILE(run->b, t->file)->vm;
+	return true;
+}
+
+bool is_vm(struct gmem_run *run)
+{
+	return GFILE(run->b, run->t->file)->kind == FILE_VM;
+}
+
+bool mm_is_the_vms(struct gmem_run *run)
+{
+	return VM(run->b, run->t->vm)->process == run->t->process;
+}
+
+bool argp_is_readable(struct gmem_run *run)
+{
+	return !run->c->argp;
+}
+
+bool fd_is_available(struct gmem_run *run)
+{
+	return gmem_fd_lowest(run->b, gmem_process(run)) < (int64_t)run->b->machine.max_fds;
+}
+
+bool no_memory_pressure(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	if (t->inject != GMEM_INJECT_ENOMEM)
+		return true;
+	t->inject = GMEM_INJECT_NONE;
+	return false;
+}
+
+bool has_failed(struct gmem_run *run)
+{
+	return run->t->level[run->t->depth - 1].err != 0;
+}
+
+bool never(struct gmem_run *run)
+{
+	(void)run;
+	return false;
+}
+
+int return_zero(struct gmem_run *run)
+{
+	run->res->value = 0;
+	return 0;
+}
+
+int return_fd(struct gmem_run *run)
+{
+	struct gmem_process *p = gmem_process(run);
+
+	run->res->value = gmem_fd_lowest(run->b, p);
+	gmem_fd_install(run->b, p, run->res->value, run->t->file);
+	return 0;
+}
+
+bool delayed_fput(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->file = t->dying;
+	if (!t->file)
+		return false;
+	t->dying = GFILE(run->b, t->file)->next_dying;
+	return true;
+}

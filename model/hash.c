@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a world means, as one number.
+ *
+ * The walk begins at the processes and follows every reference in the order of its name: the
+ * descriptor's number, the address, the memslot's id. An object is counted when it is first met,
+ * and from then on that count stands for it; so neither cell numbers nor inode numbers, neither
+ * the order of creation nor the shape of a tree can be told from the hash. What can be computed
+ * from the rest is left out: bindings and the gfn index (from the memslots), reference counts.
+ */
+#include "ops.h"
+#include "ranges.h"
+#include "state.h"
+
+struct walk {
+	struct gmem_block *b; /* written only in the marks */
+	uint64_t h;
+	uint32_t met;
+};
+
+/* Two words at a time: multiply to 128 bits and fold. */
+static void mix(struct walk *k, uint64_t x, uint64_t y)
+{
+	unsigned __int128 m = (unsigned __int128)(k->h ^ x ^ UINT64_C(0xa0761d6478bd642f)) *
+			      (y ^ UINT64_C(0xe7037ed1a0b428db));
+
+	k->h = (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* Mixes in the object's number; true when this walk meets it for the first time. */
+static bool meet(struct walk *k, struct gmem_mark *mark)
+{
+	bool first = mark->walk != k->b->walk;
+
+	if (first)
+		*mark = (struct gmem_mark){ .walk = k->b->walk, .number = ++k->met };
+	mix(k, mark->number, first);
+	return first;
+}
+
+static void mix_tree(struct walk *k, uint32_t root)
+{
+	struct gmem_range r = { 0, 0, 0 };
+	uint64_t n = 0;
+
+	while (gmem_range_next(k->b, root, r.end, &r)) {
+		mix(k, r.start, r.end ^ (uint64_t)r.value << 40);
+		n++;
+	}
+	mix(k, n, 1);
+}
+
+static void mix_inode(struct walk *k, uint32_t idx)
+{
+	struct gmem_inode *inode = INODE(k->b, idx);
+
+	if (!meet(k, &inode->mark))
+		return;
+	mix(k, inode->kind, inode->size);
+	mix(k, inode->flags, (uint64_t)(uint16_t)inode->invalidate_lock << 16 |
+				     (uint16_t)inode->folio_lock);
+	mix_tree(k, inode->folios);
+	mix_tree(k, inode->bytes);
+}
+
+static void mix_file(struct walk *k, uint32_t idx);
+
+static void mix_slot(struct walk *k, uint32_t idx)
+{
+	const struct gmem_slot *s = SLOT(k->b, idx);
+
+	mix(k, (uint64_t)s->as_id << 16 | s->id, (uint64_t)s->flags << 32 | s->kflags);
+	mix(k, s->gfn, s->npages);
+	mix(k, s->hva, s->pgoff);
+	if (s->file)
+		mix_file(k, s->file);
+}
+
+static void mix_process(struct walk *k, uint32_t idx);
+
+static void mix_vm(struct walk *k, uint32_t idx)
+{
+	struct gmem_vm *vm = VM(k->b, idx);
+	struct gmem_range r = { 0, 0, 0 };
+
+	if (!meet(k, &vm->mark))
+		return;
+	mix(k, vm->type, (uint64_t)vm->in_progress);
+	mix(k, (uint64_t)(uint16_t)vm->slots_lock << 32 | (uint16_t)vm->slots_arch_lock,
+	    (uint64_t)(uint16_t)vm->srcu << 32 | (uint16_t)vm->mmu_lock);
+	if (vm->in_progress)
+		mix(k, vm->range_start, vm->range_end);
+	while (gmem_range_next(k->b, vm->slots, r.end, &r))
+		mix_slot(k, r.value);
+	mix_tree(k, vm->attributes);
+	mix_tree(k, vm->sptes);
+	if (vm->process)
+		mix_process(k, vm->process);
+}
+
+static void mix_pin(struct walk *k, const struct gmem_file *pin)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	mix(k, pin->npages, pin->first);
+	while (gmem_range_next(k->b, pin->pinned, r.end, &r)) {
+		mix(k, r.start, r.end);
+		mix_inode(k, r.value);
+	}
+}
+
+static void mix_file(struct walk *k, uint32_t idx)
+{
+	struct gmem_file *file = GFILE(k->b, idx);
+
+	if (!meet(k, &file->mark))
+		return;
+	mix(k, file->kind, 0);
+	if (file->vm)
+		mix_vm(k, file->vm);
+	if (file->inode)
+		mix_inode(k, file->inode);
+	if (file->kind == FILE_PIN)
+		mix_pin(k, file);
+}
+
+static void mix_vmas(struct walk *k, const struct gmem_process *p)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(k->b, p->vmas, r.end, &r)) {
+		const struct gmem_vma *v = VMA(k->b, r.value);
+
+		mix(k, v->start, v->end);
+		mix(k, v->pgoff, v->prot);
+		if (v->file)
+			mix_file(k, v->file);
+		else
+			mix_inode(k, v->inode);
+	}
+	mix_tree(k, p->ptes);
+}
+
+static void mix_process(struct walk *k, uint32_t idx)
+{
+	struct gmem_process *p = PROCESS(k->b, idx);
+	struct gmem_range r = { 0, 0, 0 };
+
+	if (!meet(k, &p->mark))
+		return;
+	mix(k, (uint64_t)(uint16_t)p->mmap_lock, p->tasks);
+	while (gmem_range_next(k->b, p->fds, r.end, &r)) {
+		mix(k, r.start, r.end);
+		mix_file(k, r.value);
+	}
+	mix_vmas(k, p);
+}
+
+static void mix_task(struct walk *k, uint32_t number)
+{
+	const struct gmem_task *t = TASK(k->b, k->b->tasks[number]);
+
+	mix(k, number, (uint64_t)t->inject << 56 ^ t->inject_after);
+	mix_process(k, t->process);
+	if (!t->depth)
+		return;
+	for (unsigned int i = 0; i < t->depth; i++)
+		mix(k, t->level[i].table, t->level[i].pc);
+	mix(k, t->start, t->end);
+	mix(k, t->gfn, t->gfn_end);
+	mix(k, t->page, t->pgoff);
+	mix(k, (uint64_t)t->change << 32 | (uint64_t)t->write << 2 | (uint64_t)t->private << 1 |
+		       t->mmio,
+	    t->done);
+}
+
+static uint64_t digest(const struct gmem_world *w, uint64_t seed)
+{
+	/* Only the marks are written, and they mean nothing outside a walk. */
+	struct walk k = { .b = w->b, .h = seed };
+
+	k.b->walk++;
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
+		if (k.b->tasks[i])
+			mix_task(&k, i);
+	return k.h;
+}
+
+uint64_t gmem_world_hash(const struct gmem_world *w)
+{
+	return digest(w, UINT64_C(0x8ebc6af09c88c6e3));
+}
+
+int gmem_world_equal(const struct gmem_world *a, const struct gmem_world *b)
+{
+	return digest(a, 1) == digest(b, 1) && digest(a, 2) == digest(b, 2);
+}

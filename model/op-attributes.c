@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * KVM_SET_MEMORY_ATTRIBUTES on the VM: which guest pages are private. It needs no memslot, and
+ * touches neither the guest_memfd nor the memory behind userspace_addr.
+ */
+#include "ops.h"
+
+static struct gmem_vm *vm_of(struct gmem_run *run)
+{
+	return VM(run->b, run->t->vm);
+}
+
+/* Without private memory in its configuration the kernel has no such ioctl. */
+static bool ioctl_exists(struct gmem_run *run)
+{
+	return gmem_machine_has_private_mem(run->b);
+}
+
+static bool flags_are_zero(struct gmem_run *run)
+{
+	return !run->c->flags;
+}
+
+static bool attributes_are_supported(struct gmem_run *run)
+{
+	uint64_t valid = gmem_has_private_mem(run->b, vm_of(run)) ? GMEM_ATTRIBUTE_PRIVATE : 0;
+
+	return !(run->c->attributes & ~valid);
+}
+
+static bool range_is_valid(struct gmem_run *run)
+{
+	return run->c->size && run->c->gpa + run->c->size >= run->c->gpa;
+}
+
+static bool range_is_aligned(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->gfn = PAGES(run->c->gpa);
+	t->gfn_end = t->gfn + PAGES(run->c->size);
+	return PAGE_ALIGNED(run->c->gpa) && PAGE_ALIGNED(run->c->size);
+}
+
+static bool all_have_the_value(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+	uint32_t root = vm_of(run)->attributes;
+	struct gmem_range r;
+
+	if (!run->c->attributes)
+		return gmem_range_empty(run->b, root, t->gfn, t->gfn_end);
+	return gmem_range_next(run->b, root, t->gfn, &r) && r.start <= t->gfn &&
+	       r.end >= t->gfn_end && r.value == run->c->attributes;
+}
+
+/* The memslots in the range, of every address space: fn(run, slot, gfn, gfn_end) for each. */
+static bool each_slot(struct gmem_run *run, bool first_only)
+{
+	const struct gmem_task *t = run->t;
+	bool found = false;
+
+	for (unsigned int as = 0; as < GMEM_MAX_AS; as++) {
+		struct gmem_range r = { 0, t->gfn, 0 };
+
+		while (gmem_range_next(run->b, vm_of(run)->gfns[as], r.end, &r) &&
+		       r.start < t->gfn_end) {
+			uint64_t gfn = r.start > t->gfn ? r.start : t->gfn;
+			uint64_t end = r.end < t->gfn_end ? r.end : t->gfn_end;
+			struct gmem_event e = {
+				.kind = GMEM_INVALIDATE_START,
+				.origin = GMEM_BY_ATTRIBUTES,
+				.slot = SLOT(run->b, r.value)->id,
+				.as_id = (uint16_t)as,
+				.gfn = gfn,
+				.gfn_end = end,
+			};
+
+			if (first_only)
+				return true;
+			if (!found)
+				gmem_mmu_invalidate_start(run, t->vm);
+			found = true;
+			gmem_mmu_invalidate_range_add(run, t->vm, gfn, end);
+			gmem_unmap_gfns(run->b, t->vm, gfn, end, 0);
+			gmem_emit(run, t->vm, &e);
+		}
+	}
+	return found;
+}
+
+static int pre_set_attributes(struct gmem_run *run)
+{
+	each_slot(run, false);
+	return 0;
+}
+
+static int store_attributes(struct gmem_run *run)
+{
+	gmem_range_set(run->b, &vm_of(run)->attributes, run->t->gfn, run->t->gfn_end,
+		       (uint32_t)run->c->attributes);
+	return 0;
+}
+
+static int post_set_attributes(struct gmem_run *run)
+{
+	const struct gmem_event e = { .kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_ATTRIBUTES };
+
+	if (each_slot(run, true)) {
+		gmem_mmu_invalidate_end(run, run->t->vm);
+		gmem_emit(run, run->t->vm, &e);
+	}
+	return 0;
+}
+
+/* kvm_vm_ioctl_set_mem_attributes(), kvm_vm_set_mem_attributes() */
+const struct gmem_step gmem_op_set_memory_attributes[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_vm, FD_2, ENOTTY),
+	CHECK(mm_is_the_vms, VM_3, EIO),
+	CHECK(ioctl_exists, ATTR_1, ENOTTY),
+	CHECK(argp_is_readable, ATTR_2, EFAULT),
+	CHECK(flags_are_zero, ATTR_3, EINVAL),
+	CHECK(attributes_are_supported, ATTR_4, EINVAL),
+	CHECK(range_is_valid, ATTR_5, EINVAL),
+	CHECK(range_is_aligned, ATTR_6, EINVAL),
+	LOCK(SLOTS_LOCK, WRITE, ATTR_7),
+	DONE_IF(all_have_the_value, ATTR_8, .to = L_UNLOCK, .says = true),
+	CHECK(no_memory_pressure, ATTR_9, ENOMEM, .to = L_UNLOCK),
+	LOCK(MMU_LOCK, WRITE, ATTR_10),
+	DO(pre_set_attributes, ATTR_10),
+	UNLOCK(MMU_LOCK),
+	DO(store_attributes, ATTR_11),
+	LOCK(MMU_LOCK, WRITE, ATTR_12),
+	DO(post_set_attributes, ATTR_12),
+	UNLOCK(MMU_LOCK),
+	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK),
+	ANSWER(return_zero, ATTR_13),
+	END,
+};

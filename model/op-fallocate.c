@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fallocate(): allocating pages, and punching holes.
+ *
+ * vfs_fallocate() refuses first, then kvm_gmem_fallocate(). Allocating does not zero: a page is
+ * zeroed when it is first used. A hole may be punched anywhere, also past the end of the file.
+ */
+#include "ops.h"
+#include "profile.h"
+
+#define MODES_6_8                                                                                  \
+	(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE | GMEM_FALLOC_COLLAPSE_RANGE |             \
+	 GMEM_FALLOC_ZERO_RANGE | GMEM_FALLOC_INSERT_RANGE | GMEM_FALLOC_UNSHARE_RANGE)
+
+static bool range_is_positive(struct gmem_run *run)
+{
+	return (int64_t)run->c->offset >= 0 && (int64_t)run->c->length > 0;
+}
+
+/* The modes exclude each other; KEEP_SIZE must, may or must not be there. */
+static bool vfs_knows_mode(struct gmem_run *run)
+{
+	uint64_t keep = run->c->mode & GMEM_FALLOC_KEEP_SIZE;
+
+	switch ((uint32_t)run->c->mode & ~(uint32_t)GMEM_FALLOC_KEEP_SIZE) {
+	case 0:
+	case GMEM_FALLOC_ZERO_RANGE:
+	case GMEM_FALLOC_UNSHARE_RANGE:
+		return true;
+	case GMEM_FALLOC_PUNCH_HOLE:
+		return keep;
+	case GMEM_FALLOC_COLLAPSE_RANGE:
+	case GMEM_FALLOC_INSERT_RANGE:
+		return !keep;
+	case GMEM_FALLOC_WRITE_ZEROES:
+		return !keep;
+	default:
+		return false;
+	}
+}
+
+/* Before the modes became an enumeration: each combination had a test of its own. */
+static bool vfs_supports_mode_6_8(struct gmem_run *run)
+{
+	uint64_t mode = (uint32_t)run->c->mode;
+
+	if ((mode & ~MODES_6_8) ||
+	    ((mode & GMEM_FALLOC_PUNCH_HOLE) && (mode & GMEM_FALLOC_ZERO_RANGE)))
+		return false;
+	return !(mode & GMEM_FALLOC_PUNCH_HOLE) || (mode & GMEM_FALLOC_KEEP_SIZE);
+}
+
+static bool mode_is_alone_6_8(struct gmem_run *run)
+{
+	uint64_t mode = (uint32_t)run->c->mode;
+
+	if (mode & (GMEM_FALLOC_COLLAPSE_RANGE | GMEM_FALLOC_INSERT_RANGE))
+		return !(mode & (mode - 1));
+	return !(mode & GMEM_FALLOC_UNSHARE_RANGE) ||
+	       !(mode & ~(GMEM_FALLOC_UNSHARE_RANGE | GMEM_FALLOC_KEEP_SIZE));
+}
+
+static bool range_fits_a_file(struct gmem_run *run)
+{
+	return run->c->offset + run->c->length <= MAX_LFS_FILESIZE;
+}
+
+static bool size_is_kept(struct gmem_run *run)
+{
+	return run->c->mode & GMEM_FALLOC_KEEP_SIZE;
+}
+
+static bool mode_is_allocate_or_punch(struct gmem_run *run)
+{
+	return !((uint32_t)run->c->mode & ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
+}
+
+static bool range_is_aligned(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->start = PAGES(run->c->offset);
+	t->end = t->start + PAGES(run->c->length);
+	return PAGE_ALIGNED(run->c->offset) && PAGE_ALIGNED(run->c->length);
+}
+
+static bool is_punch(struct gmem_run *run)
+{
+	return run->c->mode & GMEM_FALLOC_PUNCH_HOLE;
+}
+
+static bool is_allocate(struct gmem_run *run)
+{
+	return !is_punch(run);
+}
+
+const struct gmem_step gmem_op_fallocate_6_8[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(range_is_positive, FALLOC_1, EINVAL),
+	CHECK(vfs_supports_mode_6_8, FALLOC_2, EOPNOTSUPP),
+	CHECK(mode_is_alone_6_8, FALLOC_7, EINVAL),
+	CHECK(range_fits_a_file, FALLOC_3, EFBIG),
+	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP),
+	CHECK(mode_is_allocate_or_punch, FALLOC_4, EOPNOTSUPP),
+	CHECK(range_is_aligned, FALLOC_6, EINVAL),
+	CALL(T_PUNCH_HOLE, PUNCH_1, .when = is_punch),
+	CALL(T_ALLOCATE, ALLOC_1, .when = is_allocate),
+	ANSWER(return_zero, PUNCH_5, .when = is_punch),
+	ANSWER(return_zero, ALLOC_4, .when = is_allocate),
+	END,
+};
+
+/* vfs_fallocate(), kvm_gmem_fallocate() */
+const struct gmem_step gmem_op_fallocate[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(range_is_positive, FALLOC_1, EINVAL),
+	CHECK(vfs_knows_mode, FALLOC_2, EOPNOTSUPP),
+	CHECK(range_fits_a_file, FALLOC_3, EFBIG),
+	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP),
+	CHECK(mode_is_allocate_or_punch, FALLOC_4, EOPNOTSUPP),
+	CHECK(range_is_aligned, FALLOC_6, EINVAL),
+	CALL(T_PUNCH_HOLE, PUNCH_1, .when = is_punch),
+	CALL(T_ALLOCATE, ALLOC_1, .when = is_allocate),
+	ANSWER(return_zero, PUNCH_5, .when = is_punch),
+	ANSWER(return_zero, ALLOC_4, .when = is_allocate),
+	END,
+};
+
+static int truncate_range(struct gmem_run *run)
+{
+	gmem_truncate(run, run->t->inode, run->t->start, run->t->end);
+	return 0;
+}
+
+/* kvm_gmem_punch_hole() */
+const struct gmem_step gmem_op_punch_hole[] = {
+	LOCK(INVALIDATE_LOCK, WRITE, PUNCH_1),
+	DO(invalidate_start, PUNCH_2),
+	DO(truncate_range, PUNCH_3),
+	DO(invalidate_end, PUNCH_4),
+	UNLOCK(INVALIDATE_LOCK),
+	END,
+};
+
+static bool range_is_in_file(struct gmem_run *run)
+{
+	return run->c->offset + run->c->length <= INODE(run->b, run->t->inode)->size;
+}
+
+/*
+ * Unlike the kernel, whole gaps are filled at once; an injected signal or failure still comes
+ * after the page it was asked for. A signal is looked for before every page, memory is only
+ * asked for where there is none yet.
+ */
+static int allocate_gap(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_inode *inode = INODE(run->b, t->inode);
+	struct gmem_range r;
+	uint64_t gap_end, stop = UINT64_MAX;
+
+	if (t->page >= t->end)
+		return 0;
+	if (t->inject == GMEM_INJECT_SIGNAL && t->start + t->inject_after < t->end)
+		stop = t->start + t->inject_after;
+	if (t->page >= stop) {
+		t->inject = GMEM_INJECT_NONE;
+		return -EINTR;
+	}
+	if (!gmem_range_next(run->b, inode->folios, t->page, &r) || r.start > t->end)
+		r.start = r.end = t->end;
+	gap_end = r.start < stop ? r.start : stop;
+	if (t->inject == GMEM_INJECT_ENOMEM && gap_end > t->page) {
+		if (gap_end - t->page > t->inject_after) {
+			gmem_range_set(run->b, &inode->folios, t->page, t->page + t->inject_after,
+				       FOLIO_PRESENT);
+			t->inject = GMEM_INJECT_NONE;
+			return -ENOMEM;
+		}
+		t->inject_after -= gap_end - t->page;
+	}
+	if (gap_end > t->page)
+		gmem_range_set(run->b, &inode->folios, t->page, gap_end, FOLIO_PRESENT);
+	t->page = r.end < stop ? r.end : stop;
+	return AGAIN;
+}
+
+static int begin_at_start(struct gmem_run *run)
+{
+	run->t->page = run->t->start;
+	return 0;
+}
+
+/* kvm_gmem_allocate() */
+const struct gmem_step gmem_op_allocate[] = {
+	CHECK(range_is_in_file, ALLOC_1, EINVAL),
+	LOCK(INVALIDATE_LOCK, READ, ALLOC_2),
+	DO(begin_at_start, ALLOC_3),
+	EACH(allocate_gap, ALLOC_3, .to = L_UNLOCK),
+	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+	END,
+};

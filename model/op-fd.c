@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Descriptors and processes: dup, close, fork, exit; and inject, which arranges what a later
+ * call of the task meets.
+ */
+#include "ops.h"
+
+const struct gmem_step gmem_op_dup[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(fd_is_available, FD_5, EMFILE),
+	ANSWER(return_fd, FD_6),
+	END,
+};
+
+static int remove_descriptor(struct gmem_run *run)
+{
+	gmem_fd_remove(run->b, gmem_process(run), run->c->fd);
+	gmem_fput(run, run->t->file);
+	return 0;
+}
+
+/* close(): a closed VM or file lives on for as long as something refers to it */
+const struct gmem_step gmem_op_close[] = {
+	CHECK(fdget, FD_1, EBADF),
+	DO(remove_descriptor, FD_3),
+	DELAYED_FPUT,
+	ANSWER(return_zero, FD_3),
+	END,
+};
+
+static struct gmem_process *child(struct gmem_run *run)
+{
+	uint32_t task = run->b->tasks[run->c->value];
+
+	return PROCESS(run->b, TASK(run->b, task)->process);
+}
+
+static int create_process_and_task(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+
+	gmem_task_new(b, (uint32_t)run->c->value, gmem_process_new(b));
+	return 0;
+}
+
+static int copy_descriptors(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+	struct gmem_process *p = child(run);
+	struct gmem_range r = { 0, 0, 0 };
+
+	p->fds = gmem_range_copy(b, gmem_process(run)->fds);
+	while (gmem_range_next(b, p->fds, r.end, &r))
+		GFILE(b, r.value)->refs += (uint32_t)(r.end - r.start);
+	return 0;
+}
+
+/* Private memory is copied at once; unlike the kernel, which copies it when it is written. */
+static uint32_t inherited_inode(struct gmem_block *b, uint32_t idx)
+{
+	struct gmem_inode *old = INODE(b, idx), *copy;
+
+	if (old->kind != INODE_ANON || old->flags == GMEM_MAP_SHARED)
+		return idx;
+	idx = gmem_inode_new(b, INODE_ANON, old->size, old->flags);
+	copy = INODE(b, idx);
+	copy->folios = gmem_range_copy(b, old->folios);
+	copy->bytes = gmem_range_copy(b, old->bytes);
+	return idx;
+}
+
+/* Page tables are not copied: what is mapped is found again by a fault. */
+static int copy_mappings(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+	struct gmem_process *p = child(run);
+	struct gmem_range r = { 0, 0, 0 };
+
+	p->mmap_next = gmem_process(run)->mmap_next;
+	while (gmem_range_next(b, gmem_process(run)->vmas, r.end, &r)) {
+		uint32_t idx = gmem_cell_alloc(b);
+		struct gmem_vma *v = VMA(b, idx);
+
+		*v = *VMA(b, r.value);
+		v->process = TASK(b, b->tasks[run->c->value])->process;
+		v->inode = inherited_inode(b, v->inode);
+		gmem_vma_link(b, idx);
+		gmem_range_set(b, &p->vmas, v->start, v->end, idx);
+	}
+	return 0;
+}
+
+static int return_task(struct gmem_run *run)
+{
+	run->res->value = (int64_t)run->c->value;
+	return 0;
+}
+
+/* kernel_clone(): copy_files(), copy_mm() */
+const struct gmem_step gmem_op_fork[] = {
+	DO(create_process_and_task, PROC_1),
+	DO(copy_descriptors, PROC_1),
+	DO(copy_mappings, PROC_2),
+	ANSWER(return_task, PROC_1),
+	END,
+};
+
+static bool next_mapping(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_range r;
+
+	if (!gmem_range_next(run->b, gmem_process(run)->vmas, 0, &r))
+		return false;
+	t->vma = r.value;
+	t->start = r.start;
+	t->end = r.end;
+	return true;
+}
+
+static int close_next_descriptor(struct gmem_run *run)
+{
+	struct gmem_process *p = gmem_process(run);
+	struct gmem_range r;
+
+	if (!gmem_range_next(run->b, p->fds, 0, &r))
+		return 0;
+	gmem_fd_remove(run->b, p, (int64_t)r.start);
+	gmem_fput(run, r.value);
+	return AGAIN;
+}
+
+static int free_task_and_process(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+
+	gmem_process_free(b, run->t->process);
+	run->t->process = 0;
+	b->tasks[run->t->number] = 0;
+	return return_zero(run);
+}
+
+
+/* do_exit(): exit_mm(), then exit_files() */
+const struct gmem_step gmem_op_exit[] = {
+	LOCK(MMAP_LOCK, WRITE, PROC_3),
+	CALL_EACH(next_mapping, T_UNMAP, PROC_3),
+	UNLOCK(MMAP_LOCK),
+	EACH(close_next_descriptor, PROC_4),
+	DELAYED_FPUT,
+	ANSWER(free_task_and_process, PROC_4),
+	END,
+};
+
+static int remember_for_next_call(struct gmem_run *run)
+{
+	run->t->inject = (uint32_t)run->c->what;
+	run->t->inject_after = run->c->value;
+	return return_zero(run);
+}
+
+const struct gmem_step gmem_op_inject[] = {
+	ANSWER(remember_for_next_call, PROC_5),
+	END,
+};

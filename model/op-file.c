@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a guest_memfd refuses because it is a file of a few methods only, and what can be asked of
+ * it all the same: flags, sizes, and how many pages it has.
+ */
+#include "ops.h"
+
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define O_RDWR_LARGEFILE 0100002
+#define S_IFREG_0600 0100600
+
+/* An ioctl of another design, or of another descriptor. */
+const struct gmem_step gmem_op_no_ioctl[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(never, FILE_1, ENOTTY),
+	END,
+};
+
+/* kvm_gmem_setattr(): size, mode, owner and times never change */
+const struct gmem_step gmem_op_setattr[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(never, FILE_2, EINVAL),
+	END,
+};
+
+/* vfs_read(), vfs_write(), vfs_fsync(): no such file operation */
+const struct gmem_step gmem_op_refuse[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(never, FILE_3, EINVAL),
+	END,
+};
+
+static bool offset_is_not_negative(struct gmem_run *run)
+{
+	return (int64_t)run->c->offset >= 0;
+}
+
+/* ksys_pread64(), ksys_pwrite64(): the file has no position */
+const struct gmem_step gmem_op_pread[] = {
+	CHECK(offset_is_not_negative, FILE_4, EINVAL),
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(never, FILE_5, ESPIPE),
+	END,
+};
+
+static bool whence_is_known(struct gmem_run *run)
+{
+	return (uint32_t)run->c->whence <= GMEM_SEEK_HOLE;
+}
+
+/* ksys_lseek() */
+const struct gmem_step gmem_op_lseek[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(whence_is_known, FILE_6, EINVAL),
+	CHECK(never, FILE_5, ESPIPE),
+	END,
+};
+
+static bool is_no_seal(struct gmem_run *run)
+{
+	return run->c->cmd == GMEM_F_GETFD || run->c->cmd == GMEM_F_GETFL;
+}
+
+static int return_flags(struct gmem_run *run)
+{
+	run->res->value = run->c->cmd == GMEM_F_GETFL ? O_RDWR_LARGEFILE : 0;
+	return 0;
+}
+
+/* do_fcntl(), memfd_fcntl() */
+const struct gmem_step gmem_op_fcntl[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_no_seal, FILE_7, EINVAL),
+	ANSWER(return_flags, FILE_8),
+	END,
+};
+
+static int return_stat(struct gmem_run *run)
+{
+	static const int64_t fixed[] = {
+		[GMEM_ST_BLKSIZE] = GMEM_PAGE_SIZE,
+		[GMEM_ST_MODE] = S_IFREG_0600,
+		[GMEM_ST_NLINK] = 1,
+		[GMEM_ST_UID] = 0,
+	};
+	uint64_t size = INODE(run->b, run->t->inode)->size;
+
+	run->res->value = run->c->field == GMEM_ST_SIZE ? (int64_t)size : fixed[run->c->field];
+	return 0;
+}
+
+/* vfs_fstat(): st_blocks is 0 whatever is allocated */
+const struct gmem_step gmem_op_fstat[] = {
+	CHECK(fdget, FD_1, EBADF),
+	ANSWER(return_stat, FILE_9),
+	END,
+};
+
+static int return_statfs(struct gmem_run *run)
+{
+	run->res->value = run->c->field == GMEM_F_TYPE ? ANON_INODE_FS_MAGIC : GMEM_PAGE_SIZE;
+	return 0;
+}
+
+/* vfs_statfs() */
+const struct gmem_step gmem_op_fstatfs[] = {
+	CHECK(fdget, FD_1, EBADF),
+	ANSWER(return_statfs, FILE_10),
+	END,
+};
+
+static int return_pages_present(struct gmem_run *run)
+{
+	const struct gmem_call *c = run->c;
+	uint64_t last = c->length ? PAGES(c->offset + c->length - 1) : UINT64_MAX - 1;
+	struct gmem_range r = { 0, PAGES(c->offset), 0 };
+	uint64_t pages = 0;
+
+	if (c->length && c->offset + c->length - 1 < c->offset)
+		last = UINT64_MAX - 1;
+	while (gmem_range_next(run->b, INODE(run->b, run->t->inode)->folios, r.end, &r) &&
+	       r.start <= last) {
+		uint64_t from = r.start > PAGES(c->offset) ? r.start : PAGES(c->offset);
+
+		pages += (r.end < last + 1 ? r.end : last + 1) - from;
+	}
+	run->res->value = (int64_t)pages;
+	return 0;
+}
+
+/* cachestat(): nr_cache */
+const struct gmem_step gmem_op_cachestat[] = {
+	CHECK(fdget, FD_1, EBADF),
+	ANSWER(return_pages_present, FILE_11),
+	END,
+};

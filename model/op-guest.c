@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's side: faults, and loads and stores through the guest's page tables.
+ *
+ * What a guest may see is decided by the memslot and by who says whether an access is private:
+ * the VM's attributes for KVM_X86_SW_PROTECTED_VM, the guest itself (the call's access) for SNP
+ * and TDX; other guests have no private accesses.
+ */
+#include "ops.h"
+#include "profile.h"
+
+static struct gmem_vm *vm_of(struct gmem_run *run)
+{
+	return VM(run->b, run->t->vm);
+}
+
+static struct gmem_slot *slot_of(struct gmem_run *run)
+{
+	return SLOT(run->b, run->t->slot);
+}
+
+static bool attribute_is_private(struct gmem_run *run)
+{
+	return gmem_range_get(run->b, vm_of(run)->attributes, run->t->gfn) &
+	       GMEM_ATTRIBUTE_PRIVATE;
+}
+
+static bool access_is_private(struct gmem_run *run)
+{
+	switch (vm_of(run)->type) {
+	case GMEM_VM_SW_PROTECTED:
+		return attribute_is_private(run);
+	case GMEM_VM_SNP:
+	case GMEM_VM_TDX:
+		return run->c->access & GMEM_ACCESS_PRIVATE;
+	default:
+		return false;
+	}
+}
+
+static bool guest_page_is_mapped(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint32_t spte = gmem_range_get(run->b, vm_of(run)->sptes, t->gfn);
+
+	t->private = access_is_private(run);
+	t->slot = gmem_slot_by_gfn(run->b, vm_of(run), t->gfn);
+	return spte && !(spte & SPTE_PRIVATE) == !t->private &&
+	       (!t->write || (spte & SPTE_WRITABLE));
+}
+
+static int snapshot_seq(struct gmem_run *run)
+{
+	run->t->done = vm_of(run)->seq;
+	return 0;
+}
+
+static bool access_matches_attribute(struct gmem_run *run)
+{
+	return run->t->private == attribute_is_private(run);
+}
+
+static bool there_is_no_slot(struct gmem_run *run)
+{
+	return !run->t->slot;
+}
+
+static bool access_is_shared(struct gmem_run *run)
+{
+	return !run->t->private;
+}
+
+static bool is_private(struct gmem_run *run)
+{
+	return run->t->private;
+}
+
+/* There is a memslot's worth of nothing here: the instruction is emulated as MMIO. */
+static bool becomes_mmio(struct gmem_run *run)
+{
+	run->t->mmio = !run->t->slot;
+	return run->t->mmio;
+}
+
+static bool slot_has_gmem(struct gmem_run *run)
+{
+	return slot_of(run)->flags & GMEM_MEM_GUEST_MEMFD;
+}
+
+static bool faults_from_gmem(struct gmem_run *run)
+{
+	return run->t->private || (slot_of(run)->kflags & SLOT_GMEM_ONLY);
+}
+
+static bool faults_from_host(struct gmem_run *run)
+{
+	return !faults_from_gmem(run);
+}
+
+/* A write to a KVM_MEM_READONLY memslot is emulated as MMIO, unlike its reads. */
+static bool write_becomes_mmio(struct gmem_run *run)
+{
+	run->t->mmio = run->t->write && (slot_of(run)->flags & GMEM_MEM_READONLY);
+	return run->t->mmio;
+}
+
+static int install_spte(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint32_t spte = SPTE_PRESENT | (t->private ? SPTE_PRIVATE : 0);
+
+	if (faults_from_gmem(run))
+		spte |= SPTE_GMEM | SPTE_WRITABLE;
+	else if (t->write)
+		spte |= SPTE_WRITABLE;
+	gmem_range_set(run->b, &vm_of(run)->sptes, t->gfn, t->gfn + 1, spte);
+	return 0;
+}
+
+/* kvm_mmu_prepare_memory_fault_exit(); the errno is that of the row that failed */
+static int prepare_memory_fault_exit(struct gmem_run *run)
+{
+	struct gmem_result *r = run->res;
+
+	r->outcome = GMEM_MEMORY_FAULT;
+	r->gpa = BYTES(run->t->gfn);
+	r->exit_size = GMEM_PAGE_SIZE;
+	r->exit_flags = run->t->private ? GMEM_EXIT_FLAG_PRIVATE : 0;
+	return 0;
+}
+
+/*
+ * kvm_mmu_faultin_pfn(), __kvm_mmu_faultin_pfn(): takes t->vm, t->gfn, t->write; changes t->slot,
+ * t->private, t->mmio, and what the tables it calls change
+ */
+const struct gmem_step gmem_op_guest_fault[] = {
+	DONE_IF(guest_page_is_mapped, GUEST_1),
+	DO(snapshot_seq, GUEST_2),
+	CHECK(access_matches_attribute, GUEST_3, EFAULT, .to = L_EXIT),
+	CHECK(access_is_shared, GUEST_4, EFAULT, .when = there_is_no_slot, .to = L_EXIT),
+	DONE_IF(becomes_mmio, GUEST_5),
+	CHECK(slot_has_gmem, GUEST_6, EFAULT, .when = is_private, .to = L_EXIT),
+	CALL(T_GET_PFN, GUEST_7, .when = faults_from_gmem, .to = L_EXIT),
+	DONE_IF(write_becomes_mmio, GUEST_8),
+	CALL(T_GET_USER_PAGE, GUEST_9, .when = faults_from_host),
+	DO(install_spte, GUEST_10),
+	DO(prepare_memory_fault_exit, GUEST_11, .when = has_failed, .at = L_EXIT),
+	END,
+};
+
+/* 6.8: the access is held against the attribute after the memslot was looked at */
+const struct gmem_step gmem_op_guest_fault_6_8[] = {
+	DONE_IF(guest_page_is_mapped, GUEST_1),
+	DO(snapshot_seq, GUEST_2),
+	CHECK(access_matches_attribute, GUEST_3, EFAULT, .to = L_EXIT),
+	CHECK(access_is_shared, GUEST_4, EFAULT, .when = there_is_no_slot, .to = L_EXIT),
+	CHECK(slot_has_gmem, GUEST_6, EFAULT, .when = is_private, .to = L_EXIT),
+	CALL(T_GET_PFN, GUEST_7, .when = is_private, .to = L_EXIT),
+	DONE_IF(becomes_mmio, GUEST_5),
+	DONE_IF(write_becomes_mmio, GUEST_8),
+	CALL(T_GET_USER_PAGE, GUEST_9, .when = access_is_shared),
+	DO(install_spte, GUEST_10),
+	DO(prepare_memory_fault_exit, GUEST_11, .when = has_failed, .at = L_EXIT),
+	END,
+};
+
+/* kvm_gmem_get_file() */
+static bool file_is_open(struct gmem_run *run)
+{
+	uint32_t file = slot_of(run)->file;
+
+	return file && GFILE(run->b, file)->refs;
+}
+
+static bool binding_is_the_slots(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	const struct gmem_slot *s = slot_of(run);
+
+	t->inode = GFILE(run->b, s->file)->inode;
+	t->pgoff = t->gfn - s->gfn + s->pgoff;
+	return gmem_range_get(run->b, GFILE(run->b, s->file)->bindings, t->pgoff) == t->slot;
+}
+
+static uint32_t folio(struct gmem_run *run)
+{
+	return gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->pgoff);
+}
+
+static bool there_is_no_folio(struct gmem_run *run)
+{
+	return !folio(run);
+}
+
+static bool folio_is_not_poisoned(struct gmem_run *run)
+{
+	return !(folio(run) & FOLIO_POISONED);
+}
+
+/* Zeroed when it is used for the first time; that is also what preparing it marks. */
+static int prepare_folio(struct gmem_run *run)
+{
+	if (!(folio(run) & FOLIO_UPTODATE))
+		gmem_folio_set(run->b, INODE(run->b, run->t->inode), run->t->pgoff,
+			       FOLIO_PRESENT | FOLIO_UPTODATE);
+	return 0;
+}
+
+/* kvm_gmem_get_pfn(): takes t->slot, t->gfn; sets t->inode, t->pgoff */
+const struct gmem_step gmem_op_get_pfn[] = {
+	CHECK(file_is_open, PFN_1, EFAULT),
+	CHECK(binding_is_the_slots, PFN_2, EIO),
+	CHECK(no_memory_pressure, PFN_3, ENOMEM, .when = there_is_no_folio),
+	CHECK(folio_is_not_poisoned, PFN_4, EHWPOISON),
+	DO(prepare_folio, PFN_5),
+	END,
+};
+
+static int find_user_page(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->page = PAGES(slot_of(run)->hva) + (t->gfn - slot_of(run)->gfn);
+	return 0;
+}
+
+/* hva_to_pfn(): takes t->slot, t->gfn, t->write; sets t->inode, t->pgoff */
+const struct gmem_step gmem_op_get_user_page[] = {
+	DO(find_user_page, GUEST_9),
+	CALL(T_HOST_FAULT, GUEST_9, .err = -EFAULT),
+	END,
+};
+
+static int begin_access(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->gfn = PAGES(run->c->gpa);
+	t->write = run->c->verb == GMEM_GUEST_STORE;
+	t->mmio = 0;
+	return 0;
+}
+
+static bool is_mmio(struct gmem_run *run)
+{
+	return run->t->mmio;
+}
+
+static bool is_memory(struct gmem_run *run)
+{
+	return !run->t->mmio;
+}
+
+static int exit_with_mmio(struct gmem_run *run)
+{
+	struct gmem_result *r = run->res;
+
+	r->outcome = GMEM_MMIO;
+	r->gpa = run->c->gpa;
+	r->exit_size = run->c->size;
+	r->exit_flags = run->t->write;
+	return 0;
+}
+
+/* The inode, and the byte of it, behind a guest page that is mapped. */
+static uint32_t guest_byte(struct gmem_run *run, uint64_t *offset)
+{
+	const struct gmem_slot *s = slot_of(run);
+	uint64_t page = run->t->gfn - s->gfn, in_page = run->c->gpa & (GMEM_PAGE_SIZE - 1);
+	const struct gmem_vma *v;
+
+	if (faults_from_gmem(run)) {
+		*offset = BYTES(s->pgoff + page) + in_page;
+		return GFILE(run->b, s->file)->inode;
+	}
+	page += PAGES(s->hva);
+	v = gmem_vma_at(run->b, PROCESS(run->b, vm_of(run)->process), page);
+	*offset = BYTES(v->pgoff + (page - v->start)) + in_page;
+	return v->inode;
+}
+
+static int load_guest_bytes(struct gmem_run *run)
+{
+	uint64_t offset;
+	uint32_t inode = guest_byte(run, &offset);
+
+	run->res->value = (int64_t)gmem_bytes_read(run->b, inode, offset, run->c->size);
+	return 0;
+}
+
+static int store_guest_bytes(struct gmem_run *run)
+{
+	uint64_t offset;
+	uint32_t inode = guest_byte(run, &offset);
+
+	gmem_bytes_write(run->b, inode, offset, run->c->size, run->c->value);
+	return return_zero(run);
+}
+
+/* KVM_RUN */
+const struct gmem_step gmem_op_guest_load[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_vm, FD_2, ENOTTY),
+	CHECK(mm_is_the_vms, VM_3, EIO),
+	DO(begin_access, GUEST_1),
+	CALL(T_GUEST_FAULT, GUEST_1),
+	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio),
+	ANSWER(load_guest_bytes, GUEST_12, .when = is_memory),
+	END,
+};
+
+const struct gmem_step gmem_op_guest_store[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_vm, FD_2, ENOTTY),
+	CHECK(mm_is_the_vms, VM_3, EIO),
+	DO(begin_access, GUEST_1),
+	CALL(T_GUEST_FAULT, GUEST_1),
+	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio),
+	ANSWER(store_guest_bytes, GUEST_13, .when = is_memory),
+	END,
+};

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mappings: mmap, munmap, mprotect, madvise.
+ *
+ * An address is never handed out twice, so a stale one faults for ever; and a page is left free
+ * after every mapping. Unlike the kernel, neighbouring mappings never merge.
+ */
+#include "ops.h"
+
+static uint64_t length_in_pages(uint64_t length)
+{
+	return PAGES(length + GMEM_PAGE_SIZE - 1);
+}
+
+static bool is_anonymous(struct gmem_run *run)
+{
+	return run->c->flags & GMEM_MAP_ANONYMOUS;
+}
+
+static bool is_file(struct gmem_run *run)
+{
+	return !is_anonymous(run);
+}
+
+static bool is_fixed(struct gmem_run *run)
+{
+	return run->c->flags & GMEM_MAP_FIXED;
+}
+
+static bool offset_is_aligned(struct gmem_run *run)
+{
+	return PAGE_ALIGNED(run->c->offset);
+}
+
+static bool length_is_not_zero(struct gmem_run *run)
+{
+	return run->c->length != 0;
+}
+
+static bool length_fits_an_address_space(struct gmem_run *run)
+{
+	return run->c->length <= TASK_SIZE && BYTES(length_in_pages(run->c->length)) <= TASK_SIZE;
+}
+
+static bool fixed_address_is_valid(struct gmem_run *run)
+{
+	return PAGE_ALIGNED(run->c->addr);
+}
+
+static bool fixed_address_is_in_reach(struct gmem_run *run)
+{
+	return run->c->addr <= TASK_SIZE - BYTES(length_in_pages(run->c->length));
+}
+
+static bool range_fits_a_file(struct gmem_run *run)
+{
+	uint64_t most = MAX_LFS_FILESIZE, length = BYTES(length_in_pages(run->c->length));
+
+	return PAGES(run->c->offset) <= PAGES(most - length);
+}
+
+static uint64_t map_type(struct gmem_run *run)
+{
+	return run->c->flags & 0xf;
+}
+
+static bool type_is_known(struct gmem_run *run)
+{
+	uint64_t type = map_type(run);
+
+	return type == GMEM_MAP_SHARED || type == GMEM_MAP_PRIVATE ||
+	       (type == GMEM_MAP_SHARED_VALIDATE && is_file(run));
+}
+
+static bool is_not_executable(struct gmem_run *run)
+{
+	return !(run->c->prot & GMEM_PROT_EXEC);
+}
+
+static bool file_has_mmap_flag(struct gmem_run *run)
+{
+	return INODE(run->b, run->t->inode)->flags & GMEM_FLAG_MMAP;
+}
+
+static bool is_shared(struct gmem_run *run)
+{
+	return map_type(run) != GMEM_MAP_PRIVATE;
+}
+
+/* Sets t->start and t->end: where the mapping will be. */
+static int choose_address(struct gmem_run *run)
+{
+	struct gmem_process *p = gmem_process(run);
+	struct gmem_task *t = run->t;
+
+	t->start = is_fixed(run) ? PAGES(run->c->addr) : p->mmap_next;
+	t->end = t->start + length_in_pages(run->c->length);
+	if (t->end >= p->mmap_next)
+		p->mmap_next = t->end + 1;
+	return 0;
+}
+
+static bool room_is_left(struct gmem_run *run)
+{
+	uint64_t end = gmem_process(run)->mmap_next + length_in_pages(run->c->length);
+
+	return is_fixed(run) || end <= PAGES(TASK_SIZE);
+}
+
+static bool next_mapping_in_range(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_range r;
+
+	if (!gmem_range_next(run->b, gmem_process(run)->vmas, t->start, &r) || r.start >= t->end)
+		return false;
+	t->vma = r.value;
+	return true;
+}
+
+void gmem_vma_link(struct gmem_block *b, uint32_t idx)
+{
+	struct gmem_vma *v = VMA(b, idx);
+	struct gmem_inode *inode = INODE(b, v->inode);
+
+	v->prev = 0;
+	v->next = inode->vmas;
+	if (v->next)
+		VMA(b, v->next)->prev = idx;
+	inode->vmas = idx;
+	if (v->file)
+		GFILE(b, v->file)->refs++;
+	else
+		inode->refs++;
+	b->nr_vmas++;
+}
+
+static void vma_unlink(struct gmem_run *run, uint32_t idx)
+{
+	struct gmem_block *b = run->b;
+	struct gmem_vma *v = VMA(b, idx);
+
+	if (v->prev)
+		VMA(b, v->prev)->next = v->next;
+	else
+		INODE(b, v->inode)->vmas = v->next;
+	if (v->next)
+		VMA(b, v->next)->prev = v->prev;
+	if (v->file)
+		gmem_fput(run, v->file);
+	else
+		gmem_inode_put(b, v->inode);
+	b->nr_vmas--;
+	gmem_cell_free(b, idx);
+}
+
+static int insert_mapping(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+	struct gmem_task *t = run->t;
+	struct gmem_vma *v;
+
+	t->vma = gmem_cell_alloc(b);
+	v = VMA(b, t->vma);
+	v->process = t->process;
+	v->prot = (uint32_t)run->c->prot;
+	v->start = t->start;
+	v->end = t->end;
+	if (is_anonymous(run)) {
+		v->inode = gmem_inode_new(b, INODE_ANON, BYTES(t->end - t->start), map_type(run));
+	} else {
+		v->inode = t->inode;
+		v->file = t->file;
+		v->pgoff = PAGES(run->c->offset);
+	}
+	gmem_vma_link(b, t->vma);
+	gmem_range_set(b, &gmem_process(run)->vmas, v->start, v->end, t->vma);
+	return 0;
+}
+
+static int return_address(struct gmem_run *run)
+{
+	run->res->value = (int64_t)BYTES(run->t->start);
+	return 0;
+}
+
+/* What every mmap does once nothing can be refused any more. */
+#define MAP_IT                                                                                     \
+	LOCK(MMAP_LOCK, WRITE, MMAP_11), DO(choose_address, MMAP_11),                              \
+		CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_12, .when = is_fixed),              \
+		DO(insert_mapping, MMAP_11), UNLOCK(MMAP_LOCK), DELAYED_FPUT,                      \
+		ANSWER(return_address, MMAP_11)
+
+/* ksys_mmap_pgoff(), do_mmap(), kvm_gmem_mmap() */
+const struct gmem_step gmem_op_mmap[] = {
+	CHECK(offset_is_aligned, MMAP_1, EINVAL),
+	CHECK(fdget, FD_1, EBADF, .when = is_file),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
+	CHECK(room_is_left, MMAP_3, ENOMEM),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed),
+	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file),
+	CHECK(type_is_known, MMAP_6, EINVAL),
+	CHECK(is_not_executable, MMAP_7, EPERM, .when = is_file),
+	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, .when = is_file),
+	CHECK(is_shared, MMAP_9, EINVAL, .when = is_file),
+	MAP_IT,
+	END,
+};
+
+const struct gmem_step gmem_op_mmap_6_8[] = {
+	CHECK(offset_is_aligned, MMAP_1, EINVAL),
+	CHECK(fdget, FD_1, EBADF, .when = is_file),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
+	CHECK(room_is_left, MMAP_3, ENOMEM),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed),
+	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file),
+	CHECK(type_is_known, MMAP_6, EINVAL),
+	CHECK(never, MMAP_10, ENODEV, .when = is_file),
+	MAP_IT,
+	END,
+};
+
+static int zap_range(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	const struct gmem_vma *v = VMA(run->b, t->vma);
+
+	gmem_zap(run, v->process, v->start > t->start ? v->start : t->start,
+		 v->end < t->end ? v->end : t->end);
+	return 0;
+}
+
+/* A mapping with a hole in its middle is two. */
+static void split_at(struct gmem_block *b, uint32_t idx, uint64_t page)
+{
+	uint32_t new = gmem_cell_alloc(b);
+	struct gmem_vma *v = VMA(b, idx), *right = VMA(b, new);
+
+	*right = *v;
+	right->start = page;
+	right->pgoff += page - v->start;
+	v->end = page;
+	gmem_vma_link(b, new);
+	gmem_range_set(b, &PROCESS(b, v->process)->vmas, right->start, right->end, new);
+}
+
+/* Makes [t->start, t->end) begin and end where mappings do; t->vma is then inside it. */
+static void isolate(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	if (VMA(run->b, t->vma)->start < t->start) {
+		split_at(run->b, t->vma, t->start);
+		t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->start);
+	}
+	if (VMA(run->b, t->vma)->end > t->end)
+		split_at(run->b, t->vma, t->end);
+}
+
+static int remove_mapping(struct gmem_run *run)
+{
+	struct gmem_vma *v;
+
+	isolate(run);
+	v = VMA(run->b, run->t->vma);
+	gmem_range_set(run->b, &gmem_process(run)->vmas, v->start, v->end, 0);
+	vma_unlink(run, run->t->vma);
+	return 0;
+}
+
+/* unmap_region(), remove_vma(): takes t->vma, and t->start and t->end of what is unmapped */
+const struct gmem_step gmem_op_unmap[] = {
+	DO(zap_range, MMAP_13),
+	DO(remove_mapping, MMAP_13),
+	END,
+};
+
+static bool addr_is_aligned(struct gmem_run *run)
+{
+	return PAGE_ALIGNED(run->c->addr);
+}
+
+static bool range_is_in_reach(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->start = t->page = PAGES(run->c->addr);
+	t->end = t->start + length_in_pages(run->c->length);
+	return run->c->length && run->c->addr <= TASK_SIZE &&
+	       run->c->length <= TASK_SIZE - run->c->addr;
+}
+
+const struct gmem_step gmem_op_munmap[] = {
+	CHECK(addr_is_aligned, MMAP_14, EINVAL),
+	CHECK(range_is_in_reach, MMAP_15, EINVAL),
+	LOCK(MMAP_LOCK, WRITE, MMAP_13),
+	CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_13),
+	UNLOCK(MMAP_LOCK),
+	DELAYED_FPUT,
+	ANSWER(return_zero, MMAP_13),
+	END,
+};
+
+static bool prot_is_known(struct gmem_run *run)
+{
+	return !(run->c->prot & ~(GMEM_PROT_READ | GMEM_PROT_WRITE | GMEM_PROT_EXEC));
+}
+
+static bool length_is_zero(struct gmem_run *run)
+{
+	return !run->c->length;
+}
+
+static bool range_does_not_wrap(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->start = t->page = PAGES(run->c->addr);
+	t->end = t->start + length_in_pages(run->c->length);
+	return length_in_pages(run->c->length) && BYTES(t->end) > run->c->addr;
+}
+
+/* One mapping after the other; what was done before a hole or a refusal stays done. */
+static int protect_next_mapping(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	const struct gmem_vma *v;
+
+	if (t->start >= t->end)
+		return 0;
+	t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->start);
+	if (!t->vma)
+		return -ENOMEM;
+	if ((run->c->prot & GMEM_PROT_EXEC) && VMA(run->b, t->vma)->file)
+		return -EACCES;
+	isolate(run);
+	v = VMA(run->b, t->vma);
+	VMA(run->b, t->vma)->prot = (uint32_t)run->c->prot;
+	gmem_notify_host(run, v->process, v->start, v->end);
+	t->start = v->end;
+	return AGAIN;
+}
+
+/* do_mprotect_pkey() */
+const struct gmem_step gmem_op_mprotect[] = {
+	CHECK(addr_is_aligned, MMAP_16, EINVAL),
+	DONE_IF(length_is_zero, MMAP_17, .says = true),
+	CHECK(range_does_not_wrap, MMAP_18, ENOMEM),
+	CHECK(prot_is_known, MMAP_19, EINVAL),
+	LOCK(MMAP_LOCK, WRITE, MMAP_20),
+	EACH(protect_next_mapping, MMAP_20, .to = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
+	ANSWER(return_zero, MMAP_20),
+	END,
+};

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Profiles: the list of them, and what they show of themselves.
+ */
+#include "profile.h"
+
+#include <string.h>
+
+#include "ops.h"
+
+/* Oldest first: the last one is the default. */
+static const struct gmem_profile *const profiles[] = { &gmem_linux_6_8, &gmem_linux_6_18 };
+#define NR_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+const struct gmem_profile *gmem_profile(unsigned int n)
+{
+	return n < NR_PROFILES ? profiles[n] : NULL;
+}
+
+const struct gmem_profile *gmem_profile_newest(void)
+{
+	return profiles[NR_PROFILES - 1];
+}
+
+const struct gmem_profile *gmem_profile_find(const char *name)
+{
+	for (unsigned int i = 0; i < NR_PROFILES; i++)
+		if (!strcmp(profiles[i]->name, name))
+			return profiles[i];
+	return NULL;
+}
+
+const char *gmem_profile_name(const struct gmem_profile *p)
+{
+	return p->name;
+}
+
+const char *gmem_profile_summary(const struct gmem_profile *p)
+{
+	return p->summary;
+}
+
+int gmem_profile_number(const struct gmem_profile *p, unsigned int n, struct gmem_number *number)
+{
+	const struct gmem_number numbers[] = {
+#define NUMBER(field) { #field, p->n.field },
+		GMEM_NUMBERS
+#undef NUMBER
+	};
+
+	if (n >= sizeof(numbers) / sizeof(numbers[0]))
+		return 0;
+	*number = numbers[n];
+	return 1;
+}
+
+const char *gmem_profile_bug(const struct gmem_profile *p, unsigned int n)
+{
+	for (unsigned int i = 0; p->bugs[i]; i++)
+		if (i == n)
+			return p->bugs[i];
+	return NULL;
+}
+
+bool gmem_verb_is_ioctl(uint32_t verb)
+{
+	switch (verb) {
+	case GMEM_CHECK_EXTENSION:
+	case GMEM_CREATE_VM:
+	case GMEM_CREATE_GUEST_MEMFD:
+	case GMEM_SET_USER_MEMORY_REGION:
+	case GMEM_SET_USER_MEMORY_REGION2:
+	case GMEM_SET_MEMORY_ATTRIBUTES:
+	case GMEM_SET_MEMORY_ATTRIBUTES2:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
+#define PART(t, name) [(t)-GMEM_NR_VERBS] = name
+	PART(T_PUNCH_HOLE, "punch_hole"),
+	PART(T_ALLOCATE, "allocate"),
+	PART(T_SET_REGION, "set_memory_region"),
+	PART(T_CREATE_SLOT, "create_slot"),
+	PART(T_MOVE_SLOT, "move_slot"),
+	PART(T_CHANGE_SLOT_FLAGS, "change_slot_flags"),
+	PART(T_DELETE_SLOT, "delete_slot"),
+	PART(T_FREE_SLOT, "free_slot"),
+	PART(T_BIND, "bind"),
+	PART(T_UNBIND, "unbind"),
+	PART(T_FINAL_FPUT, "final_fput"),
+	PART(T_RELEASE, "release"),
+	PART(T_PUT_KVM, "put_kvm"),
+	PART(T_EVICT_INODE, "evict_inode"),
+	PART(T_UNMAP, "unmap"),
+	PART(T_HOST_FAULT, "host_fault"),
+	PART(T_GUEST_FAULT, "guest_fault"),
+	PART(T_GET_PFN, "get_pfn"),
+	PART(T_GET_USER_PAGE, "get_user_page"),
+	PART(T_POPULATE_PAGE, "populate_page"),
+	PART(T_PRE_FAULT_PAGE, "pre_fault_page"),
+#undef PART
+};
+
+unsigned int gmem_nr_tables(void)
+{
+	return GMEM_NR_TABLES;
+}
+
+const char *gmem_table_name(unsigned int table)
+{
+	if (table >= GMEM_NR_TABLES)
+		return NULL;
+	return table < GMEM_NR_VERBS ? gmem_verb_info(table)->name : parts[table - GMEM_NR_VERBS];
+}
+
+static const char *const kinds[] = {
+	[STEP_CHECK] = "check",	    [STEP_DO] = "do",		[STEP_ANSWER] = "answer",
+	[STEP_EACH] = "each",	    [STEP_DONE_IF] = "done",	[STEP_LOCK] = "lock",
+	[STEP_UNLOCK] = "unlock",   [STEP_CALL] = "call",	[STEP_CALL_EACH] = "call each",
+};
+
+static const char *const locks[GMEM_NR_LOCKS] = {
+	[SLOTS_LOCK] = "slots_lock",
+	[SLOTS_ARCH_LOCK] = "slots_arch_lock",
+	[SRCU] = "srcu",
+	[INVALIDATE_LOCK] = "invalidate_lock",
+	[MMU_LOCK] = "mmu_lock",
+	[MMAP_LOCK] = "mmap_lock",
+	[FOLIO_LOCK] = "folio_lock",
+};
+
+static const char *const locks_shared[GMEM_NR_LOCKS] = {
+	[SRCU] = "srcu (read)",
+	[INVALIDATE_LOCK] = "invalidate_lock (shared)",
+	[MMAP_LOCK] = "mmap_lock (read)",
+};
+
+static const char *detail_of(const struct gmem_step *s)
+{
+	switch (s->kind) {
+	case STEP_LOCK:
+		return s->mode == READ ? locks_shared[s->lock] : locks[s->lock];
+	case STEP_UNLOCK:
+		return locks[s->lock];
+	case STEP_CALL:
+	case STEP_CALL_EACH:
+		return gmem_table_name(s->table);
+	default:
+		return "";
+	}
+}
+
+int gmem_profile_row(const struct gmem_profile *p, unsigned int table, unsigned int n,
+		     struct gmem_row *row)
+{
+	const struct gmem_step *steps = table < GMEM_NR_TABLES ? p->tables[table] : NULL;
+	const struct gmem_step *s = steps;
+
+	if (!steps)
+		return 0;
+	for (unsigned int i = 0; i < n && s->kind != STEP_END; i++)
+		s++;
+	if (s->kind == STEP_END)
+		return 0;
+	*row = (struct gmem_row){
+		.name = s->name,
+		.kind = kinds[s->kind],
+		.detail = detail_of(s),
+		.clause = s->clause,
+		.err = s->err,
+	};
+	return 1;
+}
+
+const char *gmem_version(void)
+{
+	return GMEM_VERSION;
+}

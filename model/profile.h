@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A profile: one design of the interface, as a set of tables and numbers. A kernel release is a
+ * profile plus the known bugs it shipped with.
+ */
+#ifndef GMEM_PROFILE_H
+#define GMEM_PROFILE_H
+
+#include "step.h"
+
+/* The numbers in which profiles differ: NUMBER(name), one line each. */
+#define GMEM_NUMBERS                                                                               \
+	NUMBER(create_flags)	   /* KVM_CREATE_GUEST_MEMFD: flags a VM may use */                \
+	NUMBER(init_shared)	   /* the one of them that a VM with private memory may not */    \
+	NUMBER(gmem_needs_private) /* 1: only a VM with private memory binds memslots */          \
+	NUMBER(user_ptr_max)	   /* access_ok() on x86-64: the most that address + size may be */ \
+	NUMBER(has_flags_cap)	   /* 1: KVM_CAP_GUEST_MEMFD_FLAGS exists */                       \
+	NUMBER(has_prefault)	   /* 1: KVM_CAP_PRE_FAULT_MEMORY exists */                        \
+	NUMBER(vm_types)	   /* bits: the types KVM_CREATE_VM knows on x86-64 */
+
+struct gmem_numbers {
+#define NUMBER(name) uint64_t name;
+	GMEM_NUMBERS
+#undef NUMBER
+};
+
+struct gmem_profile {
+	const char *name;
+	const char *summary;
+	struct gmem_numbers n;
+	const char *const *bugs; /* museum ids, ends with null */
+	const struct gmem_step *tables[GMEM_NR_TABLES];
+	/* of a copy made by gmem_profile_with_bugs() */
+	gmem_resize_fn resize;
+	void *resize_arg;
+	size_t size;
+};
+
+extern const struct gmem_profile gmem_linux_6_8;
+extern const struct gmem_profile gmem_linux_6_18;
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Invariants: each returns null, or what it saw, with the numbers that say where.
+ */
+#ifndef GMEM_SEEN_H
+#define GMEM_SEEN_H
+
+#include "state.h"
+
+struct gmem_seen {
+	uint64_t a, b;
+};
+
+/* count.c */
+const char *gmem_check_references(struct gmem_block *b, struct gmem_seen *s);
+const char *gmem_check_trees(struct gmem_block *b, struct gmem_seen *s);
+const char *gmem_check_cells(struct gmem_block *b, struct gmem_seen *s);
+
+#endif

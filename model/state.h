@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The world, struct by struct. Everything lies in one block: a head and then cells of one size,
+ * and where another program would have a pointer there is a cell's number. So a world is copied
+ * with memcpy(), and no address in it ever has to be mended.
+ *
+ * A cell is an object or a node of a range tree (ranges.h). Cell 0 is nobody. Fields are grouped
+ * by the lock that guards them in the kernel; "weak" means that no reference is counted.
+ */
+#ifndef GMEM_STATE_H
+#define GMEM_STATE_H
+
+#include <stdbool.h>
+
+#include "gmem.h"
+
+#define GMEM_CELL_SIZE 256u
+#define GMEM_MAX_TASKS 32u
+#define GMEM_MAX_DEPTH 8u /* of tables called by tables */
+#define GMEM_MAX_HELD 8u  /* locks held by one task */
+#define GMEM_MAX_AS 2u	  /* address spaces of a VM */
+
+enum gmem_lock_class {
+	SLOTS_LOCK,	 /* kvm->slots_lock */
+	SLOTS_ARCH_LOCK, /* kvm->slots_arch_lock */
+	SRCU,		 /* kvm->srcu, read side */
+	INVALIDATE_LOCK, /* the inode's filemap_invalidate_lock */
+	MMU_LOCK,	 /* kvm->mmu_lock */
+	MMAP_LOCK,	 /* mm->mmap_lock */
+	FOLIO_LOCK,	 /* the inode's folios, taken as one */
+	GMEM_NR_LOCKS,
+};
+enum gmem_lock_mode { READ, WRITE };
+
+/* A lock's state: the number of readers, or -1 for a writer. */
+typedef int16_t gmem_lock;
+
+/* page flags in gmem_inode.folios; FOLIO_PRESENT is set in all of them */
+#define FOLIO_PRESENT 1u
+#define FOLIO_UPTODATE 2u /* zeroed or populated once */
+#define FOLIO_POISONED 4u
+
+/* flags in gmem_process.ptes */
+#define PTE_PRESENT 1u
+#define PTE_POISONED 2u /* a hwpoison entry: no page, and every access is SIGBUS */
+
+/* flags in gmem_vm.sptes */
+#define SPTE_PRESENT 1u
+#define SPTE_PRIVATE 2u
+#define SPTE_GMEM 4u /* the page is the file's, not what userspace_addr maps */
+#define SPTE_WRITABLE 8u
+
+/* bits of gmem_slot.kflags: what KVM keeps for itself */
+#define SLOT_INVALID 1u
+#define SLOT_GMEM_ONLY 2u
+
+enum gmem_inode_kind { INODE_GMEM, INODE_ANON, INODE_ORPHAN };
+enum gmem_file_kind { FILE_KVM, FILE_VM, FILE_GMEM, FILE_PIN };
+
+/*
+ * Scratch of hash.c and check.c: in which walk an object was met, and as the how-manieth. No
+ * meaning outside a walk.
+ */
+struct gmem_mark {
+	uint32_t walk, number;
+	uint32_t counted; /* check.c: references found */
+	uint32_t pad;
+};
+
+/* The storage, and what is true of it whoever looks at it. */
+struct gmem_inode {
+	uint32_t kind; /* enum gmem_inode_kind */
+	uint32_t refs; /* files (gmem), mappings and pins (others) */
+	uint64_t ino;
+	uint64_t size; /* bytes; never changes */
+	uint64_t flags;
+	uint32_t next; /* in gmem_block.inodes */
+	uint32_t prev;
+	gmem_lock folio_lock;
+	gmem_lock invalidate_lock;
+	/* invalidate_lock */
+	uint32_t files;	 /* the gmem files, first */
+	uint32_t folios; /* range tree: page -> FOLIO_* */
+	uint32_t bytes;	 /* range tree: byte offset -> byte, of what is not zero */
+	uint32_t pins;	 /* the pins that hold its pages, first */
+	/* i_mmap_rwsem */
+	uint32_t vmas; /* the mappings, first */
+	struct gmem_mark mark;
+};
+
+/* An open file: one VM's view of an inode, or a VM, or /dev/kvm, or a pin. */
+struct gmem_file {
+	uint32_t kind; /* enum gmem_file_kind */
+	uint32_t refs; /* descriptors and mappings */
+	uint32_t inode;
+	uint32_t vm;	   /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
+	uint32_t bindings; /* range tree: page -> slot; invalidate_lock */
+	uint32_t next;	   /* in gmem_inode.files, or of pins in gmem_inode.pins */
+	uint32_t next_dying; /* in gmem_task.dying */
+	/* FILE_PIN */
+	uint32_t pinned; /* range tree: page of the pin -> inode that holds it */
+	uint64_t npages;
+	uint64_t first; /* page of inode at page 0 of the pin */
+	struct gmem_mark mark;
+};
+
+struct gmem_vm {
+	uint32_t type;
+	uint32_t users; /* kvm->users_count */
+	uint32_t process; /* weak: kvm->mm */
+	uint32_t next;	  /* in gmem_block.vms */
+	uint32_t prev;
+	uint32_t number; /* of creation: names it to listeners */
+	gmem_lock slots_lock;
+	gmem_lock slots_arch_lock;
+	gmem_lock srcu;
+	gmem_lock mmu_lock;
+	/* slots_lock */
+	uint32_t slots;		   /* range tree: as_id << 16 | id -> slot */
+	uint32_t gfns[GMEM_MAX_AS]; /* range tree: gfn -> slot */
+	uint32_t attributes;	   /* range tree: gfn -> GMEM_ATTRIBUTE_* */
+	uint32_t nr_slots;
+	uint64_t nr_memslot_pages;
+	/* mmu_lock */
+	uint32_t sptes; /* range tree: gfn -> SPTE_* */
+	uint32_t pad;
+	int64_t in_progress; /* mmu_invalidate_in_progress */
+	uint64_t range_start, range_end; /* mmu_invalidate_range_*, gfns */
+	uint64_t seq; /* mmu_invalidate_seq; of no meaning between calls */
+	struct gmem_mark mark;
+};
+
+struct gmem_slot {
+	uint32_t vm; /* weak */
+	uint16_t id, as_id;
+	uint32_t flags; /* GMEM_MEM_* */
+	uint32_t kflags; /* SLOT_* */
+	uint64_t gfn, npages;
+	uint64_t hva;	/* userspace_addr */
+	uint32_t file;	/* weak: slot->gmem.file; 0 when closed */
+	uint32_t pad;
+	uint64_t pgoff; /* page of the file at gfn */
+};
+
+/* One process: its descriptors and its memory. */
+struct gmem_process {
+	uint32_t number; /* of creation */
+	uint32_t tasks;	 /* counted */
+	uint32_t next;	 /* in gmem_block.processes */
+	uint32_t prev;
+	gmem_lock mmap_lock;
+	uint32_t fds;  /* range tree: descriptor -> file */
+	uint32_t vmas; /* range tree: page of the address -> gmem_vma */
+	uint32_t ptes; /* range tree: page of the address -> PTE_* */
+	uint32_t nr_fds;
+	uint64_t mmap_next; /* the page the next mapping begins at: never one used before */
+	struct gmem_mark mark;
+};
+
+struct gmem_vma {
+	uint32_t process; /* weak */
+	uint32_t inode;	  /* counted if the inode is not a gmem's */
+	uint32_t file;	  /* counted; 0 for anonymous memory */
+	uint32_t next;	  /* in gmem_inode.vmas */
+	uint32_t prev;
+	uint32_t prot;
+	uint64_t start, end; /* pages of the address */
+	uint64_t pgoff;	     /* page of the inode at start */
+};
+
+/* Where one table stands. */
+struct gmem_level {
+	uint16_t table;
+	uint16_t pc;
+	int16_t err; /* the failure that is being unwound, negated errno */
+	uint16_t pad;
+};
+
+struct gmem_held {
+	uint8_t class, mode;
+	uint16_t pad;
+	uint32_t owner; /* the object whose lock it is */
+};
+
+/*
+ * A task and its running operation. The locals are what the rows of one operation hand to each
+ * other; a table that another one calls says which of them it takes and changes.
+ */
+struct gmem_task {
+	uint32_t process;
+	uint32_t number;
+	uint8_t depth;
+	uint8_t nr_held;
+	bool said; /* which rule decides is known already */
+	uint8_t unused;
+	uint32_t inject; /* enum gmem_inject, for the next call */
+	uint64_t inject_after;
+	struct gmem_level level[GMEM_MAX_DEPTH];
+	struct gmem_held held[GMEM_MAX_HELD];
+	/* locals */
+	uint32_t file, inode, vm, slot, new_slot, vma;
+	uint32_t dying;	 /* files whose last reference went: released when the call returns */
+	uint32_t change; /* of a memslot: enum gmem_change */
+	uint64_t start, end;   /* pages of the file, or of the address */
+	uint64_t gfn, gfn_end; /* pages of the guest */
+	uint64_t page;	       /* of the address */
+	uint64_t pgoff;	       /* page of the inode: what a fault found */
+	uint64_t done;	       /* pages */
+	uint8_t write, private, mmio, hole;
+	uint32_t pad2;
+};
+
+struct gmem_block {
+	const struct gmem_profile *profile;
+	struct gmem_machine machine;
+	uint32_t capacity; /* cells */
+	uint32_t used;	   /* cells ever handed out, and cell 0 */
+	uint32_t free;	   /* the first cell given back */
+	uint32_t nr_free;
+	uint32_t inodes, vms, processes; /* first of each */
+	uint32_t next_vm, next_process;
+	uint32_t nr_slots, nr_vmas, nr_pins; /* in the whole world */
+	uint32_t pad2;
+	uint32_t tasks[GMEM_MAX_TASKS];
+	uint64_t next_ino;
+	uint32_t walk; /* gmem_mark.walk of the last walk */
+	uint32_t cells_found; /* scratch of count.c */
+};
+
+_Static_assert(sizeof(struct gmem_block) % 8 == 0, "cells are aligned");
+_Static_assert(sizeof(struct gmem_inode) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_file) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_vm) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_slot) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_process) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_vma) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_task) <= GMEM_CELL_SIZE, "one cell");
+
+struct gmem_listener {
+	uint32_t number; /* of the VM */
+	gmem_listener_fn fn;
+	void *arg;
+};
+
+/* What is each world's own and no part of the value. */
+struct gmem_world {
+	struct gmem_block *b;
+	gmem_resize_fn resize;
+	void *resize_arg;
+	enum gmem_checking checking;
+	gmem_observer_fn observer;
+	void *observer_arg;
+	struct gmem_listener *listeners;
+	uint32_t nr_listeners;
+	bool violated;
+	struct gmem_violation violation;
+};
+
+static inline void *gmem_cell(struct gmem_block *b, uint32_t idx)
+{
+	return (char *)(b + 1) + (size_t)idx * GMEM_CELL_SIZE;
+}
+
+static inline const void *gmem_ccell(const struct gmem_block *b, uint32_t idx)
+{
+	return (const char *)(b + 1) + (size_t)idx * GMEM_CELL_SIZE;
+}
+
+#define INODE(b, i) ((struct gmem_inode *)gmem_cell(b, i))
+#define GFILE(b, i) ((struct gmem_file *)gmem_cell(b, i))
+#define VM(b, i) ((struct gmem_vm *)gmem_cell(b, i))
+#define SLOT(b, i) ((struct gmem_slot *)gmem_cell(b, i))
+#define PROCESS(b, i) ((struct gmem_process *)gmem_cell(b, i))
+#define VMA(b, i) ((struct gmem_vma *)gmem_cell(b, i))
+#define TASK(b, i) ((struct gmem_task *)gmem_cell(b, i))
+#define CINODE(b, i) ((const struct gmem_inode *)gmem_ccell(b, i))
+#define CFILE(b, i) ((const struct gmem_file *)gmem_ccell(b, i))
+#define CVM(b, i) ((const struct gmem_vm *)gmem_ccell(b, i))
+#define CSLOT(b, i) ((const struct gmem_slot *)gmem_ccell(b, i))
+#define CPROCESS(b, i) ((const struct gmem_process *)gmem_ccell(b, i))
+#define CVMA(b, i) ((const struct gmem_vma *)gmem_ccell(b, i))
+#define CTASK(b, i) ((const struct gmem_task *)gmem_ccell(b, i))
+
+/* The door when the caller names none. */
+void *gmem_resize_by_libc(void *arg, void *p, size_t old_size, size_t new_size);
+
+/* A zeroed cell. There is one: gmem_reserve() saw to it before the call began. */
+uint32_t gmem_cell_alloc(struct gmem_block *b);
+void gmem_cell_free(struct gmem_block *b, uint32_t idx);
+
+/* Makes sure that cells can be handed out; false if there is no memory. Moves the block. */
+bool gmem_reserve(struct gmem_world *w, uint64_t cells);
+
+#endif

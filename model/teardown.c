@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Teardown is an order, so it is one file: unbinding a memslot, freeing it, the last fput() of a
+ * file, the release of a guest_memfd, the end of a VM and of an inode.
+ *
+ * A file whose last reference goes is not released there and then but when the call returns, as
+ * the kernel does from task work, when no lock is held. Until then it is dying: a weak pointer
+ * to it can no longer be turned into a reference.
+ */
+#include "ops.h"
+
+static struct gmem_file *file_of(struct gmem_run *run)
+{
+	return GFILE(run->b, run->t->file);
+}
+
+static struct gmem_slot *slot_of(struct gmem_run *run)
+{
+	return SLOT(run->b, run->t->slot);
+}
+
+static bool slot_has_gmem(struct gmem_run *run)
+{
+	return (slot_of(run)->flags & GMEM_MEM_GUEST_MEMFD) != 0;
+}
+
+/* kvm_gmem_get_file() finds nothing: release has cleared the pointer, or is about to. */
+static bool file_is_closed(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint32_t file = slot_of(run)->file;
+
+	if (!file || !GFILE(run->b, file)->refs)
+		return true;
+	t->file = file;
+	t->inode = GFILE(run->b, file)->inode;
+	GFILE(run->b, file)->refs++;
+	return false;
+}
+
+static int erase_binding(struct gmem_run *run)
+{
+	struct gmem_slot *s = slot_of(run);
+
+	gmem_range_set(run->b, &file_of(run)->bindings, s->pgoff, s->pgoff + s->npages, 0);
+	s->file = 0;
+	return 0;
+}
+
+static int fput(struct gmem_run *run)
+{
+	gmem_fput(run, run->t->file);
+	return 0;
+}
+
+/* kvm_gmem_unbind(): takes t->slot; changes t->file, t->inode */
+const struct gmem_step gmem_op_unbind[] = {
+	DONE_IF(file_is_closed, UNBIND_1),
+	LOCK(INVALIDATE_LOCK, WRITE, UNBIND_2),
+	DO(erase_binding, UNBIND_2),
+	UNLOCK(INVALIDATE_LOCK),
+	DO(fput, UNBIND_2),
+	END,
+};
+
+static int free_slot(struct gmem_run *run)
+{
+	gmem_cell_free(run->b, run->t->slot);
+	VM(run->b, run->t->vm)->nr_slots--;
+	run->b->nr_slots--;
+	return 0;
+}
+
+/* kvm_free_memslot(): takes t->slot, which nobody can find any more */
+const struct gmem_step gmem_op_free_slot[] = {
+	CALL(T_UNBIND, UNBIND_3, .when = slot_has_gmem),
+	DO(free_slot, UNBIND_3),
+	END,
+};
+
+static bool is_gmem(struct gmem_run *run)
+{
+	return file_of(run)->kind == FILE_GMEM;
+}
+
+static bool is_pin(struct gmem_run *run)
+{
+	return file_of(run)->kind == FILE_PIN;
+}
+
+/* Gives back every page of the pin; orphans that nobody pins any more go. */
+static int unpin_pages(struct gmem_run *run)
+{
+	struct gmem_file *pin = file_of(run);
+	struct gmem_range r = { 0, 0, 0 };
+
+	if (pin->inode) {
+		uint32_t *link = &INODE(run->b, pin->inode)->pins;
+
+		while (*link != run->t->file)
+			link = &GFILE(run->b, *link)->next;
+		*link = pin->next;
+		if (INODE(run->b, pin->inode)->kind == INODE_ANON)
+			gmem_inode_put(run->b, pin->inode);
+	}
+	while (gmem_range_next(run->b, pin->pinned, r.end, &r))
+		if (INODE(run->b, r.value)->kind == INODE_ORPHAN)
+			gmem_inode_put(run->b, r.value);
+	gmem_range_clear(run->b, &pin->pinned);
+	run->b->nr_pins--;
+	return 0;
+}
+
+static bool is_vm_or_gmem(struct gmem_run *run)
+{
+	run->t->vm = file_of(run)->vm;
+	return run->t->vm != 0;
+}
+
+static bool was_the_inodes_last(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->inode = is_gmem(run) ? file_of(run)->inode : 0;
+	return t->inode && --INODE(run->b, t->inode)->refs == 0;
+}
+
+static int free_file(struct gmem_run *run)
+{
+	gmem_cell_free(run->b, run->t->file);
+	return 0;
+}
+
+/* __fput(): takes t->file, which has no reference left */
+const struct gmem_step gmem_op_final_fput[] = {
+	CALL(T_RELEASE, RELEASE_1, .when = is_gmem),
+	DO(unpin_pages, PIN_4, .when = is_pin),
+	CALL(T_PUT_KVM, DESTROY_1, .when = is_vm_or_gmem),
+	CALL(T_EVICT_INODE, RELEASE_5, .when = was_the_inodes_last),
+	DO(free_file, FD_4),
+	END,
+};
+
+static int take_vm_and_inode(struct gmem_run *run)
+{
+	run->t->vm = file_of(run)->vm;
+	run->t->inode = file_of(run)->inode;
+	return 0;
+}
+
+static int clear_slots_file(struct gmem_run *run)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(run->b, file_of(run)->bindings, r.end, &r))
+		SLOT(run->b, r.value)->file = 0;
+	return 0;
+}
+
+static int invalidate_start_all(struct gmem_run *run)
+{
+	gmem_invalidate_start(run, run->t->file, 0, UINT64_MAX);
+	return 0;
+}
+
+static int invalidate_end_all(struct gmem_run *run)
+{
+	gmem_invalidate_end(run, run->t->file, 0, UINT64_MAX);
+	return 0;
+}
+
+static int list_del(struct gmem_run *run)
+{
+	uint32_t *link = &INODE(run->b, run->t->inode)->files;
+
+	while (*link != run->t->file)
+		link = &GFILE(run->b, *link)->next;
+	*link = file_of(run)->next;
+	return 0;
+}
+
+static int destroy_bindings(struct gmem_run *run)
+{
+	gmem_range_clear(run->b, &file_of(run)->bindings);
+	return 0;
+}
+
+/* kvm_gmem_release(): takes t->file */
+const struct gmem_step gmem_op_release[] = {
+	DO(take_vm_and_inode, RELEASE_1),
+	LOCK(SLOTS_LOCK, WRITE, RELEASE_1),
+	LOCK(INVALIDATE_LOCK, WRITE, RELEASE_1),
+	DO(clear_slots_file, RELEASE_2),
+	DO(invalidate_start_all, RELEASE_3),
+	DO(invalidate_end_all, RELEASE_3),
+	DO(list_del, RELEASE_4),
+	UNLOCK(INVALIDATE_LOCK),
+	UNLOCK(SLOTS_LOCK),
+	DO(destroy_bindings, RELEASE_4),
+	END,
+};
+
+static bool vm_has_users(struct gmem_run *run)
+{
+	return --VM(run->b, run->t->vm)->users != 0;
+}
+
+static bool next_slot(struct gmem_run *run)
+{
+	struct gmem_vm *vm = VM(run->b, run->t->vm);
+	struct gmem_range r;
+	const struct gmem_slot *s;
+
+	if (!gmem_range_next(run->b, vm->slots, 0, &r))
+		return false;
+	run->t->slot = r.value;
+	s = slot_of(run);
+	gmem_range_set(run->b, &vm->slots, r.start, r.end, 0);
+	gmem_range_set(run->b, &vm->gfns[s->as_id], s->gfn, s->gfn + s->npages, 0);
+	vm->nr_memslot_pages -= s->npages;
+	return true;
+}
+
+static int free_vm(struct gmem_run *run)
+{
+	gmem_vm_free(run->b, run->t->vm);
+	return 0;
+}
+
+/* kvm_put_kvm(), kvm_destroy_vm(): takes t->vm */
+const struct gmem_step gmem_op_put_kvm[] = {
+	DONE_IF(vm_has_users, DESTROY_1),
+	CALL_EACH(next_slot, T_FREE_SLOT, DESTROY_2),
+	DO(free_vm, DESTROY_3),
+	END,
+};
+
+static int truncate_all(struct gmem_run *run)
+{
+	gmem_truncate(run, run->t->inode, 0, PAGES(INODE(run->b, run->t->inode)->size));
+	return 0;
+}
+
+static int free_inode(struct gmem_run *run)
+{
+	gmem_inode_free(run->b, run->t->inode);
+	return 0;
+}
+
+/* evict(): takes t->inode, which no file refers to */
+const struct gmem_step gmem_op_evict_inode[] = {
+	DO(truncate_all, RELEASE_5),
+	DO(free_inode, RELEASE_5),
+	END,
+};

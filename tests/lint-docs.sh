@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What the command can do is in its man page and its completion; the man pages are well formed,
+# name every public function, and every example in them runs and prints what they say.
+#
+# An example is a line "$ gmem ..." in a literal block (.Bd, .nf or .Dl). The lines after it, up
+# to the next "$", are what it prints; a line "..." (in mdoc: \&...) stands for any lines, and an
+# example without lines may print anything. Its exit status is 0, or what "$ echo $?" after it
+# shows.
+. "${srcdir:-.}/tests/tap.sh"
+
+tmp=$build/lint-docs.tmp
+rm -rf "$tmp"
+mkdir "$tmp"
+trap 'rm -rf "$tmp"' EXIT
+ln -s "$src/traces" "$tmp/traces"
+
+# A man page as plain text, without its macros for options and its escapes.
+plain()
+{
+	sed -E 's/\\-/-/g; s/\\&//g; s/\\\(aq/'"'"'/g; s/\\\(dq/"/g; s/\\\(ha/^/g; s/\\\(ti/~/g
+		s/\\e/\\/g; s/\\f[A-Z]//g; s/\bFl -?([a-z])/Fl \1/g
+		s/\bFl ([a-z][a-z-]+)/--\1/g; s/\bFl ([A-Za-z])\b/-\1/g' "$1"
+}
+
+# What is only in an example is not documented.
+without_examples()
+{
+	sed -E '/^\.(Bd|nf|EX)/,/^\.(Ed|fi|EE)/d' "$1" >"$tmp/prose"
+	plain "$tmp/prose"
+}
+
+options_of()
+{
+	"$@" --help 2>&1 | grep -oE '(^|[ ,[(|])--?[A-Za-z][a-z-]*' | sed 's/^[ ,[(|]//' | sort -u
+}
+
+subcommands=$(find "$src/tools" -name 'cmd-*.c' | sed 's:.*/cmd-::; s:\.c$::' | sort)
+
+judge 'every subcommand has a line in gmem --help' < <(
+	help=$(gmem --help 2>&1)
+	for sub in $subcommands; do
+		grep -qw -- "$sub" <<<"$help" || echo "$sub"
+	done)
+
+for sub in '' $subcommands; do
+	# shellcheck disable=SC2086
+	options=$(options_of gmem $sub)
+	for where in gmem.1 gmem.bash; do
+		judge "every option of gmem${sub:+ $sub} is in $where" < <(
+			[ -n "$options" ] || echo "--help shows no options"
+			words=$(without_examples "$src/doc/$where")
+			for option in $sub $options; do
+				grep -qE -- "(^|[^A-Za-z-])$option($|[^A-Za-z-])" <<<"$words" ||
+					echo "$option"
+			done)
+	done
+done
+
+for page in "$src"/doc/*.[1-8]; do
+	name="$(basename "$page") is well formed"
+	if command -v mandoc >/dev/null; then
+		judge "$name" < <(mandoc -T lint -W warning "$page" | sed "s:$src/::g")
+	elif command -v man >/dev/null && command -v groff >/dev/null; then
+		judge "$name" < <(man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+	else
+		skip "$name" 'neither mandoc nor groff is installed'
+	fi
+done
+
+judge 'every public function is in libgmem(3)' < <(
+	words=$(plain "$src/doc/libgmem.3")
+	sed -nE 's/^\t([a-z0-9_]+);$/\1/p' "$src/model/libgmem.map" | while read -r symbol; do
+		grep -qw -- "$symbol" <<<"$words" || echo "$symbol"
+	done)
+
+# Writes number.cmd, number.want and number.status for every example of a page.
+split_examples()
+{
+	plain "$1" | awk -v tmp="$tmp" -v page="$(basename "$1")" '
+	function begin(command) {
+		n++
+		base = sprintf("%s/%s.%03d", tmp, page, n)
+		print command > (base ".cmd")
+		status[base] = 0
+		wants = 1
+	}
+	/^\.(Bd|nf|EX)/ { literal = 1; next }
+	/^\.(Ed|fi|EE)/ { literal = wants = asked = 0; next }
+	/^\.Dl \$ gmem / { begin(substr($0, 7)); wants = 0; next }
+	!literal || /^\.\\"/ { next }
+	/^\$ gmem / { begin(substr($0, 3)); asked = 0; next }
+	/^\$ echo \$\?$/ { wants = 0; asked = 1; next }
+	/^\$/ { wants = asked = 0; next }
+	asked { status[base] = $1; asked = 0; next }
+	wants { print > (base ".want") }
+	END {
+		for (base in status)
+			print status[base] > (base ".status")
+	}'
+}
+
+# Complaints about one example.
+run_example()
+{
+	local said status expected
+
+	expected=$(cat "$1.status")
+	said=$(cd "$tmp" && timeout 60 bash -c "$(cat "$1.cmd")" 2>&1)
+	status=$?
+	if [ "$status" != "$expected" ]; then
+		printf 'exit status %s, not %s\n%s\n' "$status" "$expected" "$said"
+	elif [ -e "$1.want" ]; then
+		matches "$1.want" <<<"$said"
+	fi
+}
+
+# Does the output match the lines wanted, "..." standing for any number of lines?
+matches()
+{
+	local want=() said=() w=0 s=0 star=-1 mark=0
+
+	mapfile -t want < <(sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$1")
+	mapfile -t said
+	while [ "$s" -lt "${#said[@]}" ]; do
+		if [ "$w" -lt "${#want[@]}" ] && [ "${want[w]}" = ... ]; then
+			star=$w mark=$s
+			w=$((w + 1))
+		elif [ "$w" -lt "${#want[@]}" ] && [ "${want[w]}" = "${said[s]}" ]; then
+			w=$((w + 1)) s=$((s + 1))
+		elif [ "$star" -ge 0 ]; then
+			w=$((star + 1)) mark=$((mark + 1)) s=$mark
+		else
+			break
+		fi
+	done
+	while [ "$w" -lt "${#want[@]}" ] && [ "${want[w]}" = ... ]; do
+		w=$((w + 1))
+	done
+	[ "$s" -lt "${#said[@]}" ] || [ "$w" -lt "${#want[@]}" ] || return 0
+	printf 'prints:\n%s\nand not:\n%s\n' "$(printf '%s\n' "${said[@]}")" "$(cat "$1")"
+}
+
+for page in "$src"/doc/*.[1-8]; do
+	split_examples "$page"
+done
+for cmd in "$tmp"/*.cmd; do
+	[ -e "$cmd" ] || continue
+	example=${cmd%.cmd}
+	name="$(basename "${example%.*}"): $(cat "$cmd")"
+	name=${name//\#/}
+	complaints=$(run_example "$example")
+	if grep -q '^exit status 77' <<<"$complaints"; then
+		skip "$name" "$(tail -n 1 <<<"$complaints")"
+	else
+		judge "$name" <<<"$complaints"
+	fi
+done
+judge 'gmem(1) has examples' < <([ -e "$tmp/gmem.1.001.cmd" ] || echo 'none')
+finish

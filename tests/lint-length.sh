@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# No function is longer than 60 lines, from its first line to its closing brace; no file is
+# longer than 500.
+. "${srcdir:-.}/tests/tap.sh"
+cd "$src" || exit 1
+
+long_functions()
+{
+	awk -v max=60 '
+	FNR == 1 { begun = inside = 0 }
+	inside && /^}/ {
+		if (FNR - begun + 1 > max)
+			printf "%s:%d: %s: %d lines\n", FILENAME, begun, name, FNR - begun + 1
+		begun = inside = 0
+	}
+	/^[A-Za-z_].*\(/ && !/;[ \t]*$/ && !inside { begun = FNR; name = $0 }
+	/^{/ || (/^[A-Za-z_].*\).*{$/ && !/=[ \t]*{$/) {
+		if (!begun) {
+			begun = FNR
+			name = $0
+		}
+		inside = 1
+	}
+	!inside && /;[ \t]*$/ { begun = 0 }' "$@"
+}
+
+for room in model tools tests; do
+	shopt -s nullglob
+	files=("$room"/*.[ch])
+	[ "${#files[@]}" -gt 0 ] || continue
+	judge "functions of $room/ have at most 60 lines" < <(long_functions "${files[@]}")
+	judge "files of $room/ have at most 500 lines" < <(
+		wc -l "${files[@]}" "$room"/*.sh | awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines" }')
+done
+finish

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Every trace of the corpus is answered by the model as it demands. One TAP line a trace; a
+# failure shows what gmem says, file and line first.
+. "${srcdir:-.}/tests/tap.sh"
+cd "$src" || exit 1
+
+while IFS= read -r -d '' trace; do
+	said=$(timeout 60 gmem replay "$trace" 2>&1)
+	status=$?
+	[ "$status" -ne 124 ] || said="$trace: not done within 60 seconds"
+	if [ "$status" -eq 0 ]; then
+		ok "$trace"
+	else
+		not_ok "$trace"
+		printf '%s\n(exit status %d)\n' "$said" "$status" | sed 's/^/# /'
+	fi
+done < <(find traces -name '*.trace' -print0 | sort -z)
+
+finish

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gmem explain: the rule behind each call of a trace, or a rule itself with the rows that enforce
+ * it. An argument that is the name of a clause is one; every other is a trace.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+struct explain {
+	const struct gmem_profile *profile;
+	int list;
+	int wrong;
+	char **args;
+	int nr_args;
+};
+
+/* ---- clauses ---- */
+
+static void print_enforcing_row(const struct gmem_profile *p, unsigned int table, unsigned int n,
+				const struct gmem_row *row)
+{
+	const char *err = row->err ? gmem_errno_name(-row->err) : NULL;
+
+	printf("    %-12s row %u of %s: %s %s", gmem_profile_name(p), n, gmem_table_name(table),
+	       row->kind, strcmp(row->name, row->kind) ? row->name : "");
+	if (*row->detail)
+		printf(" %s", row->detail);
+	printf("%s%s\n", err ? ", else " : "", err ? err : "");
+}
+
+static void print_rows_of(unsigned int clause)
+{
+	const struct gmem_profile *p;
+	struct gmem_row row;
+	unsigned int i, table, n;
+
+	for (i = 0; (p = gmem_profile(i)); i++)
+		for (table = 0; table < gmem_nr_tables(); table++)
+			for (n = 0; gmem_profile_row(p, table, n, &row); n++)
+				if (row.clause == clause)
+					print_enforcing_row(p, table, n, &row);
+}
+
+static void explain_clause(unsigned int clause)
+{
+	print_clause(stdout, clause, "");
+	print_rows_of(clause);
+	putchar('\n');
+}
+
+/* Whether it looks like the name of a clause: PUNCH-2. */
+static int looks_like_clause(const char *s)
+{
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	return n && s[n] == '-' && s[n + 1] && !s[n + 1 + strspn(s + n + 1, "0123456789")];
+}
+
+/* ---- traces ---- */
+
+static void explain_call(const struct trace *t, const char *file, const struct trace_call *c,
+			 const struct gmem_result *r, const struct gmem_profile *profile)
+{
+	char *call = call_text(t, c), *result = result_text(c->linked.call.verb, r);
+	struct gmem_row row = { .name = "" };
+
+	gmem_profile_row(profile, r->table, r->row, &row);
+	printf("%s:%u: %s\n    = %s, by row %u of %s: %s %s\n", file, c->line, call, result, r->row,
+	       gmem_table_name(r->table), row.kind, row.name);
+	print_clause(stdout, r->clause, "    ");
+	putchar('\n');
+	free(call);
+	free(result);
+}
+
+static int explain_calls(const struct trace *t, const char *file,
+			 const struct gmem_profile *profile, void *ctx)
+{
+	struct trace_run run;
+	size_t i;
+	int ok;
+
+	trace_run_init(&run, t);
+	trace_run_all(&run, t, &backend_model, ctx);
+	for (i = 0; i < run.done; i++)
+		explain_call(t, file, &t->calls[i], &run.results[i], profile);
+	ok = run.status == BACKEND_DONE;
+	if (!ok)
+		fprintf(stderr, "%s:%u: %s\n", file, t->calls[run.done].line, run.error.why);
+	trace_run_free(&run);
+	return ok;
+}
+
+static void explain_trace(struct explain *o, const char *path)
+{
+	struct backend_config config;
+	struct backend_error e;
+	struct trace t;
+	void *ctx;
+
+	if (!read_trace(&t, "gmem explain", path)) {
+		o->wrong++;
+		return;
+	}
+	config = (struct backend_config){ .profile = profile_for(&t, o->profile),
+					  .machine = t.machine, .checking = GMEM_CHECK_CALLS };
+	if (backend_model.open(&ctx, &config, &e) != BACKEND_DONE)
+		die("%s", e.why);
+	if (!explain_calls(&t, strcmp(path, "-") ? path : "standard input", config.profile, ctx))
+		o->wrong++;
+	backend_model.close(ctx);
+	trace_free(&t);
+}
+
+static void explain(struct explain *o, const char *arg)
+{
+	unsigned int clause = gmem_clause_find(arg);
+
+	if (clause) {
+		explain_clause(clause);
+	} else if (looks_like_clause(arg)) {
+		fprintf(stderr, "gmem explain: no clause %s; `gmem explain --list' names them all\n",
+			arg);
+		o->wrong++;
+	} else {
+		explain_trace(o, arg);
+	}
+}
+
+static error_t on_option(int key, char *arg, struct argp_state *state)
+{
+	struct explain *o = state->input;
+
+	switch (key) {
+	case 'p':
+		o->profile = profile_option(state, arg);
+		break;
+	case 'l':
+		o->list = 1;
+		break;
+	case ARGP_KEY_ARGS:
+		o->args = state->argv + state->next;
+		o->nr_args = state->argc - state->next;
+		break;
+	case ARGP_KEY_END:
+		if (!o->list && !o->nr_args)
+			argp_error(state, "which trace or clause?");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp_option options[] = {
+	{ "profile", 'p', "PROFILE", 0, "Explain by this profile, whatever the trace says", 0 },
+	{ "list", 'l', NULL, 0, "Print the names of all clauses, one a line", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = on_option,
+	.args_doc = "[TRACE...] [CLAUSE...]",
+	.doc = "For every call of a trace, say what it results in and by which rule; for a clause such "
+	       "as PUNCH-2, print it and the rows that enforce it.\vExit status: 0, or 2 if a trace is "
+	       "malformed or a clause unknown. See gmem(1), guest_memfd-model(7).",
+};
+
+int cmd_explain(int argc, char **argv)
+{
+	struct explain o = { 0 };
+	int i;
+
+	parse_options(&argp, argc, argv, &o);
+	for (i = 1; o.list && gmem_clause(i); i++)
+		puts(gmem_clause(i)->name);
+	for (i = 0; i < o.nr_args; i++)
+		explain(&o, o.args[i]);
+	return o.wrong ? EXIT_WRONG_USE : EXIT_AS_DEMANDED;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gmem profiles: without arguments the list; with one profile its numbers and its tables, row by
+ * row; with two what differs between them.
+ *
+ * A row is the same in both if it does the same under the same clause with the same errno; what
+ * is left over is found as diff(1) finds it, by the longest common subsequence.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+#define MAX_ROWS 256
+
+struct profiles {
+	const struct gmem_profile *p[2];
+	int n;
+};
+
+struct table {
+	struct gmem_row rows[MAX_ROWS];
+	unsigned int n;
+};
+
+static void read_table(struct table *t, const struct gmem_profile *p, unsigned int table)
+{
+	t->n = 0;
+	while (t->n < MAX_ROWS && gmem_profile_row(p, table, t->n, &t->rows[t->n]))
+		t->n++;
+}
+
+/* ---- all profiles ---- */
+
+static void print_bugs(const struct gmem_profile *p)
+{
+	const char *id;
+	unsigned int n;
+
+	for (n = 0; (id = gmem_profile_bug(p, n)); n++)
+		printf("              shipped with %s: %s\n", id, gmem_bug_title(id));
+}
+
+static void print_list(void)
+{
+	const struct gmem_profile *p;
+	unsigned int i;
+
+	for (i = 0; (p = gmem_profile(i)); i++) {
+		printf("%-12s  %s%s\n", gmem_profile_name(p), gmem_profile_summary(p),
+		       gmem_profile(i + 1) ? "" : " (the default)");
+		print_bugs(p);
+	}
+}
+
+/* ---- one profile ---- */
+
+/* A row in columns, without its end of line. */
+static void print_row(const struct gmem_row *row)
+{
+	const struct gmem_clause *clause = gmem_clause(row->clause);
+	const char *err = row->err ? gmem_errno_name(-row->err) : NULL;
+	char words[128], name[24] = "";
+
+	if (!strcmp(row->name, row->kind))
+		snprintf(words, sizeof(words), "%s", row->detail);
+	else
+		snprintf(words, sizeof(words), "%s%s%s", row->name, *row->detail ? ": " : "",
+			 row->detail);
+	if (clause)
+		snprintf(name, sizeof(name), "[%s]", clause->name);
+	printf("%-7s %-44s", row->kind, words);
+	if (err)
+		printf(" %-14s %s", name, err);
+	else if (*name)
+		printf(" %s", name);
+	putchar('\n');
+}
+
+static void print_number(const struct gmem_number *n)
+{
+	printf("    %-24s 0x%" PRIx64 "\n", n->name, n->value);
+}
+
+static void print_profile(const struct gmem_profile *p)
+{
+	struct gmem_number number;
+	struct table t;
+	unsigned int i, table;
+
+	printf("%s: %s\n", gmem_profile_name(p), gmem_profile_summary(p));
+	print_bugs(p);
+	puts("\nnumbers");
+	for (i = 0; gmem_profile_number(p, i, &number); i++)
+		print_number(&number);
+	for (table = 0; table < gmem_nr_tables(); table++) {
+		read_table(&t, p, table);
+		if (!t.n)
+			continue;
+		printf("\n%s\n", gmem_table_name(table));
+		for (i = 0; i < t.n; i++) {
+			printf("%3u ", i);
+			print_row(&t.rows[i]);
+		}
+	}
+}
+
+/* ---- two profiles ---- */
+
+static int same_row(const struct gmem_row *a, const struct gmem_row *b)
+{
+	return a->clause == b->clause && a->err == b->err && !strcmp(a->name, b->name) &&
+	       !strcmp(a->kind, b->kind) && !strcmp(a->detail, b->detail);
+}
+
+/* length[i][j]: of the longest common subsequence of a's rows from i and b's from j. */
+static void common_lengths(const struct table *a, const struct table *b,
+			   uint16_t length[MAX_ROWS + 1][MAX_ROWS + 1])
+{
+	unsigned int i, j;
+
+	for (i = a->n + 1; i-- > 0;)
+		for (j = b->n + 1; j-- > 0;) {
+			if (i == a->n || j == b->n)
+				length[i][j] = 0;
+			else if (same_row(&a->rows[i], &b->rows[j]))
+				length[i][j] = length[i + 1][j + 1] + 1;
+			else if (length[i + 1][j] >= length[i][j + 1])
+				length[i][j] = length[i + 1][j];
+			else
+				length[i][j] = length[i][j + 1];
+		}
+}
+
+static void print_changed(char sign, const struct gmem_row *row)
+{
+	printf("  %c ", sign);
+	print_row(row);
+}
+
+static void diff_rows(const struct table *a, const struct table *b)
+{
+	static uint16_t length[MAX_ROWS + 1][MAX_ROWS + 1];
+	unsigned int i = 0, j = 0;
+
+	common_lengths(a, b, length);
+	while (i < a->n || j < b->n) {
+		if (i < a->n && j < b->n && same_row(&a->rows[i], &b->rows[j])) {
+			print_changed(' ', &a->rows[i]);
+			i++;
+			j++;
+		} else if (j == b->n || (i < a->n && length[i + 1][j] >= length[i][j + 1])) {
+			print_changed('-', &a->rows[i++]);
+		} else {
+			print_changed('+', &b->rows[j++]);
+		}
+	}
+}
+
+static int same_table(const struct table *a, const struct table *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->n && i < b->n; i++)
+		if (!same_row(&a->rows[i], &b->rows[i]))
+			return 0;
+	return a->n == b->n;
+}
+
+/* The tables that differ; how many they are. */
+static unsigned int diff_tables(const struct gmem_profile *a, const struct gmem_profile *b)
+{
+	static struct table ta, tb;
+	unsigned int table, n = 0;
+
+	for (table = 0; table < gmem_nr_tables(); table++) {
+		read_table(&ta, a, table);
+		read_table(&tb, b, table);
+		if (same_table(&ta, &tb))
+			continue;
+		n++;
+		printf("\n%s%s\n", gmem_table_name(table),
+		       !ta.n ? ": only in the second" : !tb.n ? ": only in the first" : "");
+		if (ta.n && tb.n)
+			diff_rows(&ta, &tb);
+	}
+	return n;
+}
+
+static unsigned int diff_numbers(const struct gmem_profile *a, const struct gmem_profile *b)
+{
+	struct gmem_number x, y;
+	unsigned int i, n = 0;
+
+	for (i = 0; gmem_profile_number(a, i, &x) && gmem_profile_number(b, i, &y); i++) {
+		if (x.value == y.value)
+			continue;
+		if (!n++)
+			puts("\nnumbers");
+		printf("    %-24s 0x%" PRIx64 " -> 0x%" PRIx64 "\n", x.name, x.value, y.value);
+	}
+	return n;
+}
+
+static void print_difference(const struct gmem_profile *a, const struct gmem_profile *b)
+{
+	unsigned int n;
+
+	printf("- %s: %s\n+ %s: %s\n", gmem_profile_name(a), gmem_profile_summary(a),
+	       gmem_profile_name(b), gmem_profile_summary(b));
+	n = diff_numbers(a, b);
+	n += diff_tables(a, b);
+	if (!n)
+		puts("\nno difference");
+}
+
+static error_t on_option(int key, char *arg, struct argp_state *state)
+{
+	struct profiles *o = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	if (o->n == 2)
+		argp_error(state, "too many profiles: one is shown, two are compared");
+	o->p[o->n++] = profile_option(state, arg);
+	return 0;
+}
+
+static const struct argp argp = {
+	.parser = on_option,
+	.args_doc = "[PROFILE [PROFILE]]",
+	.doc = "List the profiles; show the numbers and tables of one; or what differs between two.\v"
+	       "A profile is one design or release of the interface. Exit status: 0, or 2 if the use "
+	       "is wrong. See gmem(1), guest_memfd-model(7).",
+};
+
+int cmd_profiles(int argc, char **argv)
+{
+	struct profiles o = { .n = 0 };
+
+	parse_options(&argp, argc, argv, &o);
+	if (o.n == 0)
+		print_list();
+	else if (o.n == 1)
+		print_profile(o.p[0]);
+	else
+		print_difference(o.p[0], o.p[1]);
+	return EXIT_AS_DEMANDED;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gmem record: runs a trace on the real kernel and writes it with every result as a demand, so
+ * that machines without /dev/kvm can hold the model against this one.
+ *
+ * What the trace demanded before is forgotten; comments stay. A name whose call fails here is
+ * written as the number that it stood for.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+struct record {
+	const char *out, *trace;
+};
+
+/* The header: where it was recorded, and what the machine there is. */
+static void fill_header(struct trace *t, const struct gmem_machine *here)
+{
+	uint32_t max_fds = t->machine.max_fds;
+
+	if (!t->head && !t->profile && !t->machine_says && !t->recorded && !t->has_seed &&
+	    t->nr_calls) {
+		t->head = t->calls[0].before;
+		t->calls[0].before = NULL;
+	}
+	t->profile = kernel_profile();
+	t->machine = *here;
+	t->machine.max_fds = max_fds;
+	t->machine_says |= TRACE_MACHINE_ARCH | TRACE_MACHINE_TYPES | TRACE_MACHINE_SMM |
+			   TRACE_MACHINE_TDP;
+	free(t->recorded);
+	t->recorded = kernel_release();
+}
+
+static void fill_demands(struct trace *t, const struct gmem_result *results)
+{
+	size_t i;
+
+	for (i = 0; i < t->nr_calls; i++)
+		trace_demand_result(t, &t->calls[i], &results[i]);
+	trace_settle(t, results);
+}
+
+/* Runs the trace; 1 if every call was answered. */
+static int run(struct trace *t, struct trace_run *r, struct backend_error *e,
+	       enum backend_status *status)
+{
+	struct backend_config config = { .machine = t->machine };
+	void *ctx;
+
+	*status = backend_kvm.open(&ctx, &config, e);
+	if (*status == BACKEND_DONE) {
+		trace_run_all(r, t, &backend_kvm, ctx);
+		*status = r->status;
+		*e = r->error;
+	}
+	backend_kvm.close(ctx);
+	return *status == BACKEND_DONE;
+}
+
+static void write_trace(const struct trace *t, const char *path)
+{
+	FILE *f = path ? fopen(path, "we") : stdout;
+
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	trace_print(f, t);
+	if (path && fclose(f))
+		die("%s: %s", path, strerror(errno));
+}
+
+static int record(struct record *o, struct trace *t, const struct gmem_machine *here)
+{
+	enum backend_status status;
+	struct backend_error e;
+	struct trace_run r;
+	int ok;
+
+	trace_run_init(&r, t);
+	ok = run(t, &r, &e, &status);
+	if (ok) {
+		fill_header(t, here);
+		fill_demands(t, r.results);
+		write_trace(t, o->out);
+	} else if (r.done < t->nr_calls) {
+		fprintf(stderr, "%s:%u: not recorded: %s\n", o->trace, t->calls[r.done].line, e.why);
+	} else {
+		fprintf(stderr, "%s: not recorded: %s\n", o->trace, e.why);
+	}
+	trace_run_free(&r);
+	if (status == BACKEND_UNSUPPORTED)
+		return EXIT_LACKS;
+	return ok ? EXIT_AS_DEMANDED : EXIT_NOT_AS_DEMANDED;
+}
+
+static error_t on_option(int key, char *arg, struct argp_state *state)
+{
+	struct record *o = state->input;
+
+	switch (key) {
+	case 'o':
+		o->out = arg;
+		break;
+	case ARGP_KEY_ARG:
+		if (o->trace)
+			argp_error(state, "one trace at a time");
+		o->trace = arg;
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which trace?");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp_option options[] = {
+	{ "output", 'o', "FILE", 0, "Write the recording there instead of to standard output", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = on_option,
+	.args_doc = "TRACE",
+	.doc = "Run a trace on /dev/kvm and write it with every result filled in, as a demand. A TRACE "
+	       "of - is standard input.\vExit status: 0, 1 if the kernel did not answer, 2 if the "
+	       "trace is malformed, 77 if this machine cannot be asked. See gmem(1), gmem-trace(5).",
+};
+
+int cmd_record(int argc, char **argv)
+{
+	struct record o = { 0 };
+	struct gmem_machine here;
+	struct backend_error e;
+	struct trace t;
+	int status;
+
+	parse_options(&argp, argc, argv, &o);
+	if (!read_trace(&t, "gmem record", o.trace))
+		return EXIT_WRONG_USE;
+	if (backend_kvm.machine(&here, &e) != BACKEND_DONE) {
+		fprintf(stderr, "gmem record: %s\n", e.why);
+		status = EXIT_LACKS;
+	} else {
+		status = record(&o, &t, &here);
+	}
+	trace_free(&t);
+	return status;
+}

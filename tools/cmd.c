@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the subcommands share; see cmd.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "cmd.h"
+
+void parse_options(const struct argp *argp, int argc, char **argv, void *input)
+{
+	argp_parse(argp, argc, argv, 0, NULL, input);
+}
+
+const struct gmem_profile *profile_option(struct argp_state *state, const char *name)
+{
+	const struct gmem_profile *p = gmem_profile_find(name);
+	struct text list;
+	unsigned int i;
+
+	if (p)
+		return p;
+	text_begin(&list);
+	for (i = 0; gmem_profile(i); i++)
+		fprintf(list.f, " %s", gmem_profile_name(gmem_profile(i)));
+	argp_error(state, "unknown profile %s; there are:%s", name, text_end(&list));
+	return NULL;
+}
+
+uint64_t number_option(struct argp_state *state, const char *option, const char *s)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(s, &end, 0);
+	if (errno || *end || end == s || strchr(s, '-'))
+		argp_error(state, "%s needs a number and not '%s'", option, s);
+	return v;
+}
+
+int read_trace(struct trace *t, const char *command, const char *path)
+{
+	const char *name = strcmp(path, "-") ? path : "standard input";
+	struct trace_error e;
+
+	if (trace_read(t, path, &e))
+		return 1;
+	progress_end();
+	if (e.line)
+		fprintf(stderr, "%s:%u:%u: %s\n", name, e.line, e.column, e.reason);
+	else
+		fprintf(stderr, "%s: %s: %s\nTry `%s --help' for more information.\n", command,
+			name, e.reason, command);
+	return 0;
+}
+
+const struct gmem_profile *profile_for(const struct trace *t, const struct gmem_profile *asked)
+{
+	const struct gmem_profile *p = asked ? asked : t->profile;
+	unsigned int i;
+
+	if (p)
+		return p;
+	for (i = 0; gmem_profile(i); i++)
+		p = gmem_profile(i);
+	return p;
+}
+
+const struct gmem_profile *kernel_profile(void)
+{
+	const struct gmem_profile *p, *best = NULL;
+	unsigned int i, major, minor, a, b, found = 0;
+	struct utsname u;
+
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return NULL;
+	for (i = 0; (p = gmem_profile(i)); i++) {
+		if (sscanf(gmem_profile_name(p), "linux-%u.%u", &a, &b) != 2)
+			continue;
+		if (a * 1000 + b <= major * 1000 + minor && a * 1000 + b >= found) {
+			found = a * 1000 + b;
+			best = p;
+		}
+	}
+	return best;
+}
+
+char *kernel_release(void)
+{
+	struct utsname u = { .sysname = "unknown" };
+	struct text t;
+
+	uname(&u);
+	text_begin(&t);
+	fprintf(t.f, "%s %s", u.sysname, u.release);
+	return text_end(&t);
+}
+
+char *result_text(uint32_t verb, const struct gmem_result *r)
+{
+	struct text t;
+
+	text_begin(&t);
+	trace_print_result(t.f, verb, r);
+	return text_end(&t);
+}
+
+char *demand_text(const struct trace *t, const struct trace_call *c)
+{
+	struct text text;
+
+	text_begin(&text);
+	trace_print_demand(text.f, t, c);
+	return text_end(&text);
+}
+
+char *call_text(const struct trace *t, const struct trace_call *c)
+{
+	struct text text;
+
+	text_begin(&text);
+	trace_print_call(text.f, t, c);
+	return text_end(&text);
+}
+
+void print_wrapped(FILE *f, const char *words, const char *indent)
+{
+	size_t column = strlen(indent), n;
+
+	fputs(indent, f);
+	while (*words) {
+		n = strcspn(words, " ");
+		if (column + n > 100 && column > strlen(indent)) {
+			fprintf(f, "\n%s", indent);
+			column = strlen(indent);
+		}
+		fprintf(f, "%.*s", (int)n, words);
+		words += n;
+		column += n + 1;
+		if (*words == ' ') {
+			words++;
+			if (*words && column + strcspn(words, " ") <= 100)
+				fputc(' ', f);
+		}
+	}
+	fputc('\n', f);
+}
+
+void print_clause(FILE *f, unsigned int clause, const char *indent)
+{
+	const struct gmem_clause *c = gmem_clause(clause);
+	struct text t;
+	char *words;
+
+	if (!c)
+		return;
+	text_begin(&t);
+	fprintf(t.f, "[%s] %s (%s)", c->name, c->sentence, c->source);
+	words = text_end(&t);
+	print_wrapped(f, words, indent);
+	free(words);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The subcommands of gmem(1), one file each, and what they share (cmd.c).
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <argp.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common.h"
+#include "trace.h"
+
+/* Each takes its own arguments, argv[0] being "gmem NAME", and returns the exit status. */
+int cmd_replay(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_profiles(int argc, char **argv);
+
+/* argp_parse() for a subcommand. */
+void parse_options(const struct argp *argp, int argc, char **argv, void *input);
+/* The profile of that name, or an error of use that lists them all. */
+const struct gmem_profile *profile_option(struct argp_state *state, const char *name);
+/* The number, or an error of use. */
+uint64_t number_option(struct argp_state *state, const char *option, const char *s);
+
+/* Reads a trace; if it cannot, says why on standard error and returns 0. */
+int read_trace(struct trace *t, const char *command, const char *path);
+/* The profile to judge the trace by: the asked one, else the trace's, else the default. */
+const struct gmem_profile *profile_for(const struct trace *t, const struct gmem_profile *asked);
+/* The profile of the kernel that runs here: the newest that is not newer; or null. */
+const struct gmem_profile *kernel_profile(void);
+/* "Linux 6.18.44"; free() it. */
+char *kernel_release(void);
+
+/* A result and a demand as text; free() them. */
+char *result_text(uint32_t verb, const struct gmem_result *r);
+char *demand_text(const struct trace *t, const struct trace_call *c);
+char *call_text(const struct trace *t, const struct trace_call *c);
+/* "[PUNCH-2] The promise. (kvm_gmem_punch_hole)", broken into lines that begin with indent. */
+void print_clause(FILE *f, unsigned int clause, const char *indent);
+/* Words broken into lines of at most 100 columns that begin with indent; first is already out. */
+void print_wrapped(FILE *f, const char *words, const char *indent);
+
+#endif

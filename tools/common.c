@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Helpers of every tool; see common.h. Only the tools use them: the model takes its memory
+ * through its own door and has nothing to say.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common.h"
+
+void die(const char *format, ...)
+{
+	va_list ap;
+
+	progress_end();
+	fputs("gmem: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(EXIT_WRONG_USE);
+}
+
+void *xrealloc(void *p, size_t n, size_t size)
+{
+	if (size && n > SIZE_MAX / size)
+		die("out of memory");
+	p = realloc(p, n * size);
+	if (!p && n && size)
+		die("out of memory");
+	return p;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+	char *copy = strndup(s, n);
+
+	if (!copy)
+		die("out of memory");
+	return copy;
+}
+
+void *xgrow(void *a, size_t n, size_t *room, size_t size)
+{
+	if (n < *room)
+		return a;
+	*room = *room ? 2 * *room : 16;
+	return xrealloc(a, *room, size);
+}
+
+void text_begin(struct text *t)
+{
+	t->f = open_memstream(&t->bytes, &t->size);
+	if (!t->f)
+		die("out of memory");
+}
+
+char *text_end(struct text *t)
+{
+	if (fclose(t->f))
+		die("out of memory");
+	return t->bytes;
+}
+
+double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static int progress_shown;
+
+void progress(const char *format, ...)
+{
+	static double last;
+	va_list ap;
+
+	if (!isatty(STDERR_FILENO) || seconds() - last < 0.1)
+		return;
+	last = seconds();
+	progress_shown = 1;
+	fputs("\r\033[K", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fflush(stderr);
+}
+
+void progress_end(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	progress_shown = 0;
+}

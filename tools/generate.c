@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which call comes next, and what is there to make it with; see random.h. generate-calls.c makes
+ * each of them up.
+ *
+ * The generator remembers what succeeded: descriptors, mappings and memslots, per task. It does not
+ * know what the calls mean.
+ */
+#include <string.h>
+
+#include "generate.h"
+
+struct generated_handle *generated_pick(struct generator *g, unsigned int fds)
+{
+	struct generated_handle *h, *fit[GENERATOR_HANDLES];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < g->nr_handles; i++) {
+		h = &g->handles[i];
+		if ((h->tasks >> g->last.call.task & 1) && (fds ? h->fds & fds : !h->fds))
+			fit[n++] = h;
+	}
+	return n ? fit[random_below(g->random, n)] : NULL;
+}
+
+struct generated_handle *generated_by(struct generator *g, int32_t from)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->nr_handles; i++)
+		if (g->handles[i].from == from)
+			return &g->handles[i];
+	return NULL;
+}
+
+static unsigned int count(const struct generator *g, unsigned int fds)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < g->nr_handles; i++)
+		n += fds ? !!(g->handles[i].fds & fds) : !g->handles[i].fds;
+	return n;
+}
+
+/* Whether it makes sense to make that call now. */
+static int useful(struct generator *g, uint32_t verb)
+{
+	const struct gmem_verb_info *info = gmem_verb_info(verb);
+
+	if (g->never >> verb & 1)
+		return 0;
+	if ((info->binds == GMEM_BINDS_FD || info->binds == GMEM_BINDS_ADDR) &&
+	    g->nr_handles == GENERATOR_HANDLES)
+		return 0;
+	switch (verb) {
+	case GMEM_CREATE_VM:
+		return count(g, GMEM_FD_VM) < 3;
+	case GMEM_CREATE_GUEST_MEMFD:
+		return count(g, GMEM_FD_GMEM) < 4;
+	case GMEM_MMAP:
+		return count(g, 0) < 6;
+	case GMEM_UNPIN:
+	case GMEM_PIN_LOAD:
+	case GMEM_PIN_STORE:
+		return generated_pick(g, GMEM_FD_PIN) != NULL;
+	case GMEM_MUNMAP:
+	case GMEM_MPROTECT:
+	case GMEM_MADVISE:
+	case GMEM_LOAD:
+	case GMEM_STORE:
+	case GMEM_PIN:
+		return generated_pick(g, 0) || random_one_in(g->random, 20);
+	case GMEM_FORK:
+		return g->nr_tasks < GENERATOR_TASKS;
+	case GMEM_EXIT:
+		return g->last.call.task != 0;
+	default:
+		return 1;
+	}
+}
+
+static unsigned int choose(struct generator *g)
+{
+	unsigned int i, total = 0;
+	uint64_t at;
+
+	if (g->nr_calls == 0 || (!count(g, GMEM_FD_VM) && random_below(g->random, 8)))
+		return GMEM_CREATE_VM;
+	if (!count(g, GMEM_FD_GMEM) && random_below(g->random, 2))
+		return GMEM_CREATE_GUEST_MEMFD;
+	for (i = 0; generated_verbs[i].weight; i++)
+		total += generated_verbs[i].weight;
+	for (;;) {
+		at = random_below(g->random, total);
+		for (i = 0; at >= generated_verbs[i].weight; i++)
+			at -= generated_verbs[i].weight;
+		if (useful(g, generated_verbs[i].verb))
+			return generated_verbs[i].verb;
+		if (!random_left(g->random))
+			return GMEM_CHECK_EXTENSION;
+	}
+}
+
+void generator_begin(struct generator *g, struct random *r)
+{
+	memset(g, 0, sizeof(*g));
+	g->random = r;
+	g->types = 1;
+	g->nr_tasks = 1;
+	g->tasks = 1;
+}
+
+void generator_call(struct generator *g, struct linked_call *l)
+{
+	const struct gmem_param *p;
+	unsigned int i, verb;
+
+	memset(&g->last, 0, sizeof(g->last));
+	g->last.fd_from = g->last.memfd_from = g->last.addr_from = -1;
+	if (g->tasks != 1 && random_one_in(g->random, 3))
+		g->last.call.task = random_below(g->random, g->nr_tasks);
+	if (!(g->tasks >> g->last.call.task & 1))
+		g->last.call.task = 0;
+	verb = choose(g);
+	g->last.call.verb = verb;
+	for (p = gmem_verb_info(verb)->params; p->name; p++)
+		memcpy((char *)&g->last.call + p->offset, &p->dflt, sizeof(p->dflt));
+	for (i = 0; generated_verbs[i].verb != verb; i++)
+		;
+	generated_verbs[i].make(g, &g->last.call);
+	*l = g->last;
+}
+
+/* ---- what became of it ---- */
+
+static void add_handle(struct generator *g)
+{
+	const struct gmem_call *c = &g->last.call;
+	const struct generated_handle *of = generated_by(g, g->last.fd_from);
+	struct generated_handle *h = &g->handles[g->nr_handles++];
+
+	*h = (struct generated_handle){ .from = g->nr_calls, .tasks = 1u << c->task, .of = -1 };
+	h->fds = gmem_verb_info(c->verb)->binds_fd;
+	if (c->verb == GMEM_DUP)
+		h->fds = of ? of->fds : GMEM_FD_KVM;
+	if (c->verb == GMEM_DUP && of) {
+		h->size = of->size;
+		h->flags = of->flags;
+		h->of = of->of;
+	} else if (c->verb == GMEM_CREATE_GUEST_MEMFD) {
+		h->size = c->size;
+		h->flags = c->flags;
+		h->of = g->last.fd_from;
+	} else {
+		h->size = c->length;
+		h->offset = c->offset;
+		h->of = g->last.fd_from;
+	}
+}
+
+static void drop_handles(struct generator *g, uint32_t of_task, int32_t from)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->nr_handles; i++) {
+		struct generated_handle *h = &g->handles[i];
+
+		if (from < 0 || h->from == from)
+			h->tasks &= ~(1u << of_task);
+		if (!h->tasks)
+			g->handles[i--] = g->handles[--g->nr_handles];
+	}
+}
+
+static void note_slot(struct generator *g)
+{
+	const struct gmem_call *c = &g->last.call;
+	struct generated_slot s = { g->last.fd_from, c->slot, c->gpa, c->size };
+
+	if (!c->size)
+		return;
+	if (g->nr_slots < GENERATOR_SLOTS)
+		g->slots[g->nr_slots++] = s;
+	else
+		g->slots[g->nr_calls % GENERATOR_SLOTS] = s;
+}
+
+static void note_fork(struct generator *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->nr_handles; i++)
+		g->handles[i].tasks |= (g->handles[i].tasks >> g->last.call.task & 1) << g->nr_tasks;
+	g->tasks |= 1u << g->nr_tasks++;
+}
+
+void generator_result(struct generator *g, const struct gmem_result *r)
+{
+	const struct gmem_verb_info *info = gmem_verb_info(g->last.call.verb);
+	int ok = result_succeeded(r);
+
+	switch (g->last.call.verb) {
+	case GMEM_FORK:
+		if (ok)
+			note_fork(g);
+		break;
+	case GMEM_EXIT:
+		drop_handles(g, g->last.call.task, -1);
+		g->tasks &= ~(1u << g->last.call.task);
+		break;
+	case GMEM_CLOSE:
+	case GMEM_UNPIN:
+		if (g->last.fd_from >= 0)
+			drop_handles(g, g->last.call.task, g->last.fd_from);
+		break;
+	case GMEM_SET_USER_MEMORY_REGION:
+	case GMEM_SET_USER_MEMORY_REGION2:
+		if (ok)
+			note_slot(g);
+		break;
+	default:
+		if (ok && info->binds != GMEM_BINDS_NOTHING && g->nr_handles < GENERATOR_HANDLES)
+			add_handle(g);
+	}
+	g->nr_calls++;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How gmem replay tells what happened: as a story for people (story.c), or as one JSON object a
+ * line for programs (events.c).
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "trace.h"
+#include "watch.h"
+
+/* One call that was made. */
+struct made_call {
+	const char *file;
+	const struct trace *t;
+	const struct trace_call *c;
+	const struct gmem_result *r;
+	int satisfied;		     /* as demanded, or nothing is */
+	const struct watch *watch;   /* null: without rows */
+	const struct gmem_profile *profile; /* null on a real kernel */
+};
+
+struct totals {
+	unsigned long traces, calls, demands, unmet, skipped;
+};
+
+/* "linux-6.18", or the kernel's release */
+void story_begin(const char *file, const char *where);
+void story_call(const struct made_call *m);
+void story_end(const struct trace *t);
+/* A demand that was not met. */
+void story_unmet(const struct made_call *m);
+void story_totals(const struct totals *n);
+
+void event_begin(const char *file, const char *where);
+void event_call(const struct made_call *m);
+void event_skipped(const char *file, uint32_t line, const char *why);
+void event_broken(const char *file, uint32_t line, const char *why);
+void event_totals(const struct totals *n);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What happened, for people: each call with the rows that ran, what KVM was told, the result and
+ * the rule behind it. Plain text, so that it can be pasted into a mail.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "report.h"
+
+void story_begin(const char *file, const char *where)
+{
+	printf("%s, on %s\n\n", file, where);
+}
+
+/* What came of a row, as far as it is not plain. */
+static void print_outcome(const struct gmem_row *row, const struct watch_entry *e)
+{
+	int ends = !strcmp(row->kind, "done");
+
+	if (e->row.passed == 0)
+		fputs(ends ? "  yes" : "  no", stdout);
+	else if (ends)
+		fputs("  not so", stdout);
+	if (e->times > 1)
+		printf("  %u times", e->times);
+}
+
+/* The rows of a table deeper in stand further right; clauses stand in one column. */
+static void print_row(const struct gmem_profile *p, const struct watch_entry *e)
+{
+	const struct gmem_clause *clause = gmem_clause(e->row.clause);
+	char words[160], name[24] = "";
+	struct gmem_row row;
+	int indent = 2 * e->row.depth;
+
+	if (e->row.passed < 0 || !gmem_profile_row(p, e->row.table, e->row.row, &row))
+		return;
+	if (!strcmp(row.name, row.kind))
+		snprintf(words, sizeof(words), "%s", row.detail);
+	else
+		snprintf(words, sizeof(words), "%s%s%s", row.name, *row.detail ? ": " : "",
+			 row.detail);
+	if (clause)
+		snprintf(name, sizeof(name), "[%s]", clause->name);
+	printf("      |  %*s%-9s %-*s", indent, "", !strcmp(row.kind, "done") ? "done if" : row.kind,
+	       *name ? 44 - indent : 0, words);
+	if (e->row.passed == 0 || e->times > 1 || !strcmp(row.kind, "done"))
+		printf(" %-13s", name);
+	else if (*name)
+		printf(" %s", name);
+	print_outcome(&row, e);
+	putchar('\n');
+}
+
+/* A row that looked for something to call a table with, and found nothing (more). */
+static int found_nothing(const struct made_call *m, size_t i)
+{
+	const struct watch_entry *e = &m->watch->entries[i], *next = e + 1;
+	struct gmem_row row;
+
+	if (e->kind != WATCH_ROW ||
+	    !gmem_profile_row(m->profile, e->row.table, e->row.row, &row) ||
+	    strcmp(row.kind, "call each"))
+		return 0;
+	return i + 1 == m->watch->nr_entries || next->kind != WATCH_ROW ||
+	       next->row.depth <= e->row.depth;
+}
+
+static void print_told(const struct gmem_event *e)
+{
+	static const char *const kinds[] = { "start invalidating", "end invalidating",
+					     "memory error in" };
+	static const char *const origins[] = { "the file", "attributes", "the host" };
+
+	printf("      |      >> KVM is told, by %s: %s", origins[e->origin], kinds[e->kind]);
+	if (e->gfn < e->gfn_end)
+		printf(" guest pages 0x%" PRIx64 " to 0x%" PRIx64 " (slot %u)", e->gfn, e->gfn_end,
+		       e->slot | (unsigned int)e->as_id << 16);
+	if (e->pgoff < e->pgoff_end)
+		printf(", file pages 0x%" PRIx64 " to 0x%" PRIx64, e->pgoff, e->pgoff_end);
+	putchar('\n');
+}
+
+static void print_rows(const struct made_call *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->watch->nr_entries; i++) {
+		const struct watch_entry *e = &m->watch->entries[i];
+
+		if (e->kind == WATCH_TOLD)
+			print_told(&e->told);
+		else if (!found_nothing(m, i))
+			print_row(m->profile, e);
+	}
+}
+
+void story_call(const struct made_call *m)
+{
+	char *call = call_text(m->t, m->c), *result = result_text(m->c->linked.call.verb, m->r);
+	char *demand = demand_text(m->t, m->c);
+
+	if (m->c->before)
+		fputs(m->c->before + strspn(m->c->before, "\n"), stdout);
+	printf("%5u | %s", m->c->line, call);
+	if (m->c->after)
+		printf(" %s", m->c->after);
+	putchar('\n');
+	if (m->watch)
+		print_rows(m);
+	printf("      = %s", result);
+	if (!m->satisfied)
+		printf(", and not %s, which is demanded", demand);
+	else if (trace_demands(m->c))
+		fputs(", as demanded", stdout);
+	putchar('\n');
+	if (m->profile)
+		print_clause(stdout, m->r->clause, "        ");
+	putchar('\n');
+	free(call);
+	free(result);
+	free(demand);
+}
+
+void story_end(const struct trace *t)
+{
+	if (t->tail)
+		printf("%s\n", t->tail);
+}
+
+void story_unmet(const struct made_call *m)
+{
+	char *call = call_text(m->t, m->c), *result = result_text(m->c->linked.call.verb, m->r);
+	char *demand = demand_text(m->t, m->c);
+
+	printf("%s:%u: demanded %s, got %s: %s\n", m->file, m->c->line, demand, result, call);
+	if (m->profile)
+		print_clause(stdout, m->r->clause, "    ");
+	free(call);
+	free(result);
+	free(demand);
+}
+
+static const char *s(unsigned long n)
+{
+	return n == 1 ? "" : "s";
+}
+
+void story_totals(const struct totals *n)
+{
+	printf("%lu trace%s, %lu call%s, %lu demand%s: ", n->traces, s(n->traces), n->calls,
+	       s(n->calls), n->demands, s(n->demands));
+	if (n->unmet)
+		printf("%lu not met", n->unmet);
+	else
+		fputs("all met", stdout);
+	if (n->skipped)
+		printf("; %lu trace%s skipped", n->skipped, s(n->skipped));
+	putchar('\n');
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reads traces: gmem-trace(5) in, struct trace out, or file, line, column and reason.
+ *
+ * One line at a time; nothing is repaired or guessed. Whatever can be known without running the
+ * trace is a mistake here and not later: names that no call binds, handles that were closed, an
+ * address where a descriptor should be, numbers too wide for the kernel's parameter. A file of
+ * the wrong kind is none: what the kernel answers then is a good question.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace-parse.h"
+
+/* ---- comments ---- */
+
+static void keep(struct parser *p, const char *s, size_t n)
+{
+	while (n && (s[n - 1] == ' ' || s[n - 1] == '\t'))
+		n--;
+	if (!p->pending_open) {
+		text_begin(&p->pending);
+		p->pending_open = 1;
+	}
+	fwrite(s, 1, n, p->pending.f);
+	fputc('\n', p->pending.f);
+}
+
+/* The comments kept so far; null if there are none. */
+static char *kept(struct parser *p)
+{
+	if (!p->pending_open)
+		return NULL;
+	p->pending_open = 0;
+	return text_end(&p->pending);
+}
+
+static void keep_comment(struct parser *p)
+{
+	if (p->x.comment)
+		keep(p, p->x.comment, p->x.comment_end - p->x.comment);
+	else
+		keep(p, "", 0);
+}
+
+/* Comments between header lines move above the header: the printer writes it in one piece. */
+static void keep_as_head(struct parser *p)
+{
+	char *more, *head = p->t->head;
+	struct text all;
+
+	if (p->x.comment)
+		keep_comment(p);
+	more = kept(p);
+	if (!more)
+		return;
+	text_begin(&all);
+	fprintf(all.f, "%s%s", head ? head : "", more);
+	p->t->head = text_end(&all);
+	free(head);
+	free(more);
+}
+
+/* ---- calls ---- */
+
+static const char *nth_verb(const void *arg, unsigned int n)
+{
+	const struct gmem_verb_info *info = gmem_verb_info(n);
+
+	(void)arg;
+	return info ? info->name : NULL;
+}
+
+static int find_verb(const char *word)
+{
+	const char *name;
+	int i;
+
+	for (i = 0; (name = nth_verb(NULL, i)); i++)
+		if (!strcmp(name, word))
+			return i;
+	return -1;
+}
+
+static int set_task(struct parser *p, const char *word, const char *at, struct trace_call *c)
+{
+	char reason[160];
+	struct found_name f;
+
+	if (!names_find(p->names, word, 0, &f, reason, sizeof(reason)))
+		return lex_fail(&p->x, at, "%s", reason);
+	if (f.kind != NAME_TASK)
+		return lex_fail(&p->x, at, "%s is not a task", word);
+	c->task_from = f.from;
+	c->linked.call.task = f.task;
+	return 1;
+}
+
+static int set_name(struct parser *p, const char *word, const char *at, struct trace_call *c)
+{
+	char reason[160];
+
+	if (!strcmp(word, "anon") || find_verb(word) >= 0 || is_header(word))
+		return lex_fail(&p->x, at, "%s has a meaning already; take another name", word);
+	if (!names_free_to_bind(p->names, word, reason, sizeof(reason)))
+		return lex_fail(&p->x, at, "%s", reason);
+	strcpy(c->name, word);
+	return 1;
+}
+
+static int set_verb(struct parser *p, const char *word, const char *at, struct trace_call *c)
+{
+	int verb = find_verb(word);
+	const char *near;
+
+	if (verb < 0) {
+		near = nearest_name(word, nth_verb, NULL);
+		return lex_fail(&p->x, at, "unknown call %s%s%s%s", word,
+				near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	}
+	c->linked.call.verb = verb;
+	if (c->name[0] && !gmem_verb_info(verb)->binds)
+		return lex_fail(&p->x, at, "%s makes nothing that %s could name", word, c->name);
+	if (verb == GMEM_EXIT && c->task_from < 0)
+		return lex_fail(&p->x, at, "the first task does not exit; write TASK: exit()");
+	return 1;
+}
+
+/* [TASK:] [NAME =] VERB( */
+static int parse_front(struct parser *p, struct trace_call *c, char *word, const char *at)
+{
+	if (lex_accept(&p->x, ':')) {
+		if (!set_task(p, word, at, c))
+			return 0;
+		lex_space(&p->x);
+		at = p->x.p;
+		if (!lex_word(&p->x, word, "a call"))
+			return 0;
+	}
+	if (lex_accept(&p->x, '=')) {
+		if (!set_name(p, word, at, c))
+			return 0;
+		lex_space(&p->x);
+		at = p->x.p;
+		if (!lex_word(&p->x, word, "a call"))
+			return 0;
+	}
+	return set_verb(p, word, at, c) && lex_expect(&p->x, '(', word);
+}
+
+/* Notes what the call makes and what it uses up. */
+static int note(struct parser *p, struct trace_call *c, uint32_t fds, const char *at)
+{
+	const struct gmem_verb_info *info = gmem_verb_info(c->linked.call.verb);
+	struct found_name f = { .from = p->t->nr_calls - 1 };
+	uint32_t task = c->linked.call.task;
+
+	if (c->linked.call.verb == GMEM_FORK) {
+		f.task = names_fork(p->names, task);
+		if (!f.task)
+			return lex_fail(&p->x, at, "more than %d tasks", TRACE_MAX_TASKS);
+		c->linked.call.value = f.task;
+	}
+	f.kind = info->binds == GMEM_BINDS_FD ? NAME_FD :
+		 info->binds == GMEM_BINDS_ADDR ? NAME_ADDR : NAME_TASK;
+	f.fds = c->linked.call.verb == GMEM_DUP ? fds : info->binds_fd;
+	if (c->name[0])
+		names_bind(p->names, c->name, f.kind == NAME_TASK ? 0 : task, p->x.line,
+			   c->nr_demands > 0, &f);
+	if (c->linked.call.verb == GMEM_EXIT)
+		names_exit(p->names, task, p->x.line);
+	if (c->linked.call.verb != GMEM_CLOSE && c->linked.call.verb != GMEM_UNPIN)
+		return 1;
+	if (c->linked.fd_from >= 0 || c->linked.call.fd == GMEM_KVM_FD)
+		names_use_up(p->names, c->linked.fd_from, task, p->x.line);
+	return 1;
+}
+
+static int parse_call(struct parser *p, char *word, const char *at)
+{
+	struct linked_call none = { .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
+	struct trace_call *c = trace_add(p->t, &none);
+	uint32_t fds = GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM;
+
+	c->line = p->x.line;
+	c->before = kept(p);
+	if (!parse_front(p, c, word, at) || !parse_args(p, &c->linked, &fds))
+		return 0;
+	if (lex_accept(&p->x, '=') && !parse_demand(p, c))
+		return 0;
+	lex_space(&p->x);
+	if (p->x.p < p->x.end)
+		return lex_fail(&p->x, p->x.p, "'%c' after the call", *p->x.p);
+	if (p->x.comment) {
+		keep_comment(p);
+		c->after = kept(p);
+		c->after[strlen(c->after) - 1] = 0;
+	}
+	return note(p, c, fds, at);
+}
+
+/* ---- lines ---- */
+
+static int is_reserved(const char *word)
+{
+	return !strcmp(word, "par") || !strcmp(word, "end") || !strcmp(word, "schedule");
+}
+
+static int parse_line(struct parser *p)
+{
+	char word[TRACE_MAX_NAME + 1];
+	const char *at;
+	int call;
+
+	lex_space(&p->x);
+	at = p->x.p;
+	if (at == p->x.end) {
+		keep_comment(p);
+		return 1;
+	}
+	if (!lex_word(&p->x, word, "a call or a comment"))
+		return 0;
+	lex_space(&p->x);
+	call = p->x.p < p->x.end && strchr("(=:", *p->x.p);
+	if (is_reserved(word))
+		return lex_fail(&p->x, at, "%s is not yet known: it is reserved for calls that overlap",
+				word);
+	if (call || !is_header(word))
+		return parse_call(p, word, at);
+	if (!parse_header(p, word, at))
+		return 0;
+	keep_as_head(p);
+	return 1;
+}
+
+static int parse_lines(struct parser *p)
+{
+	int more;
+
+	do {
+		if (!lex_line(&p->x, &more) || (more && !parse_line(p)))
+			return 0;
+	} while (more);
+	return 1;
+}
+
+int trace_parse(struct trace *t, const char *text, size_t length, struct trace_error *e)
+{
+	struct parser p = { .t = t };
+	int ok;
+
+	trace_init(t);
+	memset(e, 0, sizeof(*e));
+	p.names = names_new();
+	lex_begin(&p.x, text, length, e);
+	ok = parse_lines(&p);
+	t->tail = kept(&p);
+	names_free(p.names);
+	if (!ok)
+		trace_free(t);
+	return ok;
+}
+
+/* ---- files ---- */
+
+static int read_all(FILE *f, char **text, size_t *length, struct trace_error *e)
+{
+	size_t room = 1u << 16, n;
+
+	*text = NULL;
+	*length = 0;
+	do {
+		*text = xrealloc(*text, room, 1);
+		n = fread(*text + *length, 1, room - *length, f);
+		*length += n;
+		room *= 2;
+	} while (n && *length <= TRACE_MAX_BYTES);
+	if (ferror(f))
+		snprintf(e->reason, sizeof(e->reason), "%s", strerror(errno));
+	else if (*length > TRACE_MAX_BYTES)
+		snprintf(e->reason, sizeof(e->reason), "a trace has at most %u bytes",
+			 TRACE_MAX_BYTES);
+	else
+		return 1;
+	return 0;
+}
+
+int trace_read(struct trace *t, const char *path, struct trace_error *e)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	char *text;
+	size_t length;
+	int ok;
+
+	memset(e, 0, sizeof(*e));
+	trace_init(t);
+	if (!f) {
+		snprintf(e->reason, sizeof(e->reason), "%s", strerror(errno));
+		return 0;
+	}
+	ok = read_all(f, &text, &length, e) && trace_parse(t, text, length, e);
+	free(text);
+	if (f != stdin)
+		fclose(f);
+	return ok;
+}
