@@ -26,6 +26,23 @@ static bool fork_makes_sense(const struct gmem_block *b, const struct gmem_call 
 	return c->value < GMEM_MAX_TASKS && !b->tasks[c->value];
 }
 
+/* Verbs that only one kind of file has; ioctls answer ENOTTY instead. */
+unsigned int gmem_kinds_of_fd(uint32_t verb)
+{
+	if (verb >= GMEM_FALLOCATE && verb <= GMEM_MMAP)
+		return GMEM_FD_GMEM;
+	switch (verb) {
+	case GMEM_MEMORY_FAILURE:
+		return GMEM_FD_GMEM;
+	case GMEM_UNPIN:
+	case GMEM_PIN_LOAD:
+	case GMEM_PIN_STORE:
+		return GMEM_FD_PIN;
+	default:
+		return GMEM_FD_ANY;
+	}
+}
+
 bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c)
 {
 	switch (c->verb) {

@@ -14,17 +14,31 @@ bool fdget(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
+	const struct gmem_file *file;
+
 	t->file = gmem_fd_file(run->b, gmem_process(run), run->c->fd);
 	if (!t->file)
 		return false;
-	t->inode = GFILE(run->b, t->file)->inode;
-	t->vm = GFILE(run->b, t->file)->vm;
-	return true;
+	file = GFILE(run->b, t->file);
+	t->inode = file->inode;
+	t->vm = file->vm;
+	run->misused = !(gmem_kinds_of_fd(run->c->verb) >> file->kind & 1);
+	return !run->misused;
 }
 
 bool is_vm(struct gmem_run *run)
 {
 	return GFILE(run->b, run->t->file)->kind == FILE_VM;
+}
+
+bool is_kvm(struct gmem_run *run)
+{
+	return GFILE(run->b, run->t->file)->kind == FILE_KVM;
+}
+
+bool is_not_kvm(struct gmem_run *run)
+{
+	return !is_kvm(run);
 }
 
 bool mm_is_the_vms(struct gmem_run *run)
@@ -46,10 +60,7 @@ bool no_memory_pressure(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	if (t->inject != GMEM_INJECT_ENOMEM)
-		return true;
-	t->inject = GMEM_INJECT_NONE;
-	return false;
+	return t->inject != GMEM_INJECT_ENOMEM || t->inject_after-- != 0;
 }
 
 bool has_failed(struct gmem_run *run)

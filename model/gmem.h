@@ -99,25 +99,20 @@ enum gmem_verb {
 	 * ALLOC-*, NOTIFY-*.
 	 */
 	GMEM_FALLOCATE,
-	/* ftruncate(2). Takes fd, length. Always refused. Clauses FILE-*. */
+	/*
+	 * The calls that a guest_memfd always refuses. All take fd; ftruncate length, fchmod mode,
+	 * read and write length, pread and pwrite offset and length, lseek offset and whence;
+	 * fchown is to root, futimens to now. Clauses FILE-*.
+	 */
 	GMEM_FTRUNCATE,
-	/* fchmod(2). Takes fd, mode. Always refused. Clauses FILE-*. */
 	GMEM_FCHMOD,
-	/* fchown(2) to root. Takes fd. Always refused. Clauses FILE-*. */
 	GMEM_FCHOWN,
-	/* futimens(3) to now. Takes fd. Always refused. Clauses FILE-*. */
 	GMEM_FUTIMENS,
-	/* read(2). Takes fd, length. Always refused. Clauses FILE-*. */
 	GMEM_READ,
-	/* write(2). Takes fd, length. Always refused. Clauses FILE-*. */
 	GMEM_WRITE,
-	/* pread(2). Takes fd, offset, length. Always refused. Clauses FILE-*. */
 	GMEM_PREAD,
-	/* pwrite(2). Takes fd, offset, length. Always refused. Clauses FILE-*. */
 	GMEM_PWRITE,
-	/* lseek(2). Takes fd, offset, whence. Always refused. Clauses FILE-*. */
 	GMEM_LSEEK,
-	/* fsync(2). Takes fd. Always refused. Clauses FILE-*. */
 	GMEM_FSYNC,
 	/*
 	 * fcntl(2). Takes fd, cmd (enum gmem_fcntl), value (of F_ADD_SEALS). Results in the
@@ -138,11 +133,10 @@ enum gmem_verb {
 	 * offset, addr (with GMEM_MAP_FIXED). Results in the address. Clauses MMAP-*.
 	 */
 	GMEM_MMAP,
-	/* munmap(2). Takes addr, length. Results in 0. Clauses MMAP-*. */
+	/* munmap(2), mprotect(2), madvise(2). Take addr, length; prot; advice. Result in 0. Clauses
+	 * MMAP-*, MADV-*. */
 	GMEM_MUNMAP,
-	/* mprotect(2). Takes addr, length, prot. Results in 0. Clauses MMAP-*. */
 	GMEM_MPROTECT,
-	/* madvise(2). Takes addr, length, advice. Results in 0. Clauses MADV-*. */
 	GMEM_MADVISE,
 	/*
 	 * fork(2). Takes task (the parent) and value (the number the child's task will have,
@@ -194,9 +188,10 @@ enum gmem_verb {
 	 * or -ENXIO where no page is allocated. Clauses POISON-*. */
 	GMEM_MEMORY_FAILURE,
 	/*
-	 * Arranges what a later call meets. Takes what (enum gmem_inject), value: after so many
-	 * pages (of that call) a signal is pending, or the kernel's allocator fails. Results in 0.
-	 * Heeded by the next call of the same task that could meet it, then forgotten.
+	 * Arranges what the next call of the same task meets, and then is forgotten. Takes what
+	 * (enum gmem_inject), value: a signal is pending once so many pages are done, or the
+	 * kernel's allocator fails after so many allocations (of a page each; calls that
+	 * allocate no pages make one). Results in 0.
 	 */
 	GMEM_INJECT,
 	/* dup(2). Takes fd. Results in a descriptor of the same file. Clauses FD-*. */
@@ -328,7 +323,7 @@ struct gmem_result {
 	uint64_t exit_flags; /* GMEM_EXIT_FLAG_PRIVATE; for MMIO 1 if it is a write */
 };
 
-/* ---- The language of calls: what a printer, a parser or a generator needs to know. ---- */
+/* ---- The language of calls: what a printer, a parser or a generator needs to know ---- */
 
 struct gmem_name { /* ends with a null name */
 	const char *name;

@@ -75,13 +75,9 @@ static void zap_mapped(struct gmem_run *run, uint32_t process, uint64_t start, u
 	uint32_t *ptes = &PROCESS(run->b, process)->ptes;
 	struct gmem_range r = { 0, start, 0 };
 
-	while (gmem_range_next(run->b, *ptes, r.end, &r) && r.start < end) {
-		uint64_t from = r.start > start ? r.start : start;
-		uint64_t to = r.end < end ? r.end : end;
-
+	while (gmem_range_next_in(run->b, *ptes, r.end, end, &r))
 		if (r.value & PTE_PRESENT)
-			gmem_zap(run, process, from, to);
-	}
+			gmem_zap(run, process, r.start, r.end);
 }
 
 void gmem_zap_inode(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)

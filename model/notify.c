@@ -43,14 +43,9 @@ void gmem_unmap_gfns(struct gmem_block *b, uint32_t vm, uint64_t gfn, uint64_t g
 	uint32_t *sptes = &VM(b, vm)->sptes;
 	struct gmem_range r = { 0, gfn, 0 };
 
-	while (gmem_range_next(b, *sptes, r.end, &r) && r.start < gfn_end) {
-		if (r.start < gfn)
-			r.start = gfn;
-		if (r.end > gfn_end)
-			r.end = gfn_end;
+	while (gmem_range_next_in(b, *sptes, r.end, gfn_end, &r))
 		if (!(r.value & keep))
 			gmem_range_set(b, sptes, r.start, r.end, 0);
-	}
 }
 
 void gmem_emit(struct gmem_run *run, uint32_t vm, const struct gmem_event *event)
@@ -92,7 +87,7 @@ void gmem_invalidate_start(struct gmem_run *run, uint32_t file, uint64_t start, 
 	struct gmem_range r = { 0, start, 0 };
 	bool found = false;
 
-	while (gmem_range_next(run->b, f->bindings, r.end, &r) && r.start < end) {
+	while (gmem_range_next_in(run->b, f->bindings, r.end, end, &r)) {
 		if (!found) {
 			run->t->vm = f->vm;
 			gmem_lock_take(run, MMU_LOCK, WRITE);

@@ -52,6 +52,12 @@ uint32_t gmem_task_new(struct gmem_block *b, uint32_t number, uint32_t process)
 	return idx;
 }
 
+void gmem_task_free(struct gmem_block *b, uint32_t number)
+{
+	gmem_cell_free(b, b->tasks[number]);
+	b->tasks[number] = 0;
+}
+
 uint32_t gmem_file_new(struct gmem_block *b, enum gmem_file_kind kind)
 {
 	uint32_t idx = gmem_cell_alloc(b);
@@ -172,6 +178,12 @@ bool gmem_has_private_mem(const struct gmem_block *b, const struct gmem_vm *vm)
 	return b->machine.arch == GMEM_X86_64 &&
 	       (vm->type == GMEM_VM_SW_PROTECTED || vm->type == GMEM_VM_SNP ||
 		vm->type == GMEM_VM_TDX);
+}
+
+/* A guest whose registers the host cannot read cannot have its writes emulated. */
+bool gmem_has_readonly_mem(const struct gmem_vm *vm)
+{
+	return vm->type != GMEM_VM_SEV_ES && vm->type != GMEM_VM_SNP && vm->type != GMEM_VM_TDX;
 }
 
 /* Whether the kernel is built for private memory at all (CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES). */

@@ -63,17 +63,14 @@ static bool each_slot(struct gmem_run *run, bool first_only)
 	for (unsigned int as = 0; as < GMEM_MAX_AS; as++) {
 		struct gmem_range r = { 0, t->gfn, 0 };
 
-		while (gmem_range_next(run->b, vm_of(run)->gfns[as], r.end, &r) &&
-		       r.start < t->gfn_end) {
-			uint64_t gfn = r.start > t->gfn ? r.start : t->gfn;
-			uint64_t end = r.end < t->gfn_end ? r.end : t->gfn_end;
+		while (gmem_range_next_in(run->b, vm_of(run)->gfns[as], r.end, t->gfn_end, &r)) {
 			struct gmem_event e = {
 				.kind = GMEM_INVALIDATE_START,
 				.origin = GMEM_BY_ATTRIBUTES,
 				.slot = SLOT(run->b, r.value)->id,
 				.as_id = (uint16_t)as,
-				.gfn = gfn,
-				.gfn_end = end,
+				.gfn = r.start,
+				.gfn_end = r.end,
 			};
 
 			if (first_only)
@@ -81,8 +78,8 @@ static bool each_slot(struct gmem_run *run, bool first_only)
 			if (!found)
 				gmem_mmu_invalidate_start(run, t->vm);
 			found = true;
-			gmem_mmu_invalidate_range_add(run, t->vm, gfn, end);
-			gmem_unmap_gfns(run->b, t->vm, gfn, end, 0);
+			gmem_mmu_invalidate_range_add(run, t->vm, r.start, r.end);
+			gmem_unmap_gfns(run->b, t->vm, r.start, r.end, 0);
 			gmem_emit(run, t->vm, &e);
 		}
 	}
@@ -115,9 +112,7 @@ static int post_set_attributes(struct gmem_run *run)
 
 /* kvm_vm_ioctl_set_mem_attributes(), kvm_vm_set_mem_attributes() */
 const struct gmem_step gmem_op_set_memory_attributes[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	CHECK(ioctl_exists, ATTR_1, ENOTTY),
 	CHECK(argp_is_readable, ATTR_2, EFAULT),
 	CHECK(flags_are_zero, ATTR_3, EINVAL),

@@ -163,10 +163,8 @@ static int allocate_gap(struct gmem_run *run)
 		return 0;
 	if (t->inject == GMEM_INJECT_SIGNAL && t->start + t->inject_after < t->end)
 		stop = t->start + t->inject_after;
-	if (t->page >= stop) {
-		t->inject = GMEM_INJECT_NONE;
+	if (t->page >= stop)
 		return -EINTR;
-	}
 	if (!gmem_range_next(run->b, inode->folios, t->page, &r) || r.start > t->end)
 		r.start = r.end = t->end;
 	gap_end = r.start < stop ? r.start : stop;
@@ -174,7 +172,6 @@ static int allocate_gap(struct gmem_run *run)
 		if (gap_end - t->page > t->inject_after) {
 			gmem_range_set(run->b, &inode->folios, t->page, t->page + t->inject_after,
 				       FOLIO_PRESENT);
-			t->inject = GMEM_INJECT_NONE;
 			return -ENOMEM;
 		}
 		t->inject_after -= gap_end - t->page;

@@ -130,13 +130,11 @@ static int close_next_descriptor(struct gmem_run *run)
 	return AGAIN;
 }
 
-static int free_task_and_process(struct gmem_run *run)
+/* The task itself is freed by gmem_call(): the interpreter still stands in it. */
+static int free_process(struct gmem_run *run)
 {
-	struct gmem_block *b = run->b;
-
-	gmem_process_free(b, run->t->process);
+	gmem_process_free(run->b, run->t->process);
 	run->t->process = 0;
-	b->tasks[run->t->number] = 0;
 	return return_zero(run);
 }
 
@@ -148,7 +146,7 @@ const struct gmem_step gmem_op_exit[] = {
 	UNLOCK(MMAP_LOCK),
 	EACH(close_next_descriptor, PROC_4),
 	DELAYED_FPUT,
-	ANSWER(free_task_and_process, PROC_4),
+	ANSWER(free_process, PROC_4),
 	END,
 };
 

@@ -9,9 +9,11 @@
 #define O_RDWR_LARGEFILE 0100002
 #define S_IFREG_0600 0100600
 
-/* An ioctl of another design, or of another descriptor. */
+/* An ioctl of another design. */
 const struct gmem_step gmem_op_no_ioctl[] = {
 	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_not_kvm, FD_2, EINVAL),
+	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
 	CHECK(never, FILE_1, ENOTTY),
 	END,
 };
@@ -112,18 +114,12 @@ const struct gmem_step gmem_op_fstatfs[] = {
 static int return_pages_present(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
-	uint64_t last = c->length ? PAGES(c->offset + c->length - 1) : UINT64_MAX - 1;
+	uint64_t end = c->length ? PAGES(c->offset + c->length - 1) + 1 : UINT64_MAX;
 	struct gmem_range r = { 0, PAGES(c->offset), 0 };
 	uint64_t pages = 0;
 
-	if (c->length && c->offset + c->length - 1 < c->offset)
-		last = UINT64_MAX - 1;
-	while (gmem_range_next(run->b, INODE(run->b, run->t->inode)->folios, r.end, &r) &&
-	       r.start <= last) {
-		uint64_t from = r.start > PAGES(c->offset) ? r.start : PAGES(c->offset);
-
-		pages += (r.end < last + 1 ? r.end : last + 1) - from;
-	}
+	while (gmem_range_next_in(run->b, INODE(run->b, run->t->inode)->folios, r.end, end, &r))
+		pages += r.end - r.start;
 	run->res->value = (int64_t)pages;
 	return 0;
 }

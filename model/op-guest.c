@@ -25,8 +25,11 @@ static bool attribute_is_private(struct gmem_run *run)
 	       GMEM_ATTRIBUTE_PRIVATE;
 }
 
+/* A pre-fault is for whoever the attribute allows. */
 static bool access_is_private(struct gmem_run *run)
 {
+	if (run->c->verb == GMEM_PRE_FAULT_MEMORY)
+		return attribute_is_private(run);
 	switch (vm_of(run)->type) {
 	case GMEM_VM_SW_PROTECTED:
 		return attribute_is_private(run);
@@ -299,9 +302,7 @@ static int store_guest_bytes(struct gmem_run *run)
 
 /* KVM_RUN */
 const struct gmem_step gmem_op_guest_load[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	DO(begin_access, GUEST_1),
 	CALL(T_GUEST_FAULT, GUEST_1),
 	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio),
@@ -310,9 +311,7 @@ const struct gmem_step gmem_op_guest_load[] = {
 };
 
 const struct gmem_step gmem_op_guest_store[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	DO(begin_access, GUEST_1),
 	CALL(T_GUEST_FAULT, GUEST_1),
 	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio),

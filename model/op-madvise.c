@@ -69,8 +69,7 @@ static int populate_next_mapping(struct gmem_run *run)
 	v = gmem_vma_at(run->b, gmem_process(run), t->start);
 	if (!v)
 		return -ENOMEM;
-	/* What can be written can be read, and what can be executed as well. */
-	if (!(v->prot & need) && !(need == GMEM_PROT_READ && v->prot))
+	if (!(v->prot & need))
 		return -EINVAL;
 	to = v->end < t->end ? v->end : t->end;
 	r = gmem_fault_in(run, t->start, to);

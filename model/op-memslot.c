@@ -52,12 +52,6 @@ static bool slot_is_a_users(struct gmem_run *run)
 	return (run->c->slot & 0xffff) < most;
 }
 
-/* A guest whose registers the host cannot read cannot have its writes emulated. */
-static bool has_readonly_mem(const struct gmem_vm *vm)
-{
-	return vm->type != GMEM_VM_SEV_ES && vm->type != GMEM_VM_SNP && vm->type != GMEM_VM_TDX;
-}
-
 static bool takes_guest_memfd(const struct gmem_block *b, const struct gmem_vm *vm)
 {
 	return !b->profile->n.gmem_needs_private || gmem_has_private_mem(b, vm);
@@ -72,7 +66,7 @@ static bool flags_are_valid(struct gmem_run *run)
 		valid |= GMEM_MEM_GUEST_MEMFD;
 	if (wants_guest_memfd(run))
 		valid &= ~GMEM_MEM_LOG_DIRTY_PAGES;
-	else if (has_readonly_mem(vm))
+	else if (gmem_has_readonly_mem(vm))
 		valid |= GMEM_MEM_READONLY;
 	return !(run->c->flags & ~valid);
 }
@@ -109,7 +103,7 @@ static uint32_t as_id(const struct gmem_call *c)
 static bool address_space_exists(struct gmem_run *run)
 {
 	bool two = run->b->machine.arch == GMEM_X86_64 && run->b->machine.smm &&
-		   vm_of(run)->type == GMEM_VM_DEFAULT;
+		   !gmem_has_private_mem(run->b, vm_of(run));
 
 	return as_id(run->c) < (two ? GMEM_MAX_AS : 1);
 }
@@ -224,7 +218,7 @@ static bool gfns_are_free(struct gmem_run *run)
 	uint32_t root = vm_of(run)->gfns[as_id(run->c)];
 	struct gmem_range r = { 0, gfn, 0 };
 
-	while (gmem_range_next(run->b, root, r.end, &r) && r.start < end)
+	while (gmem_range_next_in(run->b, root, r.end, end, &r))
 		if (r.value != run->t->slot)
 			return false;
 	return true;
@@ -432,9 +426,7 @@ const struct gmem_step gmem_op_delete_slot[] = {
 
 /* kvm_vm_ioctl() */
 const struct gmem_step gmem_op_set_user_memory_region[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	CHECK(argp_is_readable, SLOT_1, EFAULT),
 	CHECK(flags_are_of_version_1, SLOT_2, EINVAL),
 	CALL(T_SET_REGION, SLOT_4),
@@ -443,9 +435,7 @@ const struct gmem_step gmem_op_set_user_memory_region[] = {
 };
 
 const struct gmem_step gmem_op_set_user_memory_region2[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	CHECK(argp_is_readable, SLOT_1, EFAULT),
 	CALL(T_SET_REGION, SLOT_4),
 	ANSWER(return_zero, SLOT_28),

@@ -7,6 +7,9 @@
  */
 #include "ops.h"
 
+#define PROT_BITS (GMEM_PROT_READ | GMEM_PROT_WRITE | GMEM_PROT_EXEC)
+#define PROT_SEM UINT64_C(8) /* of no effect on x86 */
+
 static uint64_t length_in_pages(uint64_t length)
 {
 	return PAGES(length + GMEM_PAGE_SIZE - 1);
@@ -95,8 +98,6 @@ static int choose_address(struct gmem_run *run)
 
 	t->start = is_fixed(run) ? PAGES(run->c->addr) : p->mmap_next;
 	t->end = t->start + length_in_pages(run->c->length);
-	if (t->end >= p->mmap_next)
-		p->mmap_next = t->end + 1;
 	return 0;
 }
 
@@ -163,9 +164,11 @@ static int insert_mapping(struct gmem_run *run)
 	t->vma = gmem_cell_alloc(b);
 	v = VMA(b, t->vma);
 	v->process = t->process;
-	v->prot = (uint32_t)run->c->prot;
+	v->prot = (uint32_t)(run->c->prot & PROT_BITS);
 	v->start = t->start;
 	v->end = t->end;
+	if (t->end >= gmem_process(run)->mmap_next)
+		gmem_process(run)->mmap_next = t->end + 1;
 	if (is_anonymous(run)) {
 		v->inode = gmem_inode_new(b, INODE_ANON, BYTES(t->end - t->start), map_type(run));
 	} else {
@@ -184,13 +187,6 @@ static int return_address(struct gmem_run *run)
 	return 0;
 }
 
-/* What every mmap does once nothing can be refused any more. */
-#define MAP_IT                                                                                     \
-	LOCK(MMAP_LOCK, WRITE, MMAP_11), DO(choose_address, MMAP_11),                              \
-		CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_12, .when = is_fixed),              \
-		DO(insert_mapping, MMAP_11), UNLOCK(MMAP_LOCK), DELAYED_FPUT,                      \
-		ANSWER(return_address, MMAP_11)
-
 /* ksys_mmap_pgoff(), do_mmap(), kvm_gmem_mmap() */
 const struct gmem_step gmem_op_mmap[] = {
 	CHECK(offset_is_aligned, MMAP_1, EINVAL),
@@ -203,9 +199,15 @@ const struct gmem_step gmem_op_mmap[] = {
 	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file),
 	CHECK(type_is_known, MMAP_6, EINVAL),
 	CHECK(is_not_executable, MMAP_7, EPERM, .when = is_file),
-	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, .when = is_file),
-	CHECK(is_shared, MMAP_9, EINVAL, .when = is_file),
-	MAP_IT,
+	LOCK(MMAP_LOCK, WRITE, MMAP_11),
+	DO(choose_address, MMAP_11),
+	CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_12, .when = is_fixed),
+	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, .when = is_file, .to = L_UNLOCK),
+	CHECK(is_shared, MMAP_9, EINVAL, .when = is_file, .to = L_UNLOCK),
+	DO(insert_mapping, MMAP_11),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
+	DELAYED_FPUT,
+	ANSWER(return_address, MMAP_11),
 	END,
 };
 
@@ -220,7 +222,13 @@ const struct gmem_step gmem_op_mmap_6_8[] = {
 	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file),
 	CHECK(type_is_known, MMAP_6, EINVAL),
 	CHECK(never, MMAP_10, ENODEV, .when = is_file),
-	MAP_IT,
+	LOCK(MMAP_LOCK, WRITE, MMAP_11),
+	DO(choose_address, MMAP_11),
+	CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_12, .when = is_fixed),
+	DO(insert_mapping, MMAP_11),
+	UNLOCK(MMAP_LOCK),
+	DELAYED_FPUT,
+	ANSWER(return_address, MMAP_11),
 	END,
 };
 
@@ -307,7 +315,7 @@ const struct gmem_step gmem_op_munmap[] = {
 
 static bool prot_is_known(struct gmem_run *run)
 {
-	return !(run->c->prot & ~(GMEM_PROT_READ | GMEM_PROT_WRITE | GMEM_PROT_EXEC));
+	return !(run->c->prot & ~(PROT_BITS | PROT_SEM));
 }
 
 static bool length_is_zero(struct gmem_run *run)
@@ -339,7 +347,7 @@ static int protect_next_mapping(struct gmem_run *run)
 		return -EACCES;
 	isolate(run);
 	v = VMA(run->b, t->vma);
-	VMA(run->b, t->vma)->prot = (uint32_t)run->c->prot;
+	VMA(run->b, t->vma)->prot = (uint32_t)(run->c->prot & PROT_BITS);
 	gmem_notify_host(run, v->process, v->start, v->end);
 	t->start = v->end;
 	return AGAIN;

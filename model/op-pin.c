@@ -15,20 +15,27 @@ static bool range_is_aligned(struct gmem_run *run)
 	       c->addr + c->length > c->addr;
 }
 
-/* Unlike the kernel, one pin is of one mapping's pages. */
-static bool range_is_one_writable_mapping(struct gmem_run *run)
+/* Unlike the kernel, one pin is of pages that follow each other in one file. */
+static bool pages_are_writable_and_in_a_row(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	const struct gmem_vma *v;
+	uint64_t page = PAGES(run->c->addr), end = page + PAGES(run->c->length);
 
-	t->page = PAGES(run->c->addr);
-	t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->page);
-	if (!t->vma)
-		return false;
-	v = VMA(run->b, t->vma);
-	t->inode = v->inode;
-	t->pgoff = v->pgoff + (t->page - v->start);
-	return (v->prot & GMEM_PROT_WRITE) && t->page + PAGES(run->c->length) <= v->end;
+	t->page = page;
+	while (page < end) {
+		const struct gmem_vma *v = gmem_vma_at(run->b, gmem_process(run), page);
+		uint64_t pgoff = v ? v->pgoff + (page - v->start) : 0;
+
+		if (page == t->page && v) {
+			t->inode = v->inode;
+			t->pgoff = pgoff;
+		}
+		if (!v || !(v->prot & GMEM_PROT_WRITE) || v->inode != t->inode ||
+		    pgoff - t->pgoff != page - t->page)
+			return false;
+		page = v->end;
+	}
+	return true;
 }
 
 static bool pages_can_be_faulted_in(struct gmem_run *run)
@@ -60,7 +67,7 @@ static int pin_pages(struct gmem_run *run)
 const struct gmem_step gmem_op_pin[] = {
 	CHECK(range_is_aligned, PIN_1, EINVAL),
 	CHECK(fd_is_available, FD_5, EMFILE),
-	CHECK(range_is_one_writable_mapping, PIN_2, EFAULT),
+	CHECK(pages_are_writable_and_in_a_row, PIN_2, EFAULT),
 	CHECK(pages_can_be_faulted_in, PIN_2, EFAULT),
 	DO(pin_pages, PIN_3),
 	ANSWER(return_fd, PIN_3),

@@ -85,9 +85,7 @@ static int return_pages_done(struct gmem_run *run)
 
 /* kvm_gmem_populate() */
 const struct gmem_step gmem_op_populate[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY),
 	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL),
 	LOCK(SLOTS_LOCK, WRITE, POPULATE_3),
@@ -117,10 +115,7 @@ static bool no_signal_is_pending(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	if (t->inject != GMEM_INJECT_SIGNAL || t->inject_after != t->done)
-		return true;
-	t->inject = GMEM_INJECT_NONE;
-	return false;
+	return t->inject != GMEM_INJECT_SIGNAL || t->inject_after != t->done;
 }
 
 static int get_folio(struct gmem_run *run)
@@ -265,10 +260,8 @@ static bool no_signal_is_pending_now(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	if (t->inject != GMEM_INJECT_SIGNAL || t->inject_after != t->gfn - PAGES(run->c->gpa))
-		return true;
-	t->inject = GMEM_INJECT_NONE;
-	return false;
+	return t->inject != GMEM_INJECT_SIGNAL ||
+	       t->inject_after != t->gfn - PAGES(run->c->gpa);
 }
 
 /* One page: kvm_arch_vcpu_pre_fault_memory(); it never leaves an exit behind */
@@ -283,9 +276,7 @@ const struct gmem_step gmem_op_pre_fault_page[] = {
 
 /* kvm_vcpu_pre_fault_memory() */
 const struct gmem_step gmem_op_pre_fault_memory[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
 	CHECK(vcpu_ioctl_exists, PREFAULT_1, ENOTTY),
 	CHECK(argp_is_readable, PREFAULT_2, EFAULT),
 	CHECK(flags_are_zero, PREFAULT_3, EINVAL),

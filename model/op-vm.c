@@ -5,11 +5,6 @@
 #include "ops.h"
 #include "profile.h"
 
-static bool is_kvm(struct gmem_run *run)
-{
-	return GFILE(run->b, run->t->file)->kind == FILE_KVM;
-}
-
 static bool is_kvm_or_vm(struct gmem_run *run)
 {
 	return is_kvm(run) || is_vm(run);
@@ -27,7 +22,7 @@ static uint64_t address_spaces(const struct gmem_block *b, const struct gmem_vm 
 {
 	if (b->machine.arch != GMEM_X86_64 || !b->machine.smm)
 		return 0;
-	return vm && vm->type != GMEM_VM_DEFAULT ? 1 : GMEM_MAX_AS;
+	return vm && gmem_has_private_mem(b, vm) ? 1 : GMEM_MAX_AS;
 }
 
 /* The types that this machine offers and this profile knows. */
@@ -53,8 +48,9 @@ static uint64_t capability(const struct gmem_block *b, const struct gmem_vm *vm,
 	case GMEM_CAP_USER_MEMORY:
 	case GMEM_CAP_USER_MEMORY2:
 	case GMEM_CAP_MEMORY_FAULT_INFO:
-	case GMEM_CAP_READONLY_MEM:
 		return 1;
+	case GMEM_CAP_READONLY_MEM:
+		return !vm || gmem_has_readonly_mem(vm);
 	case GMEM_CAP_MULTI_ADDRESS_SPACE:
 		return address_spaces(b, vm);
 	case GMEM_CAP_MEMORY_ATTRIBUTES:
@@ -112,6 +108,7 @@ static int create_vm(struct gmem_run *run)
 /* kvm_dev_ioctl_create_vm() */
 const struct gmem_step gmem_op_create_vm[] = {
 	CHECK(fdget, FD_1, EBADF),
+	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
 	CHECK(is_kvm, FD_2, ENOTTY),
 	CHECK(fd_is_available, VM_1, EMFILE),
 	CHECK(type_is_supported, VM_2, EINVAL),
@@ -120,6 +117,12 @@ const struct gmem_step gmem_op_create_vm[] = {
 	ANSWER(return_fd, VM_5),
 	END,
 };
+
+/* In 6.8 it comes with private memory, and a kernel without has no such ioctl. */
+static bool ioctl_exists(struct gmem_run *run)
+{
+	return !run->b->profile->n.gmem_needs_private || gmem_machine_has_private_mem(run->b);
+}
 
 static bool flags_are_valid(struct gmem_run *run)
 {
@@ -150,9 +153,8 @@ static int create_file_and_inode(struct gmem_run *run)
 
 /* kvm_vm_ioctl(), kvm_gmem_create(), __kvm_gmem_create() */
 const struct gmem_step gmem_op_create_guest_memfd[] = {
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_vm, FD_2, ENOTTY),
-	CHECK(mm_is_the_vms, VM_3, EIO),
+	IOCTL_OF_A_VM,
+	CHECK(ioctl_exists, CREATE_8, ENOTTY),
 	CHECK(argp_is_readable, CREATE_1, EFAULT),
 	CHECK(flags_are_valid, CREATE_2, EINVAL),
 	CHECK(size_is_valid, CREATE_3, EINVAL),

@@ -18,15 +18,16 @@
 
 /* profile.c */
 const struct gmem_profile *gmem_profile_newest(void);
-bool gmem_verb_is_ioctl(uint32_t verb);
 
 /* args.c: whether the call can be asked at all, and the cells it needs beyond the usual. */
 bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c);
+unsigned int gmem_kinds_of_fd(uint32_t verb); /* GMEM_FD_* */
 uint64_t gmem_cells_for_verb(const struct gmem_block *b, const struct gmem_call *c);
 
 /* objects.c: making objects, descriptors, references */
 uint32_t gmem_process_new(struct gmem_block *b);
 uint32_t gmem_task_new(struct gmem_block *b, uint32_t number, uint32_t process);
+void gmem_task_free(struct gmem_block *b, uint32_t number);
 void gmem_process_free(struct gmem_block *b, uint32_t idx);
 uint32_t gmem_file_new(struct gmem_block *b, enum gmem_file_kind kind);
 uint32_t gmem_vm_new(struct gmem_block *b, uint32_t type, uint32_t process);
@@ -43,11 +44,14 @@ void gmem_fput(struct gmem_run *run, uint32_t file);
 /* Drops a reference on an inode that no file stands for (anonymous memory, orphans). */
 void gmem_inode_put(struct gmem_block *b, uint32_t idx);
 bool gmem_has_private_mem(const struct gmem_block *b, const struct gmem_vm *vm);
+bool gmem_has_readonly_mem(const struct gmem_vm *vm);
 bool gmem_machine_has_private_mem(const struct gmem_block *b);
 
 /* common.c: checks and answers that many tables have */
 struct gmem_process *gmem_process(struct gmem_run *run);
 bool fdget(struct gmem_run *run);	   /* sets t->file, and its t->inode and t->vm */
+bool is_kvm(struct gmem_run *run);	   /* the descriptor is /dev/kvm's */
+bool is_not_kvm(struct gmem_run *run);
 bool is_vm(struct gmem_run *run);	   /* the descriptor is a VM's */
 bool mm_is_the_vms(struct gmem_run *run);  /* kvm->mm == current->mm */
 bool argp_is_readable(struct gmem_run *run);
@@ -58,6 +62,10 @@ bool never(struct gmem_run *run);	   /* a check that always refuses */
 int return_zero(struct gmem_run *run);
 int return_fd(struct gmem_run *run); /* installs t->file at the lowest free descriptor */
 bool delayed_fput(struct gmem_run *run); /* finds the next dying file: sets t->file */
+/* The rows that open every ioctl of a VM. */
+#define IOCTL_OF_A_VM                                                                              \
+	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL), CHECK(is_vm, FD_2, ENOTTY),    \
+		CHECK(mm_is_the_vms, VM_3, EIO)
 /* The rows that end every call which may have dropped a last reference. */
 #define DELAYED_FPUT CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4)
 

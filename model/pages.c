@@ -46,14 +46,9 @@ void gmem_bytes_copy(struct gmem_block *b, uint32_t to, uint64_t to_offset, uint
 	struct gmem_range r = { 0, from_offset, 0 };
 
 	gmem_range_set(b, &INODE(b, to)->bytes, to_offset, to_offset + length, 0);
-	while (gmem_range_next(b, INODE(b, from)->bytes, r.end, &r) && r.start < end) {
-		if (r.start < from_offset)
-			r.start = from_offset;
-		if (r.end > end)
-			r.end = end;
+	while (gmem_range_next_in(b, INODE(b, from)->bytes, r.end, end, &r))
 		gmem_range_set(b, &INODE(b, to)->bytes, to_offset + r.start - from_offset,
 			       to_offset + r.end - from_offset, r.value);
-	}
 }
 
 /* The pages of one pin in [start, end) of the inode move to the orphan; how many ranges did. */
@@ -64,13 +59,9 @@ static uint32_t move_to_orphan(struct gmem_block *b, struct gmem_file *pin, uint
 	uint64_t to = end > pin->first ? end - pin->first : 0;
 	uint32_t moved = 0;
 
-	while (gmem_range_next(b, pin->pinned, r.end, &r) && r.start < to) {
+	while (gmem_range_next_in(b, pin->pinned, r.end, to, &r)) {
 		if (r.value != inode)
 			continue;
-		if (r.start + pin->first < start)
-			r.start = start - pin->first;
-		if (r.end > to)
-			r.end = to;
 		gmem_range_set(b, &pin->pinned, r.start, r.end, orphan);
 		moved++;
 	}

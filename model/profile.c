@@ -62,22 +62,6 @@ const char *gmem_profile_bug(const struct gmem_profile *p, unsigned int n)
 	return NULL;
 }
 
-bool gmem_verb_is_ioctl(uint32_t verb)
-{
-	switch (verb) {
-	case GMEM_CHECK_EXTENSION:
-	case GMEM_CREATE_VM:
-	case GMEM_CREATE_GUEST_MEMFD:
-	case GMEM_SET_USER_MEMORY_REGION:
-	case GMEM_SET_USER_MEMORY_REGION2:
-	case GMEM_SET_MEMORY_ATTRIBUTES:
-	case GMEM_SET_MEMORY_ATTRIBUTES2:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 #define PART(t, name) [(t)-GMEM_NR_VERBS] = name
 	PART(T_PUNCH_HOLE, "punch_hole"),

@@ -72,15 +72,6 @@ static unsigned int child_of(const struct node *n, uint64_t key)
 	return i ? i - 1 : 0;
 }
 
-uint32_t gmem_range_get(const struct gmem_block *b, uint32_t root, uint64_t key)
-{
-	struct gmem_range r;
-
-	if (!gmem_range_next(b, root, key, &r) || r.start > key)
-		return 0;
-	return r.value;
-}
-
 /* The leaf for key, and the bound at which the next leaf begins. */
 static const struct node *find_leaf(const struct gmem_block *b, uint32_t root, uint64_t key,
 				    uint64_t *next)
@@ -116,6 +107,19 @@ static struct point point_before(const struct gmem_block *b, uint32_t idx, uint6
 	while (!p.key && !p.val && i > 0)
 		p = point_before(b, n->val[--i], key);
 	return p;
+}
+
+uint32_t gmem_range_get(const struct gmem_block *b, uint32_t root, uint64_t key)
+{
+	const struct node *n;
+	uint64_t next;
+	unsigned int i;
+
+	if (!root)
+		return 0;
+	n = find_leaf(b, root, key, &next);
+	i = upto(n, key);
+	return i ? n->val[i - 1] : point_before(b, root, key).val;
 }
 
 /* The first point at or after key. */
@@ -168,6 +172,18 @@ bool gmem_range_next(const struct gmem_block *b, uint32_t root, uint64_t from,
 	return p.val != 0;
 }
 
+bool gmem_range_next_in(const struct gmem_block *b, uint32_t root, uint64_t from, uint64_t end,
+			struct gmem_range *range)
+{
+	if (from >= end || !gmem_range_next(b, root, from, range) || range->start >= end)
+		return false;
+	if (range->start < from)
+		range->start = from;
+	if (range->end > end)
+		range->end = end;
+	return true;
+}
+
 bool gmem_range_empty(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end)
 {
 	struct gmem_range r;
@@ -177,7 +193,7 @@ bool gmem_range_empty(const struct gmem_block *b, uint32_t root, uint64_t start,
 
 static uint32_t new_node(struct gmem_block *b, unsigned int level)
 {
-	uint32_t idx = gmem_cell_alloc(b);
+	uint32_t idx = gmem_cell_take(b);
 	struct node *n = node(b, idx);
 
 	n->level = (uint16_t)level;
@@ -370,16 +386,17 @@ static void edit_root(struct gmem_block *b, uint32_t *root, uint64_t lo, uint64_
 }
 
 /* The short way: [start, end] and the point before it are in one leaf, which stays a leaf. */
-static bool set_in_leaf(struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end,
+static bool set_in_leaf(struct gmem_block *b, uint32_t *root, uint64_t start, uint64_t end,
 			uint32_t value)
 {
 	uint64_t next;
-	struct node *n = (struct node *)find_leaf(b, root, start, &next);
+	struct node *n = (struct node *)find_leaf(b, *root, start, &next);
 	struct point ins[2];
 	unsigned int i = start ? upto(n, start - 1) : 0, j = i, count = 0, left;
 	uint32_t before = i ? n->val[i - 1] : 0, after;
+	bool is_root = n == node(b, *root);
 
-	if (end >= next || (i == 0 && n != node(b, root)))
+	if (end >= next || (i == 0 && !is_root))
 		return false;
 	while (j < n->n && n->key[j] <= end)
 		j++;
@@ -389,9 +406,14 @@ static bool set_in_leaf(struct gmem_block *b, uint32_t root, uint64_t start, uin
 	if (after != value)
 		ins[count++] = (struct point){ end, after };
 	left = n->n - (j - i) + count;
-	if (left > NODE_MAX || (left < NODE_FEW && (n != node(b, root) || !left)))
+	if (left > NODE_MAX || (left < NODE_FEW && !is_root))
 		return false;
-	replace(n, i, j, ins, count);
+	if (left) {
+		replace(n, i, j, ins, count);
+	} else {
+		gmem_cell_free(b, *root);
+		*root = 0;
+	}
 	return true;
 }
 
@@ -406,7 +428,7 @@ void gmem_range_set(struct gmem_block *b, uint32_t *root, uint64_t start, uint64
 		return;
 	if (!*root)
 		*root = new_node(b, 0);
-	if (set_in_leaf(b, *root, start, end, value))
+	if (set_in_leaf(b, root, start, end, value))
 		return;
 	after = gmem_range_get(b, *root, end);
 	if (point_before(b, *root, start).val != value)
@@ -436,7 +458,7 @@ uint32_t gmem_range_copy(struct gmem_block *b, uint32_t root)
 
 	if (!root)
 		return 0;
-	idx = gmem_cell_alloc(b);
+	idx = gmem_cell_take(b);
 	n = node(b, idx);
 	*n = *cnode(b, root);
 	for (unsigned int i = 0; n->level && i < n->n; i++)

@@ -30,6 +30,13 @@ uint32_t gmem_range_get(const struct gmem_block *b, uint32_t root, uint64_t key)
 bool gmem_range_next(const struct gmem_block *b, uint32_t root, uint64_t from,
 		     struct gmem_range *range);
 
+/*
+ * The same within [from, end): the range found is cut to that. A walk through a window is
+ *	for (r.end = start; gmem_range_next_in(b, root, r.end, end, &r);)
+ */
+bool gmem_range_next_in(const struct gmem_block *b, uint32_t root, uint64_t from, uint64_t end,
+			struct gmem_range *range);
+
 /* Whether all of [start, end) is 0. */
 bool gmem_range_empty(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end);
 

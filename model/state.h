@@ -286,6 +286,8 @@ void *gmem_resize_by_libc(void *arg, void *p, size_t old_size, size_t new_size);
 
 /* A zeroed cell. There is one: gmem_reserve() saw to it before the call began. */
 uint32_t gmem_cell_alloc(struct gmem_block *b);
+/* The same, not zeroed. */
+uint32_t gmem_cell_take(struct gmem_block *b);
 void gmem_cell_free(struct gmem_block *b, uint32_t idx);
 
 /* Makes sure that cells can be handed out; false if there is no memory. Moves the block. */

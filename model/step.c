@@ -18,26 +18,13 @@ static const struct gmem_step *table_of(const struct gmem_run *run, const struct
 	return run->b->profile->tables[l->table];
 }
 
-static void decided(struct gmem_run *run, const struct gmem_level *l, const struct gmem_step *s)
+/* The row that decides the call's result, unless a later failure does. */
+static void decided(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
 {
+	l->pc = (uint16_t)(s - table_of(run, l));
 	run->res->clause = s->clause;
 	run->res->table = l->table;
 	run->res->row = l->pc;
-}
-
-static void observe(struct gmem_run *run, const struct gmem_level *l, const struct gmem_step *s,
-		    int passed, int err)
-{
-	struct gmem_step_event e = {
-		.table = l->table,
-		.row = l->pc,
-		.clause = s->clause,
-		.depth = (uint8_t)(run->t->depth - 1),
-		.passed = (int8_t)passed,
-		.err = (int16_t)err,
-	};
-
-	run->w->observer(run->w->observer_arg, &e);
 }
 
 static void enter(struct gmem_run *run, unsigned int table)
@@ -52,12 +39,13 @@ static void enter(struct gmem_run *run, unsigned int table)
 	t->level[t->depth++] = (struct gmem_level){ .table = (uint16_t)table };
 }
 
-/* Goes to the row that carries the label, or to the end of the table. */
-static void jump(struct gmem_level *l, const struct gmem_step *steps, unsigned int label)
+/* The row after s that carries the label, or the end of the table. */
+static const struct gmem_step *find_label(const struct gmem_step *s, unsigned int label)
 {
 	do
-		l->pc++;
-	while (steps[l->pc].kind != STEP_END && (!label || steps[l->pc].at != label));
+		s++;
+	while (s->kind != STEP_END && (!label || s->at != label));
+	return s;
 }
 
 /* The whole operation failed: with an errno, or with a signal. */
@@ -76,8 +64,8 @@ static void leave(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	int err = t->level[--t->depth].err;
+	const struct gmem_step *steps, *s;
 	struct gmem_level *l;
-	const struct gmem_step *steps;
 
 	if (!t->depth) {
 		if (err)
@@ -86,18 +74,44 @@ static void leave(struct gmem_run *run)
 	}
 	l = &t->level[t->depth - 1];
 	steps = table_of(run, l);
+	s = &steps[l->pc];
 	if (err) {
 		if (!l->err)
-			l->err = (int16_t)(steps[l->pc].err ? steps[l->pc].err : err);
-		jump(l, steps, steps[l->pc].to);
-	} else if (steps[l->pc].kind != STEP_CALL_EACH) {
+			l->err = (int16_t)(s->err ? s->err : err);
+		l->pc = (uint16_t)(find_label(s, s->to) - steps);
+	} else if (s->kind != STEP_CALL_EACH) {
 		l->pc++;
 	}
 }
 
-/* What a row does. 0: go on. AGAIN: the same row again. Below 0: failed. */
-static int perform(struct gmem_run *run, const struct gmem_step *s)
+static const struct gmem_step *fail(struct gmem_run *run, struct gmem_level *l,
+				    const struct gmem_step *s, int err)
 {
+	if (!l->err) {
+		l->err = (int16_t)err;
+		decided(run, l, s);
+	}
+	run->outcome = ROW_DECIDED;
+	run->err = err;
+	return find_label(s, s->to);
+}
+
+static const struct gmem_step *end_early(struct gmem_run *run, struct gmem_level *l,
+					 const struct gmem_step *s)
+{
+	if (s->says)
+		decided(run, l, s);
+	run->t->said |= s->says;
+	run->outcome = ROW_DECIDED;
+	run->err = 0;
+	return find_label(s, s->to);
+}
+
+/* What a row does. 0: go on. AGAIN: the same row again. Below 0: failed. */
+static inline int perform(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
+{
+	int r;
+
 	switch (s->kind) {
 	case STEP_CHECK:
 		return s->check(run) ? 0 : s->err;
@@ -105,78 +119,90 @@ static int perform(struct gmem_run *run, const struct gmem_step *s)
 		return gmem_lock_take(run, s->lock, s->mode) ? 0 : -EDEADLK;
 	case STEP_UNLOCK:
 		return gmem_lock_drop(run, s->lock) ? 0 : -EDEADLK;
+	case STEP_ANSWER:
+		r = s->act(run);
+		if (r >= 0 && !run->t->said && !l->err)
+			decided(run, l, s);
+		return r;
 	default:
 		return s->act(run);
 	}
 }
 
-static void fail(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *steps, int err)
+/* One row. The row to go on with, or null when that is one of another table. */
+static inline const struct gmem_step *step(struct gmem_run *run, struct gmem_level *l,
+					   const struct gmem_step *s)
 {
-	const struct gmem_step *s = &steps[l->pc];
-
-	if (!l->err) {
-		l->err = (int16_t)err;
-		decided(run, l, s);
-	}
-	jump(l, steps, s->to);
-}
-
-/* One row of the innermost table. */
-static void step(struct gmem_run *run)
-{
-	struct gmem_level *l = &run->t->level[run->t->depth - 1];
-	const struct gmem_step *steps = table_of(run, l), *s = &steps[l->pc];
-	struct gmem_level here = *l;
 	int r = 0;
 
 	if (s->kind == STEP_END) {
 		leave(run);
-		return;
+		run->outcome = ROW_NONE;
+		return NULL;
 	}
 	if (s->when && !s->when(run)) {
-		if (run->w->observer)
-			observe(run, &here, s, -1, 0);
-		l->pc++;
-		return;
+		run->outcome = ROW_SKIPPED;
+		return s + 1;
 	}
+	run->outcome = ROW_PASSED;
 	if (s->kind == STEP_CALL || (s->kind == STEP_CALL_EACH && s->check(run))) {
-		if (run->w->observer)
-			observe(run, &here, s, 1, 0);
+		l->pc = (uint16_t)(s - table_of(run, l));
 		enter(run, s->table);
-		return;
+		return NULL;
 	}
 	if (s->kind == STEP_DONE_IF) {
-		if (s->check(run)) {
-			if (s->says)
-				decided(run, l, s);
-			run->t->said |= s->says;
-			jump(l, steps, s->to);
-			r = AGAIN;
-		}
+		if (s->check(run))
+			return end_early(run, l, s);
 	} else if (s->kind != STEP_CALL_EACH) {
-		r = perform(run, s);
+		r = perform(run, l, s);
 	}
-	if (run->w->observer)
-		observe(run, &here, s, r < 0 || (s->kind == STEP_DONE_IF && r) ? 0 : 1,
-			r < 0 ? r : 0);
-	if (s->kind == STEP_ANSWER && r >= 0 && !run->t->said)
-		decided(run, l, s);
 	if (r < 0)
-		fail(run, l, steps, r);
-	else if (r != AGAIN)
-		l->pc++;
+		return fail(run, l, s, r);
+	return r == AGAIN ? s : s + 1;
 }
 
-void gmem_run_table(struct gmem_run *run, unsigned int table)
+/* A row that somebody looks at: the observer, or the invariants. */
+static void watched_step(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *steps)
 {
 	struct gmem_world *w = run->w;
+	struct gmem_step_event e = {
+		.table = l->table,
+		.row = l->pc,
+		.clause = steps[l->pc].clause,
+		.depth = (uint8_t)(run->t->depth - 1),
+	};
+	const struct gmem_step *next = step(run, l, &steps[l->pc]);
+
+	if (next)
+		l->pc = (uint16_t)(next - steps);
+	e.passed = (int8_t)run->outcome;
+	e.err = (int16_t)(run->outcome == ROW_DECIDED ? run->err : 0);
+	if (w->observer && run->outcome != ROW_NONE)
+		w->observer(w->observer_arg, &e);
+	if (w->checking == GMEM_CHECK_STEPS && !w->violated && run->t->depth &&
+	    gmem_check(w, &w->violation) != GMEM_DONE)
+		w->violated = true;
+}
+
+/*
+ * Between two rows of one table nobody needs to know where the task stands, so its place is
+ * written down only when it enters another table, or when somebody watches.
+ */
+void gmem_run_table(struct gmem_run *run, unsigned int table)
+{
+	const struct gmem_world *w = run->w;
+	bool watched = w->observer || w->checking == GMEM_CHECK_STEPS;
 
 	enter(run, table);
 	while (run->t->depth && !w->violated) {
-		step(run);
-		if (w->checking == GMEM_CHECK_STEPS && !w->violated &&
-		    gmem_check(w, &w->violation) != GMEM_DONE)
-			w->violated = true;
+		struct gmem_level *l = &run->t->level[run->t->depth - 1];
+		const struct gmem_step *steps = table_of(run, l), *s = &steps[l->pc];
+
+		if (watched)
+			watched_step(run, l, steps);
+		else
+			while (s && !w->violated)
+				s = step(run, l, s);
 	}
 }
 
@@ -194,24 +220,12 @@ static enum gmem_status misuse(struct gmem_result *r)
 	return GMEM_MISUSE;
 }
 
-/* Whether the descriptor is of a kind that the model has an answer for. */
-static bool fd_makes_sense(const struct gmem_world *w, const struct gmem_call *c)
-{
-	const struct gmem_param *p = gmem_verb_info(c->verb)->params;
-	unsigned int kind;
-
-	if (!p->name || p->kind != GMEM_P_FD || p->offset != offsetof(struct gmem_call, fd))
-		return true;
-	kind = gmem_fd_kind(w, c->task, c->fd);
-	return !kind || gmem_verb_is_ioctl(c->verb) || (p->fds & kind);
-}
-
 enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, struct gmem_result *r)
 {
 	struct gmem_run run = { .w = w, .c = c, .res = r };
 
 	memset(r, 0, sizeof(*r));
-	if (c->verb >= GMEM_NR_VERBS || !gmem_task_exists(w, c->task) || !fd_makes_sense(w, c) ||
+	if (c->verb >= GMEM_NR_VERBS || !gmem_task_exists(w, c->task) ||
 	    !gmem_call_makes_sense(w->b, c))
 		return misuse(r);
 	if (!gmem_reserve(w, cells_for(w->b, c))) {
@@ -223,7 +237,13 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 	run.t->said = false;
 	w->violated = false;
 	gmem_run_table(&run, c->verb);
-	if (!w->violated && w->checking == GMEM_CHECK_CALLS &&
+	if (run.misused)
+		return misuse(r);
+	if (c->verb != GMEM_INJECT)
+		run.t->inject = GMEM_INJECT_NONE;
+	if (!run.t->process)
+		gmem_task_free(run.b, c->task);
+	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
 	    gmem_check(w, &w->violation) != GMEM_DONE)
 		w->violated = true;
 	return w->violated ? GMEM_VIOLATED : GMEM_DONE;

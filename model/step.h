@@ -80,6 +80,9 @@ enum gmem_table {
 /* Labels, for .at and .to */
 enum gmem_label { L_NONE, L_UNLOCK, L_UNLOCK_OUTER, L_UNBIND, L_EXIT, L_END };
 
+/* What became of a row, in the terms of gmem_step_event.passed. */
+enum gmem_row_outcome { ROW_SKIPPED = -1, ROW_DECIDED, ROW_PASSED, ROW_NONE };
+
 /* One running call: what a step sees. */
 struct gmem_run {
 	struct gmem_world *w;
@@ -87,6 +90,9 @@ struct gmem_run {
 	struct gmem_task *t;
 	const struct gmem_call *c;
 	struct gmem_result *res;
+	int outcome; /* enum gmem_row_outcome of the last row */
+	int err;     /* what it failed with */
+	bool misused; /* the model has no answer: nothing has been changed */
 };
 
 typedef bool (*gmem_check_fn)(struct gmem_run *run);

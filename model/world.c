@@ -40,7 +40,7 @@ static size_t block_size(uint64_t cells)
 	return sizeof(struct gmem_block) + (size_t)cells * GMEM_CELL_SIZE;
 }
 
-uint32_t gmem_cell_alloc(struct gmem_block *b)
+uint32_t gmem_cell_take(struct gmem_block *b)
 {
 	uint32_t idx = b->free;
 
@@ -50,6 +50,13 @@ uint32_t gmem_cell_alloc(struct gmem_block *b)
 	} else {
 		idx = b->used++;
 	}
+	return idx;
+}
+
+uint32_t gmem_cell_alloc(struct gmem_block *b)
+{
+	uint32_t idx = gmem_cell_take(b);
+
 	memset(gmem_cell(b, idx), 0, GMEM_CELL_SIZE);
 	return idx;
 }

@@ -8,8 +8,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -62,13 +62,13 @@ struct cachestat_result {
 #define CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct guest_memfd)
 
 /* The kernel refuses to look there before it looks anywhere. */
-#define BAD_POINTER ((void *)~UINTPTR_MAX - 4096)
+#define BAD_POINTER ((void *)-4096L)
 
 static char buffer[65536]; /* of read and write */
 
 int far_fd(const struct far *f, int64_t fd)
 {
-	return fd < 0 || fd > INT_MAX || fd >= f->own_fds ? -1 : (int)fd;
+	return fd < GMEM_KVM_FD || fd >= f->own_fds ? -1 : (int)fd;
 }
 
 static enum backend_status with_struct(struct far *f, const struct gmem_call *c,
@@ -205,10 +205,7 @@ static enum backend_status do_fchown(struct far *f, const struct gmem_call *c,
 static enum backend_status do_futimens(struct far *f, const struct gmem_call *c,
 				       struct gmem_result *r)
 {
-	int fd = far_fd(f, c->fd);
-
-	/* The system call takes a negative descriptor and no path for a bad pointer. */
-	return far_answer(r, fd < 0 ? close(-1) : futimens(fd, NULL));
+	return far_answer(r, futimens(far_fd(f, c->fd), NULL));
 }
 
 /* Any length will do, as no such file is ever read from or written to: read(2) and write(2)
@@ -315,6 +312,33 @@ static enum backend_status do_cachestat(struct far *f, const struct gmem_call *c
 	return far_answer(r, (long)stat.cache);
 }
 
+/*
+ * The page is taken out of the real machine's service, until it is booted again. Whoever asks the
+ * kernel for a page that is not there would make one.
+ */
+static enum backend_status memory_failure(struct far *f, const struct gmem_call *c,
+					  struct gmem_result *r)
+{
+	struct cachestat_range range = { c->offset & ~(GMEM_PAGE_SIZE - 1), GMEM_PAGE_SIZE };
+	struct cachestat_result stat;
+	int fd = far_fd(f, c->fd);
+	void *p;
+
+	if (!far_can_poison())
+		return far_refuse(f, "this kernel cannot poison pages (CONFIG_MEMORY_FAILURE)");
+	if (syscall(SYS_cachestat, fd, &range, &stat, 0))
+		return far_answer(r, -1);
+	if (!stat.cache)
+		return far_refuse(f, "there is no page that could be poisoned");
+	p = mmap(NULL, GMEM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		 (off_t)range.offset);
+	if (p == MAP_FAILED)
+		return far_refuse(f, "the file cannot be mapped, so its pages cannot be poisoned");
+	far_answer(r, madvise(p, GMEM_PAGE_SIZE, MADV_HWPOISON));
+	munmap(p, GMEM_PAGE_SIZE);
+	return BACKEND_DONE;
+}
+
 static enum backend_status do_dup(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	int fd = far_fd(f, c->fd), copy = dup(fd);
@@ -378,7 +402,7 @@ static far_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_GUEST_STORE] = far_guest_access,
 	[GMEM_POPULATE] = populate,
 	[GMEM_PRE_FAULT_MEMORY] = far_pre_fault,
-	[GMEM_MEMORY_FAILURE] = far_memory_failure,
+	[GMEM_MEMORY_FAILURE] = memory_failure,
 	[GMEM_INJECT] = far_inject,
 	[GMEM_DUP] = do_dup,
 	[GMEM_CLOSE] = do_close,

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 #define CAP_NR_MEMSLOTS 10
 #define API_VERSION 12
 #define MOST_FDS 65536u
+#define HIGHEST_ADDRESS (UINT64_C(1) << 47)
+#define SMALLEST_GAP (UINT64_C(1) << 34)
 
 struct found {
 	bool looked, usable;
@@ -143,27 +146,57 @@ const struct kvm_facts *kvm_machine_facts(struct backend_error *e)
 	return found.usable ? &found.facts : NULL;
 }
 
-/* Nothing is left mapped: whoever maps later without an address does so from the top down, and
- * the arena keeps to the lower half of a range that was free. */
-static bool try_arena(struct arena *arena, uint64_t at, uint64_t size)
+/* The largest range of addresses between two of this process's mappings. */
+static bool largest_gap(uint64_t *start, uint64_t *end)
 {
-	void *p = mmap((void *)(uintptr_t)at, size, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t from, to, last = GMEM_PAGE_SIZE, most = 0;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+
+	if (!maps)
+		return false;
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) != 2)
+			continue;
+		if (from > last && from - last > most && from <= HIGHEST_ADDRESS) {
+			most = from - last;
+			*start = last;
+			*end = from;
+		}
+		last = to;
+	}
+	fclose(maps);
+	return most != 0;
+}
+
+static bool can_map_at(uint64_t at)
+{
+	void *p = mmap((void *)(uintptr_t)at, GMEM_PAGE_SIZE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return false;
-	munmap(p, size);
-	if (at && (uintptr_t)p != at)
-		return false;
-	arena->start = arena->next = (uintptr_t)p;
-	arena->end = arena->start + size / 2;
-	return true;
+	munmap(p, GMEM_PAGE_SIZE);
+	return (uintptr_t)p == at;
 }
 
+/*
+ * The middle of a gap, far from what grows at its ends, from a round address. Where not all of the gap may be had, as
+ * under an emulator, it is looked for further down.
+ */
 bool kvm_machine_arena(struct arena *arena)
 {
-	const uint64_t tib = UINT64_C(1) << 40;
+	uint64_t start, end, quarter, unit;
 
-	return try_arena(arena, 16 * tib, 64 * tib) || try_arena(arena, 32 * tib, 32 * tib) ||
-	       try_arena(arena, 0, tib) || try_arena(arena, 0, tib >> 4);
+	if (!largest_gap(&start, &end))
+		return false;
+	for (; end - start >= SMALLEST_GAP; end = start + quarter) {
+		quarter = (end - start) / 4;
+		unit = UINT64_C(1) << (63 - __builtin_clzll(quarter));
+		arena->start = arena->next = (start + quarter + unit - 1) & ~(unit - 1);
+		arena->end = (end - quarter) & ~(GMEM_PAGE_SIZE - 1);
+		if (can_map_at(arena->start) && can_map_at(arena->end - GMEM_PAGE_SIZE))
+			return true;
+	}
+	return false;
 }

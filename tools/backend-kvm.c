@@ -37,7 +37,7 @@
 #define DEFAULT_LIMIT_MS 10000
 #define DYING_LIMIT_MS 5000
 #define LOOK_AFTER_MS 20 /* for processes that died, while nothing happens */
-#define MAX_DYING 8
+#define MAX_DYING 32
 
 struct kvm {
 	struct far_setup setup;
@@ -94,32 +94,31 @@ static bool group_is_gone(pid_t group, int ms)
 	}
 }
 
-static void forget_the_dead(struct kvm *k, int ms)
+/* Waits for the first n of the killed groups, up to ms milliseconds each. */
+static void forget_the_dead(struct kvm *k, unsigned int n, int ms)
 {
-	unsigned int i, n = 0;
+	unsigned int i, left = 0;
 
 	for (i = 0; i < k->nr_dying; i++)
-		if (!group_is_gone(k->dying[i], ms))
-			k->dying[n++] = k->dying[i];
-	k->nr_dying = n;
+		if (!group_is_gone(k->dying[i], i < n ? ms : 0))
+			k->dying[left++] = k->dying[i];
+	k->nr_dying = left;
 }
 
 /*
- * Ends the context's processes. It takes the kernel milliseconds to tear a VM down, so that is
- * not waited for, unless there is something wrong.
+ * Ends the context's processes. It takes the kernel milliseconds to tear a VM down, most of them
+ * spent in waiting, so that is not waited for unless there is something wrong.
  */
 static void end_group(struct kvm *k)
 {
 	if (!k->group)
 		return;
 	kill(-k->group, SIGKILL);
-	forget_the_dead(k, 0);
-	if (k->nr_dying == MAX_DYING)
-		forget_the_dead(k, DYING_LIMIT_MS);
+	forget_the_dead(k, k->nr_dying == MAX_DYING, DYING_LIMIT_MS);
 	if (k->nr_dying < MAX_DYING)
 		k->dying[k->nr_dying++] = k->group;
 	if (k->lost)
-		forget_the_dead(k, DYING_LIMIT_MS);
+		forget_the_dead(k, k->nr_dying, DYING_LIMIT_MS);
 	k->group = 0;
 }
 

@@ -158,6 +158,7 @@ void far_object_close(struct far *f, int fd);
 /* backend-kvm-memory.c */
 
 far_verb far_mmap, far_munmap, far_mprotect, far_madvise, far_load, far_store;
+bool far_can_poison(void);
 /* The range is, in part, memory of the far side itself. */
 bool far_is_own_memory(struct far *f, uint64_t addr, uint64_t length);
 /* Handlers for accesses that fault. */

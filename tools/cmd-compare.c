@@ -263,12 +263,25 @@ static void compare_one(struct compare_all *o, struct trace *t, const char *name
 		kernel_broke(o, t, name);
 }
 
+static void begin(struct compare_all *o, uint32_t max_fds)
+{
+	struct gmem_machine machine;
+	struct backend_error e;
+
+	if (backend_kvm.machine(&machine, &e) != BACKEND_DONE)
+		die("%s", e.why);
+	machine.max_fds = max_fds;
+	if (comparer_open(&o->c, o->profile, &machine) != BACKEND_DONE)
+		die("%s", o->c.error.why);
+}
+
 static void compare_random(struct compare_all *o)
 {
 	unsigned long i;
 	struct trace t;
 	char name[32];
 
+	begin(o, 1024);
 	for (i = 0; i < o->count && o->nr_kinds < MAX_KINDS; i++) {
 		uint64_t seed = random_nth_seed(o->seed, i);
 
@@ -279,6 +292,7 @@ static void compare_random(struct compare_all *o)
 		progress("%lu of %lu traces, %lu differences, %.0f calls/s", i + 1, o->count,
 			 o->differences, o->calls / (seconds() - o->began));
 	}
+	comparer_close(&o->c);
 }
 
 /* The file's name without folders and ending; free() it. */
@@ -291,30 +305,41 @@ static char *stem(const char *path)
 				   xstrndup("stdin", 5);
 }
 
-/* 0 if a trace cannot be read, or is about another machine. */
-static int compare_files(struct compare_all *o)
+/* Compares one file; its part of the exit status. */
+static int compare_file(struct compare_all *o, const char *path)
 {
+	struct backend_error e;
+	const char *why;
 	struct trace t;
 	char *name;
-	int i, status = EXIT_AS_DEMANDED;
+
+	if (!read_trace(&t, "gmem compare", path))
+		return EXIT_WRONG_USE;
+	why = not_of_this_kernel(&t, &e);
+	if (why) {
+		printf("%s: skipped: %s\n", path, why);
+		trace_free(&t);
+		return EXIT_LACKS;
+	}
+	name = stem(path);
+	begin(o, t.machine.max_fds);
+	compare_one(o, &t, name);
+	comparer_close(&o->c);
+	free(name);
+	trace_free(&t);
+	return EXIT_AS_DEMANDED;
+}
+
+static int compare_files(struct compare_all *o)
+{
+	int i, r, wrong = 0, lacks = 0;
 
 	for (i = 0; i < o->nr_files; i++) {
-		if (!read_trace(&t, "gmem compare", o->files[i])) {
-			status = EXIT_WRONG_USE;
-			continue;
-		}
-		name = stem(o->files[i]);
-		if (trace_fits_machine(&t, &o->c.machine, &o->c.error)) {
-			compare_one(o, &t, name);
-		} else {
-			printf("%s: skipped: %s\n", o->files[i], o->c.error.why);
-			if (status == EXIT_AS_DEMANDED && o->nr_files == 1)
-				status = EXIT_LACKS;
-		}
-		free(name);
-		trace_free(&t);
+		r = compare_file(o, o->files[i]);
+		wrong |= r == EXIT_WRONG_USE;
+		lacks += r == EXIT_LACKS;
 	}
-	return status;
+	return wrong ? EXIT_WRONG_USE : lacks == o->nr_files ? EXIT_LACKS : EXIT_AS_DEMANDED;
 }
 
 static void print_stats(const struct compare_all *o)
@@ -342,13 +367,13 @@ static void print_summary(const struct compare_all *o)
 	if (o->broken)
 		printf(", %lu without an answer", o->broken);
 	printf("; %.1f s, %.0f calls/s\n", took, o->calls / (took > 0 ? took : 1));
-	for (i = 0; i < o->c.nr_bugs; i++)
+	for (i = 0; i < COMPARE_BUGS; i++)
 		if (o->known[i])
-			printf("known: %s, %lu times (%s)\n", gmem_profile_bug(o->c.profile, i),
-			       o->known[i], gmem_bug_title(gmem_profile_bug(o->c.profile, i)));
+			printf("known: %s, %lu times (%s)\n", gmem_profile_bug(o->profile, i),
+			       o->known[i], gmem_bug_title(gmem_profile_bug(o->profile, i)));
 	if (o->count)
 		printf("seed %" PRIu64 ", length %u, %s\n", o->seed, o->length,
-		       gmem_profile_name(o->c.profile));
+		       gmem_profile_name(o->profile));
 }
 
 /* ---- options ---- */
@@ -443,9 +468,6 @@ int cmd_compare(int argc, char **argv)
 		fprintf(stderr, "gmem compare: %s\n", e.why);
 		return EXIT_LACKS;
 	}
-	machine.max_fds = 1024;
-	if (comparer_open(&o.c, o.profile, &machine) != BACKEND_DONE)
-		die("%s", o.c.error.why);
 	if (o.nr_files)
 		status = compare_files(&o);
 	else
@@ -453,7 +475,6 @@ int cmd_compare(int argc, char **argv)
 	progress_end();
 	if (o.traces)
 		print_summary(&o);
-	comparer_close(&o.c);
 	if (status == EXIT_WRONG_USE)
 		return status;
 	return o.differences || o.broken ? EXIT_NOT_AS_DEMANDED : status;

@@ -163,18 +163,10 @@ static int demands_something(const struct trace *t)
 	return 0;
 }
 
-/* Why this trace does not concern this machine or kernel; null if it does. */
+/* Why this trace cannot be run on the back end here; null if it can. */
 static const char *elsewhere(struct playing *p, struct backend_error *e)
 {
-	struct gmem_machine here;
-
-	if (p->o->backend == &backend_model)
-		return NULL;
-	if (p->o->backend->machine(&here, e) != BACKEND_DONE || !trace_fits_machine(&p->t, &here, e))
-		return e->why;
-	if (p->t.profile && p->t.profile != kernel_profile())
-		return "the trace is about another release than the kernel that runs here";
-	return NULL;
+	return p->o->backend == &backend_model ? NULL : not_of_this_kernel(&p->t, e);
 }
 
 static void play(struct playing *p)

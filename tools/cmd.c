@@ -88,6 +88,17 @@ const struct gmem_profile *kernel_profile(void)
 	return best;
 }
 
+const char *not_of_this_kernel(const struct trace *t, struct backend_error *e)
+{
+	struct gmem_machine here;
+
+	if (backend_kvm.machine(&here, e) != BACKEND_DONE || !trace_fits_machine(t, &here, e))
+		return e->why;
+	if (t->profile && t->profile != kernel_profile())
+		return "the trace is about another release than the kernel that runs here";
+	return NULL;
+}
+
 char *kernel_release(void)
 {
 	struct utsname u = { .sysname = "unknown" };

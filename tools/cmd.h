@@ -32,6 +32,8 @@ int read_trace(struct trace *t, const char *command, const char *path);
 const struct gmem_profile *profile_for(const struct trace *t, const struct gmem_profile *asked);
 /* The profile of the kernel that runs here: the newest that is not newer; or null. */
 const struct gmem_profile *kernel_profile(void);
+/* Why the trace does not concern the machine and the kernel here; null if it does. */
+const char *not_of_this_kernel(const struct trace *t, struct backend_error *e);
 /* "Linux 6.18.44"; free() it. */
 char *kernel_release(void);
 

@@ -70,6 +70,7 @@ void comparer_close(struct comparer *c)
 	free(c->model);
 	free(c->kernel);
 	free(c->bugs);
+	memset(c, 0, sizeof(*c));
 }
 
 static void copy_world(struct gmem_world *to, const struct gmem_world *from,
