@@ -102,8 +102,8 @@ static uint64_t cells_for_orphans(const struct gmem_block *b)
 	uint64_t cells = 0;
 
 	for (uint32_t i = b->inodes; i; i = CINODE(b, i)->next)
-		for (uint32_t p = CINODE(b, i)->pins; p; p = CFILE(b, p)->next)
-			cells += 32 + 3 * 20 * (uint64_t)gmem_range_cells(b, CFILE(b, p)->pinned) +
+		for (uint32_t p = CINODE(b, i)->pins; p; p = CPIN(b, p)->next)
+			cells += 32 + 3 * 20 * (uint64_t)gmem_range_cells(b, CPIN(b, p)->holder) +
 				 (p == CINODE(b, i)->pins ? cells_for_copy(b, i) : 0);
 	return cells;
 }
@@ -126,6 +126,8 @@ uint64_t gmem_cells_for_verb(const struct gmem_block *b, const struct gmem_call 
 		return cells_for_fork(b, c);
 	case GMEM_POPULATE:
 		return cells_for_populate(b, c);
+	case GMEM_PIN:
+		return 4 * (uint64_t)b->nr_vmas; /* a part a mapping */
 	case GMEM_FALLOCATE:
 	case GMEM_CLOSE:
 	case GMEM_MADVISE:

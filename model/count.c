@@ -31,6 +31,17 @@ static void forget(struct gmem_block *b, uint32_t file, uint32_t references)
 	GFILE(b, file)->mark.counted = 0;
 }
 
+static void count_part(struct gmem_block *b, const struct gmem_pin *pin)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	if (pin->inode && INODE(b, pin->inode)->kind == INODE_ANON)
+		INODE(b, pin->inode)->mark.counted++;
+	while (gmem_range_next(b, pin->holder, r.end, &r))
+		if (INODE(b, r.value)->kind == INODE_ORPHAN)
+			INODE(b, r.value)->mark.counted++;
+}
+
 static void count(struct gmem_block *b, uint32_t file, uint32_t references)
 {
 	struct gmem_file *f = GFILE(b, file);
@@ -40,12 +51,8 @@ static void count(struct gmem_block *b, uint32_t file, uint32_t references)
 			VM(b, f->vm)->mark.counted++;
 		if (f->kind == FILE_GMEM)
 			INODE(b, f->inode)->mark.counted++;
-		if (f->kind == FILE_PIN && f->inode && INODE(b, f->inode)->kind == INODE_ANON)
-			INODE(b, f->inode)->mark.counted++;
-		for (struct gmem_range r = { 0, 0, 0 };
-		     gmem_range_next(b, f->pinned, r.end, &r);)
-			if (INODE(b, r.value)->kind == INODE_ORPHAN)
-				INODE(b, r.value)->mark.counted++;
+		for (struct gmem_range r = { 0, 0, 0 }; gmem_range_next(b, f->parts, r.end, &r);)
+			count_part(b, PIN(b, r.value));
 	}
 	f->mark.counted += references;
 }
@@ -165,7 +172,7 @@ static const char *add_cells(const struct gmem_block *b, uint32_t root, uint64_t
 	return NULL;
 }
 
-/* A file is counted at its first reference, with the tree of what it pins. */
+/* A file is counted at its first reference, with the trees of what it pins. */
 static void count_file(struct gmem_block *b, uint32_t file, uint32_t references)
 {
 	struct gmem_file *f = GFILE(b, file);
@@ -174,7 +181,9 @@ static void count_file(struct gmem_block *b, uint32_t file, uint32_t references)
 	if (f->mark.walk == b->walk)
 		return;
 	f->mark.walk = b->walk;
-	b->cells_found += 1 + gmem_range_cells(b, f->pinned);
+	b->cells_found += 1 + gmem_range_cells(b, f->parts);
+	for (struct gmem_range r = { 0, 0, 0 }; gmem_range_next(b, f->parts, r.end, &r);)
+		b->cells_found += 1 + gmem_range_cells(b, PIN(b, r.value)->holder);
 }
 
 const char *gmem_check_cells(struct gmem_block *b, struct gmem_seen *s)

@@ -12,7 +12,7 @@
  *
  *	if (gmem_world_new(&w, NULL) != GMEM_DONE)
  *		return;					(out of memory)
- *	gmem_call(w, &(struct gmem_call){ .verb = GMEM_CREATE_VM }, &r);
+ *	gmem_call(w, &(struct gmem_call){ .verb = GMEM_CREATE_VM, .fd = GMEM_KVM_FD }, &r);
  *	gmem_call(w, &(struct gmem_call){ .verb = GMEM_CREATE_GUEST_MEMFD, .fd = r.value,
  *					  .size = 16384 }, &r);
  *	gmem_world_free(w);
@@ -96,7 +96,7 @@ enum gmem_verb {
 	/*
 	 * fallocate(2). Takes fd (a guest_memfd), mode (GMEM_FALLOC_*), offset, length. Results in
 	 * 0. Allocates pages, or frees them and tells every bound VM. Clauses FALLOC-*, PUNCH-*,
-	 * ALLOC-*, NOTIFY-*.
+	 * ALLOC-*.
 	 */
 	GMEM_FALLOCATE,
 	/*

@@ -98,14 +98,20 @@ static void mix_vm(struct walk *k, uint32_t idx)
 		mix_process(k, vm->process);
 }
 
-static void mix_pin(struct walk *k, const struct gmem_file *pin)
+/* What holds each page, and where. */
+static void mix_pin(struct walk *k, const struct gmem_file *file)
 {
-	struct gmem_range r = { 0, 0, 0 };
+	struct gmem_range part = { 0, 0, 0 }, r;
 
-	mix(k, pin->npages, pin->first);
-	while (gmem_range_next(k->b, pin->pinned, r.end, &r)) {
-		mix(k, r.start, r.end);
-		mix_inode(k, r.value);
+	mix(k, file->npages, 0);
+	while (gmem_range_next(k->b, file->parts, part.end, &part)) {
+		const struct gmem_pin *pin = PIN(k->b, part.value);
+
+		for (r.end = 0; gmem_range_next(k->b, pin->holder, r.end, &r);) {
+			mix(k, pin->page + (r.start - pin->pgoff), r.start);
+			mix(k, r.end - r.start, 0);
+			mix_inode(k, r.value);
+		}
 	}
 }
 

@@ -148,8 +148,11 @@ enum gmem_status gmem_listen(struct gmem_world *w, int64_t fd, gmem_listener_fn 
 	number = CVM(w->b, CFILE(w->b, gmem_fd_file(w->b,
 						    CPROCESS(w->b, CTASK(w->b, w->b->tasks[0])->process),
 						    fd))->vm)->number;
-	while (i < n && l[i].number != number && l[i].fn)
+	while (i < n && l[i].number != number)
 		i++;
+	for (uint32_t ended = 0; i == n && ended < n; ended++)
+		if (!l[ended].fn)
+			i = ended;
 	if (i == n) {
 		l = w->resize(w->resize_arg, l, n * sizeof(*l), (n + 1) * sizeof(*l));
 		if (!l)

@@ -123,8 +123,8 @@ void gmem_inode_free(struct gmem_block *b, uint32_t idx)
 		b->inodes = inode->next;
 	if (inode->next)
 		INODE(b, inode->next)->prev = inode->prev;
-	for (uint32_t p = inode->pins; p; p = GFILE(b, p)->next)
-		GFILE(b, p)->inode = 0; /* all that it pins is orphaned by now */
+	for (uint32_t p = inode->pins; p; p = PIN(b, p)->next)
+		PIN(b, p)->inode = 0; /* all that it pins is orphaned by now */
 	gmem_range_clear(b, &inode->folios);
 	gmem_range_clear(b, &inode->bytes);
 	gmem_cell_free(b, idx);

@@ -25,6 +25,19 @@ const struct gmem_step gmem_op_setattr[] = {
 	END,
 };
 
+static bool length_is_not_negative(struct gmem_run *run)
+{
+	return (int64_t)run->c->length >= 0;
+}
+
+/* do_sys_ftruncate() */
+const struct gmem_step gmem_op_ftruncate[] = {
+	CHECK(length_is_not_negative, FILE_12, EINVAL),
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(never, FILE_2, EINVAL),
+	END,
+};
+
 /* vfs_read(), vfs_write(), vfs_fsync(): no such file operation */
 const struct gmem_step gmem_op_refuse[] = {
 	CHECK(fdget, FD_1, EBADF),

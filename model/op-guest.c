@@ -227,9 +227,24 @@ static int find_user_page(struct gmem_run *run)
 	return 0;
 }
 
+/* What is in the page table and may be written is found without asking for PROT_READ. */
+static bool mapping_allows_gup(struct gmem_run *run)
+{
+	struct gmem_process *p = gmem_process(run);
+	const struct gmem_vma *v = gmem_vma_at(run->b, p, run->t->page);
+
+	if (!v)
+		return true;
+	if (run->t->write || (!(slot_of(run)->flags & GMEM_MEM_READONLY) &&
+			      gmem_range_get(run->b, p->ptes, run->t->page)))
+		return v->prot & (run->t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ | GMEM_PROT_WRITE);
+	return v->prot & GMEM_PROT_READ;
+}
+
 /* hva_to_pfn(): takes t->slot, t->gfn, t->write; sets t->inode, t->pgoff */
 const struct gmem_step gmem_op_get_user_page[] = {
 	DO(find_user_page, GUEST_9),
+	CHECK(mapping_allows_gup, GUEST_14, EFAULT),
 	CALL(T_HOST_FAULT, GUEST_9, .err = -EFAULT),
 	END,
 };

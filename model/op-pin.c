@@ -15,61 +15,72 @@ static bool range_is_aligned(struct gmem_run *run)
 	       c->addr + c->length > c->addr;
 }
 
-/* Unlike the kernel, one pin is of pages that follow each other in one file. */
-static bool pages_are_writable_and_in_a_row(struct gmem_run *run)
+/* Mapping by mapping; what was touched before a refusal stays touched. */
+static bool pages_can_be_written(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-	uint64_t page = PAGES(run->c->addr), end = page + PAGES(run->c->length);
+	uint64_t page = run->t->page = PAGES(run->c->addr), to;
+	uint64_t end = page + PAGES(run->c->length);
 
-	t->page = page;
-	while (page < end) {
+	for (; page < end; page = to) {
 		const struct gmem_vma *v = gmem_vma_at(run->b, gmem_process(run), page);
-		uint64_t pgoff = v ? v->pgoff + (page - v->start) : 0;
 
-		if (page == t->page && v) {
-			t->inode = v->inode;
-			t->pgoff = pgoff;
-		}
-		if (!v || !(v->prot & GMEM_PROT_WRITE) || v->inode != t->inode ||
-		    pgoff - t->pgoff != page - t->page)
+		if (!v || !(v->prot & GMEM_PROT_WRITE))
 			return false;
-		page = v->end;
+		to = v->end < end ? v->end : end;
+		if (gmem_fault_in(run, page, to))
+			return false;
 	}
 	return true;
 }
 
-static bool pages_can_be_faulted_in(struct gmem_run *run)
+static int create_pin(struct gmem_run *run)
 {
-	return !gmem_fault_in(run, run->t->page, run->t->page + PAGES(run->c->length));
+	run->t->file = gmem_file_new(run->b, FILE_PIN);
+	GFILE(run->b, run->t->file)->npages = PAGES(run->c->length);
+	run->t->done = 0;
+	return 0;
 }
 
-static int pin_pages(struct gmem_run *run)
+/* The pages of one mapping after the other. */
+static int pin_next_mapping(struct gmem_run *run)
 {
+	struct gmem_block *b = run->b;
 	struct gmem_task *t = run->t;
-	struct gmem_inode *inode = INODE(run->b, t->inode);
-	struct gmem_file *pin;
+	struct gmem_file *file = GFILE(b, t->file);
+	const struct gmem_vma *v;
+	struct gmem_inode *inode;
+	struct gmem_pin *pin;
+	uint64_t page = t->page + t->done;
+	uint32_t idx;
 
-	t->file = gmem_file_new(run->b, FILE_PIN);
-	pin = GFILE(run->b, t->file);
-	pin->inode = t->inode;
-	pin->npages = PAGES(run->c->length);
-	pin->first = t->pgoff;
+	if (t->done == file->npages)
+		return 0;
+	v = gmem_vma_at(b, gmem_process(run), page);
+	inode = INODE(b, v->inode);
+	idx = gmem_cell_alloc(b);
+	pin = PIN(b, idx);
+	pin->inode = v->inode;
+	pin->page = t->done;
+	pin->pgoff = v->pgoff + (page - v->start);
+	pin->npages = v->end - page < file->npages - t->done ? v->end - page :
+							       file->npages - t->done;
 	pin->next = inode->pins;
-	inode->pins = t->file;
-	if (inode->kind == INODE_ANON)
-		inode->refs++;
-	gmem_range_set(run->b, &pin->pinned, 0, pin->npages, t->inode);
-	run->b->nr_pins++;
-	return 0;
+	inode->pins = idx;
+	inode->refs += inode->kind == INODE_ANON;
+	gmem_range_set(b, &pin->holder, pin->pgoff, pin->pgoff + pin->npages, v->inode);
+	gmem_range_set(b, &file->parts, pin->page, pin->page + pin->npages, idx);
+	b->nr_pins++;
+	t->done += pin->npages;
+	return AGAIN;
 }
 
 /* pin_user_pages(FOLL_WRITE | FOLL_LONGTERM) */
 const struct gmem_step gmem_op_pin[] = {
 	CHECK(range_is_aligned, PIN_1, EINVAL),
 	CHECK(fd_is_available, FD_5, EMFILE),
-	CHECK(pages_are_writable_and_in_a_row, PIN_2, EFAULT),
-	CHECK(pages_can_be_faulted_in, PIN_2, EFAULT),
-	DO(pin_pages, PIN_3),
+	CHECK(pages_can_be_written, PIN_2, EFAULT),
+	DO(create_pin, PIN_3),
+	EACH(pin_next_mapping, PIN_3),
 	ANSWER(return_fd, PIN_3),
 	END,
 };
@@ -99,10 +110,12 @@ static bool range_is_in_pin(struct gmem_run *run)
 /* The inode that holds a byte of the pin, and where in it. */
 static uint32_t pinned_byte(struct gmem_run *run, uint64_t offset, uint64_t *at)
 {
-	const struct gmem_file *pin = GFILE(run->b, run->t->file);
+	const struct gmem_file *file = GFILE(run->b, run->t->file);
+	const struct gmem_pin *pin = PIN(run->b, gmem_range_get(run->b, file->parts,
+								 PAGES(offset)));
 
-	*at = BYTES(pin->first) + offset;
-	return gmem_range_get(run->b, pin->pinned, PAGES(offset));
+	*at = offset + BYTES(pin->pgoff - pin->page);
+	return gmem_range_get(run->b, pin->holder, PAGES(*at));
 }
 
 static int load_pinned_bytes(struct gmem_run *run)

@@ -267,6 +267,7 @@ static bool no_signal_is_pending_now(struct gmem_run *run)
 /* One page: kvm_arch_vcpu_pre_fault_memory(); it never leaves an exit behind */
 const struct gmem_step gmem_op_pre_fault_page[] = {
 	CHECK(no_signal_is_pending_now, PREFAULT_4, EINTR),
+	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP),
 	CALL(T_GUEST_FAULT, PREFAULT_5, .to = L_EXIT),
 	CHECK(page_is_memory, PREFAULT_6, ENOENT),
 	DO(count_page, PREFAULT_5),
@@ -281,7 +282,6 @@ const struct gmem_step gmem_op_pre_fault_memory[] = {
 	CHECK(argp_is_readable, PREFAULT_2, EFAULT),
 	CHECK(flags_are_zero, PREFAULT_3, EINVAL),
 	CHECK(prefault_range_is_valid, PREFAULT_3, EINVAL),
-	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP),
 	DO(begin_prefault, PREFAULT_5),
 	CALL_EACH(next_gfn, T_PRE_FAULT_PAGE, PREFAULT_5, .to = L_END),
 	ANSWER(return_what_is_left, PREFAULT_8, .when = some_pages_are_mapped, .at = L_END),

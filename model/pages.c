@@ -52,17 +52,16 @@ void gmem_bytes_copy(struct gmem_block *b, uint32_t to, uint64_t to_offset, uint
 }
 
 /* The pages of one pin in [start, end) of the inode move to the orphan; how many ranges did. */
-static uint32_t move_to_orphan(struct gmem_block *b, struct gmem_file *pin, uint32_t inode,
+static uint32_t move_to_orphan(struct gmem_block *b, struct gmem_pin *pin, uint32_t inode,
 			       uint32_t orphan, uint64_t start, uint64_t end)
 {
-	struct gmem_range r = { 0, start > pin->first ? start - pin->first : 0, 0 };
-	uint64_t to = end > pin->first ? end - pin->first : 0;
+	struct gmem_range r = { 0, start, 0 };
 	uint32_t moved = 0;
 
-	while (gmem_range_next_in(b, pin->pinned, r.end, to, &r)) {
+	while (gmem_range_next_in(b, pin->holder, r.end, end, &r)) {
 		if (r.value != inode)
 			continue;
-		gmem_range_set(b, &pin->pinned, r.start, r.end, orphan);
+		gmem_range_set(b, &pin->holder, r.start, r.end, orphan);
 		moved++;
 	}
 	return moved;
@@ -72,19 +71,16 @@ void gmem_pins_keep(struct gmem_run *run, uint32_t inode, uint64_t start, uint64
 {
 	struct gmem_block *b = run->b;
 	uint64_t most = PAGES(INODE(b, inode)->size);
-	uint32_t orphan;
+	uint32_t orphan = gmem_inode_new(b, INODE_ORPHAN, INODE(b, inode)->size, 0);
 
-	if (!INODE(b, inode)->pins)
-		return;
 	if (end > most)
 		end = most;
-	orphan = gmem_inode_new(b, INODE_ORPHAN, INODE(b, inode)->size, 0);
-	for (uint32_t p = INODE(b, inode)->pins; p; p = GFILE(b, p)->next)
+	for (uint32_t p = INODE(b, inode)->pins; p; p = PIN(b, p)->next)
 		INODE(b, orphan)->refs +=
-			move_to_orphan(b, GFILE(b, p), inode, orphan, start, end);
-	if (INODE(b, orphan)->refs && start < end)
+			move_to_orphan(b, PIN(b, p), inode, orphan, start, end);
+	if (INODE(b, orphan)->refs)
 		gmem_bytes_copy(b, orphan, BYTES(start), inode, BYTES(start), BYTES(end - start));
-	if (!INODE(b, orphan)->refs)
+	else
 		gmem_inode_free(b, orphan);
 }
 

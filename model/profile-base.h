@@ -14,7 +14,7 @@
 	[GMEM_SET_USER_MEMORY_REGION2] = gmem_op_set_user_memory_region2,                       \
 	[GMEM_SET_MEMORY_ATTRIBUTES] = gmem_op_set_memory_attributes,                           \
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_no_ioctl,                                       \
-	[GMEM_FTRUNCATE] = gmem_op_setattr,                                                     \
+	[GMEM_FTRUNCATE] = gmem_op_ftruncate,                                                   \
 	[GMEM_FCHMOD] = gmem_op_setattr,                                                        \
 	[GMEM_FCHOWN] = gmem_op_setattr,                                                        \
 	[GMEM_FUTIMENS] = gmem_op_setattr,                                                      \

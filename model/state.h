@@ -82,7 +82,7 @@ struct gmem_inode {
 	uint32_t files;	 /* the gmem files, first */
 	uint32_t folios; /* range tree: page -> FOLIO_* */
 	uint32_t bytes;	 /* range tree: byte offset -> byte, of what is not zero */
-	uint32_t pins;	 /* the pins that hold its pages, first */
+	uint32_t pins;	 /* the gmem_pins of its pages, first */
 	/* i_mmap_rwsem */
 	uint32_t vmas; /* the mappings, first */
 	struct gmem_mark mark;
@@ -95,13 +95,23 @@ struct gmem_file {
 	uint32_t inode;
 	uint32_t vm;	   /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
 	uint32_t bindings; /* range tree: page -> slot; invalidate_lock */
-	uint32_t next;	   /* in gmem_inode.files, or of pins in gmem_inode.pins */
+	uint32_t next;	   /* in gmem_inode.files */
 	uint32_t next_dying; /* in gmem_task.dying */
 	/* FILE_PIN */
-	uint32_t pinned; /* range tree: page of the pin -> inode that holds it */
+	uint32_t parts; /* range tree: page of the pin -> gmem_pin */
 	uint64_t npages;
-	uint64_t first; /* page of inode at page 0 of the pin */
 	struct gmem_mark mark;
+};
+
+/* Pages in a row of one inode that a pin holds. */
+struct gmem_pin {
+	uint32_t inode;	 /* counted if it is not a gmem's; 0 when that is gone */
+	uint32_t next;	 /* in gmem_inode.pins */
+	uint32_t holder; /* range tree: page of the inode -> inode that holds it by now */
+	uint32_t pad;
+	uint64_t page;	/* of the pin */
+	uint64_t pgoff; /* of the inode */
+	uint64_t npages;
 };
 
 struct gmem_vm {
@@ -219,7 +229,7 @@ struct gmem_block {
 	uint32_t nr_free;
 	uint32_t inodes, vms, processes; /* first of each */
 	uint32_t next_vm, next_process;
-	uint32_t nr_slots, nr_vmas, nr_pins; /* in the whole world */
+	uint32_t nr_slots, nr_vmas, nr_pins; /* in the whole world; pins by their parts */
 	uint32_t pad2;
 	uint32_t tasks[GMEM_MAX_TASKS];
 	uint64_t next_ino;
@@ -233,6 +243,7 @@ _Static_assert(sizeof(struct gmem_file) <= GMEM_CELL_SIZE, "one cell");
 _Static_assert(sizeof(struct gmem_vm) <= GMEM_CELL_SIZE, "one cell");
 _Static_assert(sizeof(struct gmem_slot) <= GMEM_CELL_SIZE, "one cell");
 _Static_assert(sizeof(struct gmem_process) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_pin) <= GMEM_CELL_SIZE, "one cell");
 _Static_assert(sizeof(struct gmem_vma) <= GMEM_CELL_SIZE, "one cell");
 _Static_assert(sizeof(struct gmem_task) <= GMEM_CELL_SIZE, "one cell");
 
@@ -271,6 +282,7 @@ static inline const void *gmem_ccell(const struct gmem_block *b, uint32_t idx)
 #define VM(b, i) ((struct gmem_vm *)gmem_cell(b, i))
 #define SLOT(b, i) ((struct gmem_slot *)gmem_cell(b, i))
 #define PROCESS(b, i) ((struct gmem_process *)gmem_cell(b, i))
+#define PIN(b, i) ((struct gmem_pin *)gmem_cell(b, i))
 #define VMA(b, i) ((struct gmem_vma *)gmem_cell(b, i))
 #define TASK(b, i) ((struct gmem_task *)gmem_cell(b, i))
 #define CINODE(b, i) ((const struct gmem_inode *)gmem_ccell(b, i))
@@ -278,6 +290,7 @@ static inline const void *gmem_ccell(const struct gmem_block *b, uint32_t idx)
 #define CVM(b, i) ((const struct gmem_vm *)gmem_ccell(b, i))
 #define CSLOT(b, i) ((const struct gmem_slot *)gmem_ccell(b, i))
 #define CPROCESS(b, i) ((const struct gmem_process *)gmem_ccell(b, i))
+#define CPIN(b, i) ((const struct gmem_pin *)gmem_ccell(b, i))
 #define CVMA(b, i) ((const struct gmem_vma *)gmem_ccell(b, i))
 #define CTASK(b, i) ((const struct gmem_task *)gmem_ccell(b, i))
 

@@ -88,26 +88,37 @@ static bool is_pin(struct gmem_run *run)
 	return file_of(run)->kind == FILE_PIN;
 }
 
-/* Gives back every page of the pin; orphans that nobody pins any more go. */
-static int unpin_pages(struct gmem_run *run)
+/* Gives back the pages of one part; orphans that nobody pins any more go. */
+static void unpin_part(struct gmem_block *b, uint32_t idx)
 {
-	struct gmem_file *pin = file_of(run);
+	struct gmem_pin *pin = PIN(b, idx);
 	struct gmem_range r = { 0, 0, 0 };
 
+	while (gmem_range_next(b, pin->holder, r.end, &r))
+		if (INODE(b, r.value)->kind == INODE_ORPHAN)
+			gmem_inode_put(b, r.value);
 	if (pin->inode) {
-		uint32_t *link = &INODE(run->b, pin->inode)->pins;
+		uint32_t *link = &INODE(b, pin->inode)->pins;
 
-		while (*link != run->t->file)
-			link = &GFILE(run->b, *link)->next;
+		while (*link != idx)
+			link = &PIN(b, *link)->next;
 		*link = pin->next;
-		if (INODE(run->b, pin->inode)->kind == INODE_ANON)
-			gmem_inode_put(run->b, pin->inode);
+		if (INODE(b, pin->inode)->kind == INODE_ANON)
+			gmem_inode_put(b, pin->inode);
 	}
-	while (gmem_range_next(run->b, pin->pinned, r.end, &r))
-		if (INODE(run->b, r.value)->kind == INODE_ORPHAN)
-			gmem_inode_put(run->b, r.value);
-	gmem_range_clear(run->b, &pin->pinned);
-	run->b->nr_pins--;
+	gmem_range_clear(b, &pin->holder);
+	gmem_cell_free(b, idx);
+	b->nr_pins--;
+}
+
+static int unpin_pages(struct gmem_run *run)
+{
+	struct gmem_file *file = file_of(run);
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(run->b, file->parts, r.end, &r))
+		unpin_part(run->b, r.value);
+	gmem_range_clear(run->b, &file->parts);
 	return 0;
 }
 

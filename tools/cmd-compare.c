@@ -2,8 +2,8 @@
 /*
  * gmem compare: holds the model against the real kernel, with given traces or with random ones.
  *
- * Each kind of difference (which call, which two results, by which rule) is shrunk, shown and
- * written as a trace once; the ones like it are counted.
+ * Given traces are compared here and now, random ones by many processes (compare-jobs.c); what
+ * differs is compared again here, and shown by difference.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,233 +12,27 @@
 #include <sys/random.h>
 
 #include "cmd.h"
-#include "compare.h"
+#include "compare-jobs.h"
+#include "difference.h"
 #include "random.h"
-#include "shrink.h"
-
-#define MAX_KINDS 32 /* of differences; with so many there is no use in going on */
-
-/* What tells one difference from another. */
-struct kind {
-	uint32_t verb, clause, model_broke;
-	uint32_t model_outcome, kernel_outcome;
-	int64_t model_error, kernel_error; /* 0 for successes */
-};
 
 struct compare_all {
 	const struct gmem_profile *profile;
 	uint64_t seed;
 	unsigned long count;
-	unsigned int length;
-	int has_seed, stats;
-	const char *keep;
+	unsigned int length, jobs;
+	int has_seed, stats; /* stats: for random traces */
 	char **files;
 	int nr_files;
 
 	struct comparer c;
-	struct kind kinds[MAX_KINDS];
-	unsigned long times[MAX_KINDS];
-	unsigned int nr_kinds;
-	unsigned long traces, calls, differences, broken, known[COMPARE_BUGS];
+	struct differences found;
+	unsigned long traces, calls, unsteady, known[COMPARE_BUGS];
 	unsigned long made[GMEM_NR_VERBS], worked[GMEM_NR_VERBS];
 	double began;
 };
 
-/* ---- one difference ---- */
-
-static int64_t error_of(const struct gmem_result *r)
-{
-	return result_succeeded(r) ? 0 : r->value;
-}
-
-static struct kind kind_of(const struct comparer *c, const struct trace *t)
-{
-	const struct gmem_result *m = &c->model[c->at], *k = &c->kernel[c->at];
-	struct kind kind;
-
-	memset(&kind, 0, sizeof(kind));
-	kind.verb = t->calls[c->at].linked.call.verb;
-	kind.clause = m->clause;
-	kind.model_broke = c->model_broke;
-	if (c->model_broke)
-		return kind;
-	kind.model_outcome = m->outcome;
-	kind.kernel_outcome = k->outcome;
-	kind.model_error = error_of(m);
-	kind.kernel_error = error_of(k);
-	return kind;
-}
-
-/* Which kind it is, counted; makes a new one. */
-static int is_new_kind(struct compare_all *o, const struct kind *kind)
-{
-	unsigned int i;
-
-	for (i = 0; i < o->nr_kinds && memcmp(&o->kinds[i], kind, sizeof(*kind)); i++)
-		;
-	if (i == MAX_KINDS)
-		return 0;
-	o->times[i]++;
-	if (i < o->nr_kinds)
-		return 0;
-	o->kinds[o->nr_kinds++] = *kind;
-	return 1;
-}
-
-struct wanted {
-	struct comparer *c;
-	struct kind kind;
-};
-
-/* Whether the last call of the trace still differs in that way. */
-static int still_differs(void *arg, const struct trace *t)
-{
-	struct wanted *w = arg;
-	struct trace copy;
-	struct kind kind;
-	enum compared r;
-	int same = 0;
-
-	progress("shrinking: %zu calls", t->nr_calls);
-	trace_copy(&copy, t);
-	r = compare(w->c, &copy);
-	if (r != COMPARED_SAME && w->c->at == t->nr_calls - 1 && copy.nr_calls == t->nr_calls) {
-		kind = kind_of(w->c, &copy);
-		same = !memcmp(&kind, &w->kind, sizeof(kind));
-	}
-	trace_free(&copy);
-	return same;
-}
-
-/* Every result of the kernel becomes a demand: replaying the trace shows the difference. */
-static void fill_in(struct comparer *c, struct trace *t)
-{
-	size_t i;
-
-	trace_name_all(t);
-	for (i = 0; i < t->nr_calls; i++) {
-		if (i == c->at && c->model_broke)
-			continue;
-		trace_demand_result(t, &t->calls[i], &c->kernel[i]);
-		if (!result_succeeded(&c->kernel[i]))
-			t->calls[i].name[0] = 0;
-	}
-	trace_settle(t, c->kernel);
-	if (!t->profile)
-		t->profile = c->profile;
-	t->machine = c->machine;
-	t->machine_says = TRACE_MACHINE_ARCH | TRACE_MACHINE_TYPES | TRACE_MACHINE_SMM |
-			  TRACE_MACHINE_TDP;
-	free(t->recorded);
-	t->recorded = kernel_release();
-}
-
-/* The file's name; free() it. */
-static char *write_difference(struct compare_all *o, const struct trace *t, const char *name)
-{
-	struct text path;
-	char *p;
-	FILE *f;
-
-	text_begin(&path);
-	fprintf(path.f, "%s/difference-%s.trace", o->keep, name);
-	p = text_end(&path);
-	f = fopen(p, "we");
-	if (!f)
-		die("%s: %s", p, strerror(errno));
-	trace_print(f, t);
-	if (fclose(f))
-		die("%s: %s", p, strerror(errno));
-	return p;
-}
-
-static void show_last_call(const struct comparer *c, const struct trace *t)
-{
-	const struct trace_call *last = &t->calls[c->at];
-	char *call = call_text(t, last), *text;
-
-	printf("    %s\n", call);
-	free(call);
-	if (c->model_broke) {
-		printf("      model   %s\n", c->error.why);
-		return;
-	}
-	text = result_text(last->linked.call.verb, &c->model[c->at]);
-	printf("      model   %s\n", text);
-	free(text);
-	text = result_text(last->linked.call.verb, &c->kernel[c->at]);
-	printf("      kernel  %s\n", text);
-	free(text);
-	print_clause(stdout, c->model[c->at].clause, "      ");
-}
-
-/* The calls before the last with what both answered, then the last with either answer. */
-static void show(const struct comparer *c, const struct trace *t, const char *path)
-{
-	size_t i;
-
-	printf("difference: %s\n", path);
-	for (i = 0; i < c->at; i++) {
-		char *call = call_text(t, &t->calls[i]);
-		char *result = result_text(t->calls[i].linked.call.verb, &c->kernel[i]);
-
-		printf("    %s%s%s\n", call, t->calls[i].name[0] ? "" : " = ",
-		       t->calls[i].name[0] ? "" : result);
-		free(call);
-		free(result);
-	}
-	show_last_call(c, t);
-	putchar('\n');
-}
-
-static void difference(struct compare_all *o, struct trace *t, const char *name)
-{
-	struct wanted w = { .c = &o->c, .kind = kind_of(&o->c, t) };
-	char *path;
-
-	o->differences++;
-	if (!is_new_kind(o, &w.kind))
-		return;
-	while (t->nr_calls > o->c.at + 1)
-		trace_drop(t, t->nr_calls - 1);
-	if (still_differs(&w, t))
-		shrink(t, still_differs, &w);
-	else
-		printf("difference: %s: it did not come again when the calls were made again\n",
-		       name);
-	compare(&o->c, t);
-	if (o->c.at >= t->nr_calls)
-		o->c.at = t->nr_calls - 1;
-	fill_in(&o->c, t);
-	path = write_difference(o, t, name);
-	progress_end();
-	show(&o->c, t, path);
-	fflush(stdout);
-	free(path);
-}
-
-/* ---- all of them ---- */
-
-static void kernel_broke(struct compare_all *o, struct trace *t, const char *name)
-{
-	char *path, *call;
-
-	o->broken++;
-	if (o->broken > 3)
-		return;
-	trace_name_all(t);
-	path = write_difference(o, t, name);
-	progress_end();
-	printf("no answer: %s: %s\n", path, o->c.error.why);
-	if (o->c.at < t->nr_calls) {
-		call = call_text(t, &t->calls[o->c.at]);
-		printf("    %s\n\n", call);
-		free(call);
-	}
-	free(path);
-}
-
-static void count(struct compare_all *o, const struct trace *t)
+static void count(struct compare_all *o)
 {
 	size_t i;
 
@@ -246,21 +40,14 @@ static void count(struct compare_all *o, const struct trace *t)
 	o->calls += o->c.nr_calls;
 	for (i = 0; i < COMPARE_BUGS; i++)
 		o->known[i] += o->c.known[i];
-	for (i = 0; o->stats && i < o->c.nr_calls; i++) {
-		o->made[t->calls[i].linked.call.verb]++;
-		o->worked[t->calls[i].linked.call.verb] += result_succeeded(&o->c.kernel[i]);
-	}
 }
 
-static void compare_one(struct compare_all *o, struct trace *t, const char *name)
+static void look(struct compare_all *o, struct trace *t, const char *name, enum compared r)
 {
-	enum compared r = compare(&o->c, t);
-
-	count(o, t);
 	if (r == COMPARED_DIFFERENT || (r == COMPARED_BROKEN && o->c.model_broke))
-		difference(o, t, name);
+		difference_found(&o->found, &o->c, t, name);
 	else if (r == COMPARED_BROKEN)
-		kernel_broke(o, t, name);
+		no_answer(&o->found, &o->c, t, name);
 }
 
 static void begin(struct compare_all *o, uint32_t max_fds)
@@ -275,23 +62,57 @@ static void begin(struct compare_all *o, uint32_t max_fds)
 		die("%s", o->c.error.why);
 }
 
-static void compare_random(struct compare_all *o)
+/* Looks at trace number i, which a job found not to be the same. */
+static void look_again(struct compare_all *o, uint64_t seed)
 {
-	unsigned long i;
 	struct trace t;
 	char name[32];
+	enum compared r;
+
+	snprintf(name, sizeof(name), "%" PRIu64, seed);
+	compare_generate(&o->c, &t, seed, o->length);
+	r = compare(&o->c, &t);
+	if (r == COMPARED_SAME) {
+		o->unsteady++;
+		printf("unsteady: the trace of seed %s differed once, and not when run again\n", name);
+	}
+	look(o, &t, name, r);
+	trace_free(&t);
+}
+
+static void take_totals(struct compare_all *o, const struct jobs_totals *n)
+{
+	unsigned int i;
+
+	o->traces = n->traces;
+	o->calls = n->calls;
+	for (i = 0; i < COMPARE_BUGS; i++)
+		o->known[i] = n->known[i];
+	for (i = 0; i < GMEM_NR_VERBS; i++) {
+		o->made[i] = n->made[i];
+		o->worked[i] = n->worked[i];
+	}
+}
+
+static void compare_random(struct compare_all *o)
+{
+	struct jobs_plan plan = { .profile = o->profile, .seed = o->seed, .count = o->count,
+				  .length = o->length, .jobs = o->jobs };
+	unsigned long i;
+	struct jobs *j;
 
 	begin(o, 1024);
-	for (i = 0; i < o->count && o->nr_kinds < MAX_KINDS; i++) {
-		uint64_t seed = random_nth_seed(o->seed, i);
-
-		compare_generate(&o->c, &t, seed, o->length);
-		snprintf(name, sizeof(name), "%" PRIu64, seed);
-		compare_one(o, &t, name);
-		trace_free(&t);
-		progress("%lu of %lu traces, %lu differences, %.0f calls/s", i + 1, o->count,
-			 o->differences, o->calls / (seconds() - o->began));
+	plan.machine = o->c.machine;
+	j = jobs_start(&plan);
+	for (i = 0; i < o->count && o->found.nr_kinds < DIFFERENCE_KINDS; i++) {
+		if (jobs_result(j, i) != COMPARED_SAME)
+			look_again(o, random_nth_seed(o->seed, i));
+		progress("%lu of %lu traces, %lu differences, %.0f calls/s",
+			 jobs_totals(j)->traces, o->count, o->found.differences,
+			 jobs_totals(j)->calls / (seconds() - o->began));
 	}
+	take_totals(o, jobs_totals(j));
+	jobs_end(j);
 	comparer_close(&o->c);
 }
 
@@ -310,6 +131,7 @@ static int compare_file(struct compare_all *o, const char *path)
 {
 	struct backend_error e;
 	const char *why;
+	enum compared r;
 	struct trace t;
 	char *name;
 
@@ -323,7 +145,9 @@ static int compare_file(struct compare_all *o, const char *path)
 	}
 	name = stem(path);
 	begin(o, t.machine.max_fds);
-	compare_one(o, &t, name);
+	r = compare(&o->c, &t);
+	count(o);
+	look(o, &t, name, r);
 	comparer_close(&o->c);
 	free(name);
 	trace_free(&t);
@@ -360,12 +184,14 @@ static void print_summary(const struct compare_all *o)
 
 	if (o->stats)
 		print_stats(o);
-	printf("%lu traces, %lu calls: %lu difference%s", o->traces, o->calls, o->differences,
-	       o->differences == 1 ? "" : "s");
-	if (o->differences > o->nr_kinds)
-		printf(" of %u kinds", o->nr_kinds);
-	if (o->broken)
-		printf(", %lu without an answer", o->broken);
+	printf("%lu traces, %lu calls: %lu difference%s", o->traces, o->calls, o->found.differences,
+	       o->found.differences == 1 ? "" : "s");
+	if (o->found.differences > o->found.nr_kinds)
+		printf(" of %u kinds", o->found.nr_kinds);
+	if (o->found.broken)
+		printf(", %lu without an answer", o->found.broken);
+	if (o->unsteady)
+		printf(", %lu that did not come again", o->unsteady);
 	printf("; %.1f s, %.0f calls/s\n", took, o->calls / (took > 0 ? took : 1));
 	for (i = 0; i < COMPARE_BUGS; i++)
 		if (o->known[i])
@@ -398,8 +224,11 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		if (o->length < 1 || o->length > 1000)
 			argp_error(state, "--length is a number from 1 to 1000");
 		break;
+	case 'j':
+		o->jobs = number_option(state, "--jobs", arg);
+		break;
 	case 'k':
-		o->keep = arg;
+		o->found.keep = arg;
 		break;
 	case 't':
 		o->stats = 1;
@@ -425,6 +254,7 @@ static const struct argp_option options[] = {
 	{ "count", 'n', "NUMBER", 0, "How many to make up [1]", 0 },
 	{ "length", 'l', "NUMBER", 0, "Calls in each of them [40]", 0 },
 	{ "keep", 'k', "FOLDER", 0, "Write differences there, as traces [.]", 0 },
+	{ "jobs", 'j', "NUMBER", 0, "Compare so many random traces at once [4 for each CPU]", 0 },
 	{ "profile", 'p', "PROFILE", 0, "Hold the kernel against this profile [its own release's]", 0 },
 	{ "stats", 't', NULL, 0, "Say how often each call was made, and succeeded", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
@@ -457,7 +287,7 @@ static void choose_defaults(struct compare_all *o)
 
 int cmd_compare(int argc, char **argv)
 {
-	static struct compare_all o = { .length = 40, .keep = "." };
+	static struct compare_all o = { .length = 40, .found.keep = "." };
 	struct gmem_machine machine;
 	struct backend_error e;
 	int status = EXIT_AS_DEMANDED;
@@ -477,5 +307,5 @@ int cmd_compare(int argc, char **argv)
 		print_summary(&o);
 	if (status == EXIT_WRONG_USE)
 		return status;
-	return o.differences || o.broken ? EXIT_NOT_AS_DEMANDED : status;
+	return o.found.differences || o.found.broken || o.unsteady ? EXIT_NOT_AS_DEMANDED : status;
 }

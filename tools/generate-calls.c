@@ -12,6 +12,7 @@
 #define PAGE GMEM_PAGE_SIZE
 #define LITTLE (64 * PAGE) /* what may really be allocated by one call */
 #define BASE_GPA 0x100000
+#define ANY_FILE (GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM)
 
 static uint64_t below(struct generator *g, uint64_t n)
 {
@@ -57,7 +58,7 @@ static struct generated_handle *use_fd(struct generator *g, unsigned int fds, in
 	if (one_in(g, 60))
 		return NULL;
 	if (is_ioctl && one_in(g, 60))
-		h = pick(g, GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM);
+		h = pick(g, ANY_FILE);
 	if (!h)
 		return NULL;
 	g->last.call.fd = 0;
@@ -125,25 +126,37 @@ static void make_create_guest_memfd(struct generator *g, struct gmem_call *c)
 	c->argp = one_in(g, 100);
 }
 
+/* A slot of its own, where others rarely are. */
+static void choose_new_region(struct generator *g, struct gmem_call *c)
+{
+	static const uint32_t odd_slots[] = { 508, 509, 32763, 32764, 1 << 16, 2 << 16, 1 << 15 };
+	unsigned int i;
+
+	c->slot = one_in(g, 30) ? odd_slots[below(g, 7)] : below(g, 4);
+	for (i = 0; i < g->nr_slots && below(g, 8); i++)
+		c->slot = g->slots[i].slot == c->slot ? (c->slot + 1) % 4 : c->slot;
+	c->gpa = BASE_GPA + c->slot % 4 * 8 * PAGE + PAGE * below(g, 2);
+	if (one_in(g, 8))
+		c->gpa = BASE_GPA + random_offset(g->random, 16 * PAGE);
+	c->size = PAGE * (1 + below(g, 4));
+}
+
 /* The slot, gpa and size of a slot that was made before, to meet it again; or new ones. */
 static void choose_region(struct generator *g, struct gmem_call *c)
 {
-	struct generated_slot *s = one_in(g, 3) ? pick_slot(g) : NULL;
-	static const uint32_t odd_slots[] = { 508, 509, 32763, 32764, 1 << 16, 2 << 16, 1 << 15 };
+	struct generated_slot *s = one_in(g, 4) ? pick_slot(g) : NULL;
 
-	c->slot = one_in(g, 30) ? odd_slots[below(g, 7)] : below(g, 4);
-	c->gpa = BASE_GPA + random_offset(g->random, 16 * PAGE);
-	c->size = PAGE * (1 + below(g, 4));
+	choose_new_region(g, c);
 	if (s) {
 		c->slot = s->slot;
 		c->gpa = below(g, 2) ? s->gpa : c->gpa;
 		c->size = below(g, 4) ? s->size : c->size;
 	}
-	if (one_in(g, 8))
+	if (one_in(g, s ? 3 : 20))
 		c->size = 0;
-	if (one_in(g, 25))
+	if (one_in(g, 40))
 		c->size = random_odd(g->random) & 1 ? PAGE / 2 : -PAGE;
-	if (one_in(g, 30))
+	if (one_in(g, 40))
 		c->gpa = random_odd(g->random);
 	c->argp = one_in(g, 100);
 }
@@ -164,21 +177,16 @@ static void make_set_region(struct generator *g, struct gmem_call *c)
 	use_source(g);
 }
 
-static void make_set_region2(struct generator *g, struct gmem_call *c)
+/* Some part of a file, mostly of this VM's. */
+static void choose_binding(struct generator *g, struct gmem_call *c,
+			   const struct generated_handle *vm)
 {
-	struct generated_handle *vm = use_fd(g, GMEM_FD_VM, 1), *file;
+	struct generated_handle *file = pick(g, one_in(g, 40) ? ANY_FILE : GMEM_FD_GMEM);
+	unsigned int i;
 
-	choose_region(g, c);
-	use_source(g);
-	c->memfd = -1;
-	if (one_in(g, 6)) {
-		c->flags = below(g, 2) ? 0 : random_bits_of(g->random, 7) & UINT32_MAX;
-		return;
-	}
-	c->flags = GMEM_MEM_GUEST_MEMFD | (one_in(g, 20) ? random_bits_of(g->random, 7) & UINT32_MAX : 0);
-	file = pick(g, one_in(g, 40) ? GMEM_FD_ANY & ~GMEM_FD_PIN : GMEM_FD_GMEM);
-	if (file && vm && file->of != vm->from && below(g, 4))
+	for (i = 0; i < 4 && file && vm && file->of != vm->of; i++)
 		file = pick(g, GMEM_FD_GMEM);
+	c->memfd = -1;
 	if (!file || one_in(g, 60))
 		return;
 	c->memfd = 0;
@@ -186,10 +194,26 @@ static void make_set_region2(struct generator *g, struct gmem_call *c)
 	c->offset = random_offset(g->random, file->size);
 	if (one_in(g, 60))
 		c->offset = INT64_MAX - 0xfff;
-	if (below(g, 4) && file->size < LITTLE && c->offset + c->size > file->size) {
+	if (below(g, 6) && file->size < LITTLE && c->size && c->offset + c->size > file->size) {
 		c->offset = PAGE * below(g, file->size / PAGE + 1);
 		c->size = file->size - c->offset;
 	}
+}
+
+static void make_set_region2(struct generator *g, struct gmem_call *c)
+{
+	struct generated_handle *vm = use_fd(g, GMEM_FD_VM, 1);
+
+	choose_region(g, c);
+	use_source(g);
+	if (one_in(g, 6)) {
+		c->flags = below(g, 2) ? 0 : random_bits_of(g->random, 7) & UINT32_MAX;
+		return;
+	}
+	c->flags = GMEM_MEM_GUEST_MEMFD;
+	if (one_in(g, 20))
+		c->flags |= random_bits_of(g->random, 7) & UINT32_MAX;
+	choose_binding(g, c, vm);
 }
 
 static void make_set_attributes(struct generator *g, struct gmem_call *c)
@@ -369,6 +393,19 @@ static void access_pin(struct generator *g, struct gmem_call *c)
 		c->value = value_of(g, c->size);
 }
 
+/* Some descriptor of that VM, if the task has one. */
+static void use_vm(struct generator *g, int32_t vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->nr_handles; i++) {
+		const struct generated_handle *h = &g->handles[i];
+
+		if ((h->fds & GMEM_FD_VM) && h->of == vm && (h->tasks >> task(g) & 1))
+			g->last.fd_from = h->from;
+	}
+}
+
 static void access_guest(struct generator *g, struct gmem_call *c)
 {
 	struct generated_slot *s = pick_slot(g);
@@ -379,8 +416,7 @@ static void access_guest(struct generator *g, struct gmem_call *c)
 	if (s && below(g, 6)) {
 		c->gpa = s->gpa & -PAGE;
 		c->gpa += PAGE * below(g, s->size / PAGE < 8 ? s->size / PAGE + 1 : 8);
-		if (s->vm >= 0 && generated_by(g, s->vm) && (generated_by(g, s->vm)->tasks >> task(g) & 1))
-			g->last.fd_from = s->vm;
+		use_vm(g, s->vm);
 	}
 	c->gpa += 8 * below(g, 4);
 	c->access = one_in(g, 10) ? GMEM_ACCESS_PRIVATE : 0;

@@ -88,6 +88,10 @@ static unsigned int choose(struct generator *g)
 		return GMEM_CREATE_VM;
 	if (!count(g, GMEM_FD_GMEM) && random_below(g->random, 2))
 		return GMEM_CREATE_GUEST_MEMFD;
+	if (!g->nr_slots && random_one_in(g->random, 6))
+		return GMEM_SET_USER_MEMORY_REGION2;
+	if (g->injected && random_below(g->random, 4))
+		return GMEM_FALLOCATE;
 	for (i = 0; generated_verbs[i].weight; i++)
 		total += generated_verbs[i].weight;
 	for (;;) {
@@ -117,7 +121,9 @@ void generator_call(struct generator *g, struct linked_call *l)
 
 	memset(&g->last, 0, sizeof(g->last));
 	g->last.fd_from = g->last.memfd_from = g->last.addr_from = -1;
-	if (g->tasks != 1 && random_one_in(g->random, 3))
+	if (g->injected)
+		g->last.call.task = g->injected - 1;
+	else if (g->tasks != 1 && random_one_in(g->random, 3))
 		g->last.call.task = random_below(g->random, g->nr_tasks);
 	if (!(g->tasks >> g->last.call.task & 1))
 		g->last.call.task = 0;
@@ -137,24 +143,27 @@ static void add_handle(struct generator *g)
 {
 	const struct gmem_call *c = &g->last.call;
 	const struct generated_handle *of = generated_by(g, g->last.fd_from);
-	struct generated_handle *h = &g->handles[g->nr_handles++];
+	struct generated_handle *h = &g->handles[g->nr_handles++], like = { .fds = GMEM_FD_KVM };
 
 	*h = (struct generated_handle){ .from = g->nr_calls, .tasks = 1u << c->task, .of = -1 };
 	h->fds = gmem_verb_info(c->verb)->binds_fd;
-	if (c->verb == GMEM_DUP)
-		h->fds = of ? of->fds : GMEM_FD_KVM;
-	if (c->verb == GMEM_DUP && of) {
-		h->size = of->size;
-		h->flags = of->flags;
-		h->of = of->of;
-	} else if (c->verb == GMEM_CREATE_GUEST_MEMFD) {
+	switch (c->verb) {
+	case GMEM_CREATE_VM:
+		h->of = g->nr_calls;
+		break;
+	case GMEM_CREATE_GUEST_MEMFD:
 		h->size = c->size;
-		h->flags = c->flags;
-		h->of = g->last.fd_from;
-	} else {
+		h->of = of ? of->of : -1;
+		break;
+	case GMEM_DUP:
+		if (of)
+			like = *of;
+		h->fds = like.fds;
+		h->size = like.size;
+		h->of = like.of;
+		break;
+	default:
 		h->size = c->length;
-		h->offset = c->offset;
-		h->of = g->last.fd_from;
 	}
 }
 
@@ -175,14 +184,19 @@ static void drop_handles(struct generator *g, uint32_t of_task, int32_t from)
 static void note_slot(struct generator *g)
 {
 	const struct gmem_call *c = &g->last.call;
-	struct generated_slot s = { g->last.fd_from, c->slot, c->gpa, c->size };
+	const struct generated_handle *vm = generated_by(g, g->last.fd_from);
+	struct generated_slot s = { vm ? vm->of : -1, c->slot, c->gpa, c->size };
+	unsigned int i;
 
-	if (!c->size)
-		return;
-	if (g->nr_slots < GENERATOR_SLOTS)
-		g->slots[g->nr_slots++] = s;
-	else
-		g->slots[g->nr_calls % GENERATOR_SLOTS] = s;
+	for (i = 0; i < g->nr_slots; i++)
+		if (g->slots[i].vm == s.vm && g->slots[i].slot == s.slot)
+			break;
+	if (!c->size && i < g->nr_slots)
+		g->slots[i] = g->slots[--g->nr_slots];
+	else if (c->size && i < GENERATOR_SLOTS) {
+		g->slots[i] = s;
+		g->nr_slots += i == g->nr_slots;
+	}
 }
 
 static void note_fork(struct generator *g)
@@ -222,5 +236,6 @@ void generator_result(struct generator *g, const struct gmem_result *r)
 		if (ok && info->binds != GMEM_BINDS_NOTHING && g->nr_handles < GENERATOR_HANDLES)
 			add_handle(g);
 	}
+	g->injected = g->last.call.verb == GMEM_INJECT && ok ? g->last.call.task + 1 : 0;
 	g->nr_calls++;
 }

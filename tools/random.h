@@ -59,17 +59,15 @@ uint64_t random_nth_seed(uint64_t seed, uint64_t n);
 
 /* A descriptor or mapping that some task can use. */
 struct generated_handle {
-	int32_t from;	  /* the call that made it */
-	uint8_t fds;	  /* GMEM_FD_*; 0: a mapping */
-	uint8_t tasks;	  /* bit n: task n's process has it */
-	uint64_t size;	  /* of a guest_memfd, a mapping, a pin */
-	uint64_t flags;	  /* of a guest_memfd */
-	int32_t of;	  /* file of a mapping, or VM of a guest_memfd; -1 for none */
-	uint64_t offset;  /* of a mapping in its file */
+	int32_t from;  /* the call that made it */
+	int32_t of;    /* the call that made its VM (a VM's own, a guest_memfd's); -1 for none */
+	uint8_t fds;   /* GMEM_FD_*; 0: a mapping */
+	uint8_t tasks; /* bit n: task n's process has it */
+	uint64_t size; /* of a guest_memfd, a mapping, a pin */
 };
 
 struct generated_slot {
-	int32_t vm;
+	int32_t vm; /* the call that made it */
 	uint64_t slot, gpa, size;
 };
 
@@ -79,6 +77,7 @@ struct generator {
 	uint8_t types;		/* bits of VM types to make; default: type 0 only */
 	int32_t nr_calls;
 	uint32_t nr_tasks, tasks; /* made so far; bits of those that are there */
+	uint32_t injected; /* 1 more than the task whose last call was GMEM_INJECT; or 0 */
 	struct linked_call last;
 	struct generated_handle handles[GENERATOR_HANDLES];
 	unsigned int nr_handles;
