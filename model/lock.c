@@ -7,37 +7,32 @@
  */
 #include "step.h"
 
+/* Which local of the task names the owner, and where in the owner the lock is. */
+static const struct {
+	uint16_t local, lock;
+} places[GMEM_NR_LOCKS] = {
+#define PLACE(local, type, lock)                                               \
+	{                                                                      \
+		offsetof(struct gmem_task, local), offsetof(struct type, lock) \
+	}
+	[SLOTS_LOCK] = PLACE(vm, gmem_vm, slots_lock),
+	[SLOTS_ARCH_LOCK] = PLACE(vm, gmem_vm, slots_arch_lock),
+	[SRCU] = PLACE(vm, gmem_vm, srcu),
+	[INVALIDATE_LOCK] = PLACE(inode, gmem_inode, invalidate_lock),
+	[MMU_LOCK] = PLACE(vm, gmem_vm, mmu_lock),
+	[MMAP_LOCK] = PLACE(process, gmem_process, mmap_lock),
+	[FOLIO_LOCK] = PLACE(inode, gmem_inode, folio_lock),
+#undef PLACE
+};
+
 static uint32_t owner_of(const struct gmem_task *t, unsigned int class)
 {
-	switch (class) {
-	case INVALIDATE_LOCK:
-	case FOLIO_LOCK:
-		return t->inode;
-	case MMAP_LOCK:
-		return t->process;
-	default:
-		return t->vm;
-	}
+	return *(const uint32_t *)((const char *)t + places[class].local);
 }
 
 static gmem_lock *state_of(struct gmem_block *b, unsigned int class, uint32_t owner)
 {
-	switch (class) {
-	case SLOTS_LOCK:
-		return &VM(b, owner)->slots_lock;
-	case SLOTS_ARCH_LOCK:
-		return &VM(b, owner)->slots_arch_lock;
-	case SRCU:
-		return &VM(b, owner)->srcu;
-	case MMU_LOCK:
-		return &VM(b, owner)->mmu_lock;
-	case INVALIDATE_LOCK:
-		return &INODE(b, owner)->invalidate_lock;
-	case FOLIO_LOCK:
-		return &INODE(b, owner)->folio_lock;
-	default:
-		return &PROCESS(b, owner)->mmap_lock;
-	}
+	return (gmem_lock *)((char *)gmem_cell(b, owner) + places[class].lock);
 }
 
 bool gmem_lock_take(struct gmem_run *run, unsigned int class, unsigned int mode)
@@ -52,8 +47,9 @@ bool gmem_lock_take(struct gmem_run *run, unsigned int class, unsigned int mode)
 		return false;
 	}
 	*l = (gmem_lock)(mode == WRITE ? -1 : *l + 1);
-	t->held[t->nr_held++] =
-		(struct gmem_held){ .class = (uint8_t)class, .mode = (uint8_t)mode, .owner = owner };
+	t->held[t->nr_held++] = (struct gmem_held){ .class = (uint8_t) class,
+						    .mode = (uint8_t)mode,
+						    .owner = owner };
 	return true;
 }
 
@@ -66,8 +62,8 @@ bool gmem_lock_drop(struct gmem_run *run, unsigned int class)
 	while (i > 0 && t->held[i - 1].class != class)
 		i--;
 	if (!i) {
-		gmem_violate(run->w, "I1", "a task gives back a lock it does not hold: class", class,
-			     0);
+		gmem_violate(run->w, "I1", "a task gives back a lock it does not hold: class",
+			     class, 0);
 		return false;
 	}
 	i--;

@@ -179,7 +179,7 @@ static int allocate_gap(struct gmem_run *run)
 	if (gap_end > t->page)
 		gmem_range_set(run->b, &inode->folios, t->page, gap_end, FOLIO_PRESENT);
 	t->page = r.end < stop ? r.end : stop;
-	return AGAIN;
+	return t->page < t->end ? AGAIN : 0;
 }
 
 static int begin_at_start(struct gmem_run *run)

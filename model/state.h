@@ -304,6 +304,13 @@ uint32_t gmem_cell_take(struct gmem_block *b);
 void gmem_cell_free(struct gmem_block *b, uint32_t idx);
 
 /* Makes sure that cells can be handed out; false if there is no memory. Moves the block. */
-bool gmem_reserve(struct gmem_world *w, uint64_t cells);
+bool gmem_grow(struct gmem_world *w, uint64_t cells);
+
+static inline bool gmem_reserve(struct gmem_world *w, uint64_t cells)
+{
+	const struct gmem_block *b = w->b;
+
+	return (uint64_t)b->capacity - b->used + b->nr_free >= cells || gmem_grow(w, cells);
+}
 
 #endif

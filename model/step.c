@@ -91,8 +91,6 @@ static const struct gmem_step *fail(struct gmem_run *run, struct gmem_level *l,
 		l->err = (int16_t)err;
 		decided(run, l, s);
 	}
-	run->outcome = ROW_DECIDED;
-	run->err = err;
 	return find_label(s, s->to);
 }
 
@@ -102,86 +100,98 @@ static const struct gmem_step *end_early(struct gmem_run *run, struct gmem_level
 	if (s->says)
 		decided(run, l, s);
 	run->t->said |= s->says;
-	run->outcome = ROW_DECIDED;
-	run->err = 0;
 	return find_label(s, s->to);
 }
 
-/* What a row does. 0: go on. AGAIN: the same row again. Below 0: failed. */
-static inline int perform(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
+static int answer(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
 {
-	int r;
+	int r = s->act(run);
 
-	switch (s->kind) {
-	case STEP_CHECK:
-		return s->check(run) ? 0 : s->err;
-	case STEP_LOCK:
-		return gmem_lock_take(run, s->lock, s->mode) ? 0 : -EDEADLK;
-	case STEP_UNLOCK:
-		return gmem_lock_drop(run, s->lock) ? 0 : -EDEADLK;
-	case STEP_ANSWER:
-		r = s->act(run);
-		if (r >= 0 && !run->t->said && !l->err)
-			decided(run, l, s);
-		return r;
-	default:
-		return s->act(run);
-	}
+	if (r >= 0 && !run->t->said && !l->err)
+		decided(run, l, s);
+	return r;
 }
 
-/* One row. The row to go on with, or null when that is one of another table. */
-static inline const struct gmem_step *step(struct gmem_run *run, struct gmem_level *l,
-					   const struct gmem_step *s)
+/* What a row does that is no check. 0: it passed. Below 0: it failed. Else AGAIN, or DONE ... */
+static int perform(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
 {
-	int r = 0;
+	if (s->kind == STEP_ANSWER)
+		return answer(run, l, s);
+	if (s->act)
+		return s->act(run);
+	if (s->kind == STEP_LOCK)
+		return gmem_lock_take(run, s->lock, s->mode) ? 0 : -EDEADLK;
+	if (s->kind == STEP_UNLOCK)
+		return gmem_lock_drop(run, s->lock) ? 0 : -EDEADLK;
+	if (s->kind == STEP_END)
+		return ENDS;
+	if (s->kind == STEP_DONE_IF)
+		return s->check(run) ? DONE : 0;
+	return s->kind == STEP_CALL || s->check(run) ? CALLS : 0;
+}
 
-	if (s->kind == STEP_END) {
-		leave(run);
-		run->outcome = ROW_NONE;
-		return NULL;
-	}
-	if (s->when && !s->when(run)) {
-		run->outcome = ROW_SKIPPED;
-		return s + 1;
-	}
-	run->outcome = ROW_PASSED;
-	if (s->kind == STEP_CALL || (s->kind == STEP_CALL_EACH && s->check(run))) {
-		l->pc = (uint16_t)(s - table_of(run, l));
-		enter(run, s->table);
-		return NULL;
-	}
-	if (s->kind == STEP_DONE_IF) {
-		if (s->check(run))
-			return end_early(run, l, s);
-	} else if (s->kind != STEP_CALL_EACH) {
-		r = perform(run, l, s);
-	}
+/* After row s, which did more than pass: the row to go on with, or null if it is another table's. */
+static const struct gmem_step *go_on(struct gmem_run *run, struct gmem_level *l,
+				     const struct gmem_step *s, int r)
+{
 	if (r < 0)
 		return fail(run, l, s, r);
-	return r == AGAIN ? s : s + 1;
+	if (r == DONE)
+		return end_early(run, l, s);
+	if (r == AGAIN)
+		return s;
+	l->pc = (uint16_t)(s - table_of(run, l));
+	if (r == ENDS)
+		leave(run);
+	else
+		enter(run, s->table);
+	return NULL;
 }
 
-/* A row that somebody looks at: the observer, or the invariants. */
-static void watched_step(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *steps)
+/* Row s, before the task goes on: for whoever looks at every row. */
+static struct gmem_step_event seen(const struct gmem_run *run, const struct gmem_level *l,
+				   const struct gmem_step *s, int r)
+{
+	return (struct gmem_step_event){
+		.table = l->table,
+		.row = (uint16_t)(s - table_of(run, l)),
+		.clause = s->clause,
+		.depth = (uint8_t)(run->t->depth - 1),
+		.passed = (int8_t)(r == SKIPPED ? -1 : r >= 0 && r != DONE),
+		.err = (int16_t)(r < 0 ? r : 0),
+	};
+}
+
+static void show(struct gmem_run *run, const struct gmem_step_event *e, int r)
 {
 	struct gmem_world *w = run->w;
-	struct gmem_step_event e = {
-		.table = l->table,
-		.row = l->pc,
-		.clause = steps[l->pc].clause,
-		.depth = (uint8_t)(run->t->depth - 1),
-	};
-	const struct gmem_step *next = step(run, l, &steps[l->pc]);
 
-	if (next)
-		l->pc = (uint16_t)(next - steps);
-	e.passed = (int8_t)run->outcome;
-	e.err = (int16_t)(run->outcome == ROW_DECIDED ? run->err : 0);
-	if (w->observer && run->outcome != ROW_NONE)
-		w->observer(w->observer_arg, &e);
+	if (w->observer && r != ENDS)
+		w->observer(w->observer_arg, e);
 	if (w->checking == GMEM_CHECK_STEPS && !w->violated && run->t->depth &&
 	    gmem_check(w, &w->violation) != GMEM_DONE)
 		w->violated = true;
+}
+
+/* Runs rows from *at on, up to one that does more than pass; only one, if it is to be seen. */
+static inline int run_rows(struct gmem_run *run, struct gmem_level *l, const struct gmem_step **at,
+			   bool watched)
+{
+	const struct gmem_step *s = *at;
+	int r;
+
+	for (;; s++) {
+		if (s->when && !s->when(run))
+			r = SKIPPED;
+		else if (s->kind == STEP_CHECK)
+			r = s->check(run) ? 0 : s->err;
+		else
+			r = perform(run, l, s);
+		if ((r && r != SKIPPED) || watched)
+			break;
+	}
+	*at = s;
+	return r;
 }
 
 /*
@@ -196,13 +206,20 @@ void gmem_run_table(struct gmem_run *run, unsigned int table)
 	enter(run, table);
 	while (run->t->depth && !w->violated) {
 		struct gmem_level *l = &run->t->level[run->t->depth - 1];
-		const struct gmem_step *steps = table_of(run, l), *s = &steps[l->pc];
+		const struct gmem_step *s = &table_of(run, l)[l->pc];
 
-		if (watched)
-			watched_step(run, l, steps);
-		else
-			while (s && !w->violated)
-				s = step(run, l, s);
+		while (s && !w->violated) {
+			int r = run_rows(run, l, &s, watched);
+			struct gmem_step_event e;
+
+			if (watched)
+				e = seen(run, l, s, r);
+			s = r && r != SKIPPED ? go_on(run, l, s, r) : s + 1;
+			if (watched && s)
+				l->pc = (uint16_t)(s - table_of(run, l));
+			if (watched)
+				show(run, &e, r);
+		}
 	}
 }
 

@@ -32,7 +32,12 @@
 #include "clauses.h"
 #include "state.h"
 
-#define AGAIN 1
+/* What a row answers but 0 (it passed) and what is below 0 (it failed). */
+#define AGAIN 1	  /* it is to run once more */
+#define DONE 2	  /* the table is done */
+#define CALLS 3	  /* another table is to run */
+#define ENDS 4	  /* the table is at its end */
+#define SKIPPED 5 /* its condition does not hold */
 
 /* What a row of a host access fails with, beside errnos. */
 #define FAULT_SIGBUS 4096
@@ -80,9 +85,6 @@ enum gmem_table {
 /* Labels, for .at and .to */
 enum gmem_label { L_NONE, L_UNLOCK, L_UNLOCK_OUTER, L_UNBIND, L_EXIT, L_END };
 
-/* What became of a row, in the terms of gmem_step_event.passed. */
-enum gmem_row_outcome { ROW_SKIPPED = -1, ROW_DECIDED, ROW_PASSED, ROW_NONE };
-
 /* One running call: what a step sees. */
 struct gmem_run {
 	struct gmem_world *w;
@@ -90,8 +92,6 @@ struct gmem_run {
 	struct gmem_task *t;
 	const struct gmem_call *c;
 	struct gmem_result *res;
-	int outcome; /* enum gmem_row_outcome of the last row */
-	int err;     /* what it failed with */
 	bool misused; /* the model has no answer: nothing has been changed */
 };
 

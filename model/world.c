@@ -83,13 +83,11 @@ static bool set_capacity(struct gmem_world *w, uint64_t cells)
 	return true;
 }
 
-bool gmem_reserve(struct gmem_world *w, uint64_t cells)
+bool gmem_grow(struct gmem_world *w, uint64_t cells)
 {
-	struct gmem_block *b = w->b;
+	const struct gmem_block *b = w->b;
 	uint64_t need;
 
-	if ((uint64_t)b->capacity - b->used + b->nr_free >= cells)
-		return true;
 	need = b->used + cells - b->nr_free;
 	return set_capacity(w, need + need / 2) || set_capacity(w, need);
 }

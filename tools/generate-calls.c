@@ -66,9 +66,31 @@ static struct generated_handle *use_fd(struct generator *g, unsigned int fds, in
 	return h->fds & fds ? h : NULL;
 }
 
+/* Some descriptor of that VM, if the task has one. */
+static void use_vm(struct generator *g, int32_t vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->nr_handles; i++) {
+		const struct generated_handle *h = &g->handles[i];
+
+		if ((h->fds & GMEM_FD_VM) && h->of == vm && (h->tasks >> task(g) & 1))
+			g->last.fd_from = h->from;
+	}
+}
+
 static uint64_t size_of(const struct generated_handle *h)
 {
 	return h ? h->size : 4 * PAGE;
+}
+
+/* The number of a page of so many bytes; now and then of one beyond. */
+static uint64_t some_page(struct generator *g, uint64_t size)
+{
+	uint64_t pages = (size + PAGE - 1) / PAGE;
+
+	pages = pages < 8 ? pages : 8;
+	return below(g, pages + one_in(g, 8) + !pages);
 }
 
 /* Sets addr into a mapping; pages: to the beginning of a page. */
@@ -81,7 +103,7 @@ static struct generated_handle *use_addr(struct generator *g, int pages)
 		g->last.call.addr = one_in(g, 2) ? 0 : random_odd(g->random);
 		return NULL;
 	}
-	offset = PAGE * below(g, (h->size < 8 * PAGE ? h->size : 8 * PAGE) / PAGE + 1);
+	offset = PAGE * some_page(g, h->size);
 	if (!pages)
 		offset += below(g, 4) ? 8 * below(g, 4) : PAGE - 8 + below(g, 8);
 	else if (one_in(g, 40))
@@ -122,7 +144,9 @@ static void make_create_guest_memfd(struct generator *g, struct gmem_call *c)
 	c->size = one_in(g, 20) ? random_length(g->random, 8 * PAGE) : PAGE * (1 + below(g, 8));
 	if (one_in(g, 40))
 		c->size = UINT64_C(1) << (30 + below(g, 20));
-	c->flags = below(g, 3) ? GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED : random_bits_of(g->random, 3);
+	c->flags = random_bits_of(g->random, 3);
+	if (g->types == 1 ? below(g, 3) : below(g, 2))
+		c->flags = GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED;
 	c->argp = one_in(g, 100);
 }
 
@@ -152,7 +176,7 @@ static void choose_region(struct generator *g, struct gmem_call *c)
 		c->gpa = below(g, 2) ? s->gpa : c->gpa;
 		c->size = below(g, 4) ? s->size : c->size;
 	}
-	if (one_in(g, s ? 3 : 20))
+	if (one_in(g, s ? 3 : 60))
 		c->size = 0;
 	if (one_in(g, 40))
 		c->size = random_odd(g->random) & 1 ? PAGE / 2 : -PAGE;
@@ -163,10 +187,15 @@ static void choose_region(struct generator *g, struct gmem_call *c)
 
 static void use_source(struct generator *g)
 {
-	if (below(g, 3))
-		use_addr(g, 1);
-	else if (one_in(g, 12))
+	struct generated_handle *h = below(g, 5) ? pick(g, 0) : NULL;
+
+	if (h && h->readable) {
+		h->stays_readable = 1;
+		g->last.addr_from = h->from;
+		g->last.call.addr = PAGE * (one_in(g, 4) ? some_page(g, h->size) : 0);
+	} else if (one_in(g, 25)) {
 		g->last.call.addr = one_in(g, 2) ? 1 : UINT64_C(0xffff800000000000);
+	}
 }
 
 static void make_set_region(struct generator *g, struct gmem_call *c)
@@ -186,6 +215,8 @@ static void choose_binding(struct generator *g, struct gmem_call *c,
 
 	for (i = 0; i < 4 && file && vm && file->of != vm->of; i++)
 		file = pick(g, GMEM_FD_GMEM);
+	if (file && vm && below(g, 8))
+		use_vm(g, file->of);
 	c->memfd = -1;
 	if (!file || one_in(g, 60))
 		return;
@@ -310,6 +341,17 @@ static void ask_file(struct generator *g, struct gmem_call *c)
 	}
 }
 
+/*
+ * Never writable alone: whether a guest can then read through it depends on what the page tables
+ * happen to hold.
+ */
+static uint64_t some_prot(struct generator *g)
+{
+	if (below(g, 6))
+		return GMEM_PROT_READ | GMEM_PROT_WRITE;
+	return below(g, 3) ? GMEM_PROT_READ | below(g, 8) : 0;
+}
+
 /* Over a mapping that is there, and no further: what else lives in a real process stays. */
 static int map_fixed(struct generator *g, struct gmem_call *c)
 {
@@ -323,6 +365,8 @@ static int map_fixed(struct generator *g, struct gmem_call *c)
 	c->addr = PAGE * below(g, pages);
 	c->length = PAGE * (1 + below(g, pages - c->addr / PAGE));
 	c->flags |= GMEM_MAP_FIXED;
+	c->prot |= GMEM_PROT_READ;
+	h->stays_readable = 1;
 	return 1;
 }
 
@@ -330,7 +374,7 @@ static void make_mmap(struct generator *g, struct gmem_call *c)
 {
 	struct generated_handle *h = NULL;
 
-	c->prot = below(g, 8) ? GMEM_PROT_READ | GMEM_PROT_WRITE : below(g, 8);
+	c->prot = some_prot(g);
 	c->flags = below(g, 12) ? GMEM_MAP_SHARED : below(g, 4);
 	c->fd = -1;
 	if (one_in(g, 6))
@@ -365,7 +409,7 @@ static void on_mapping(struct generator *g, struct gmem_call *c)
 	if (h && c->length >= UINT64_C(1) << 47)
 		c->length = UINT64_C(1) << 63;
 	if (c->verb == GMEM_MPROTECT)
-		c->prot = below(g, 6) ? below(g, 4) : below(g, 8);
+		c->prot = some_prot(g) | (h && h->stays_readable ? GMEM_PROT_READ : 0);
 	if (c->verb == GMEM_MADVISE)
 		c->advice = advices[below(g, 12)];
 }
@@ -393,19 +437,6 @@ static void access_pin(struct generator *g, struct gmem_call *c)
 		c->value = value_of(g, c->size);
 }
 
-/* Some descriptor of that VM, if the task has one. */
-static void use_vm(struct generator *g, int32_t vm)
-{
-	unsigned int i;
-
-	for (i = 0; i < g->nr_handles; i++) {
-		const struct generated_handle *h = &g->handles[i];
-
-		if ((h->fds & GMEM_FD_VM) && h->of == vm && (h->tasks >> task(g) & 1))
-			g->last.fd_from = h->from;
-	}
-}
-
 static void access_guest(struct generator *g, struct gmem_call *c)
 {
 	struct generated_slot *s = pick_slot(g);
@@ -414,8 +445,7 @@ static void access_guest(struct generator *g, struct gmem_call *c)
 	c->size = width(g);
 	c->gpa = BASE_GPA + PAGE * below(g, 24);
 	if (s && below(g, 6)) {
-		c->gpa = s->gpa & -PAGE;
-		c->gpa += PAGE * below(g, s->size / PAGE < 8 ? s->size / PAGE + 1 : 8);
+		c->gpa = (s->gpa & -PAGE) + PAGE * some_page(g, s->size);
 		use_vm(g, s->vm);
 	}
 	c->gpa += 8 * below(g, 4);
@@ -499,7 +529,7 @@ const struct generated_verb generated_verbs[] = {
 	{ GMEM_MPROTECT, 3, on_mapping },
 	{ GMEM_MADVISE, 8, on_mapping },
 	{ GMEM_FORK, 1, make_fork },
-	{ GMEM_EXIT, 1, make_exit },
+	{ GMEM_EXIT, 4, make_exit },
 	{ GMEM_LOAD, 14, access_host },
 	{ GMEM_STORE, 14, access_host },
 	{ GMEM_PIN, 3, on_mapping },

@@ -70,6 +70,10 @@ static int useful(struct generator *g, uint32_t verb)
 	case GMEM_STORE:
 	case GMEM_PIN:
 		return generated_pick(g, 0) || random_one_in(g->random, 20);
+	case GMEM_GUEST_LOAD:
+	case GMEM_GUEST_STORE:
+	case GMEM_POPULATE:
+		return g->nr_slots || random_one_in(g->random, 10);
 	case GMEM_FORK:
 		return g->nr_tasks < GENERATOR_TASKS;
 	case GMEM_EXIT:
@@ -88,7 +92,7 @@ static unsigned int choose(struct generator *g)
 		return GMEM_CREATE_VM;
 	if (!count(g, GMEM_FD_GMEM) && random_below(g->random, 2))
 		return GMEM_CREATE_GUEST_MEMFD;
-	if (!g->nr_slots && random_one_in(g->random, 6))
+	if (!g->nr_slots && count(g, GMEM_FD_GMEM) && random_one_in(g->random, 6))
 		return GMEM_SET_USER_MEMORY_REGION2;
 	if (g->injected && random_below(g->random, 4))
 		return GMEM_FALLOCATE;
@@ -162,9 +166,22 @@ static void add_handle(struct generator *g)
 		h->size = like.size;
 		h->of = like.of;
 		break;
+	case GMEM_MMAP:
+		h->readable = !!(c->prot & GMEM_PROT_READ);
+		h->stays_readable = !!(c->flags & GMEM_MAP_FIXED);
+		/* fall through */
 	default:
 		h->size = c->length;
 	}
+}
+
+/* A mapping that was made unreadable is no memory for slots from then on. */
+static void note_protection(struct generator *g)
+{
+	struct generated_handle *h = generated_by(g, g->last.addr_from);
+
+	if (h && !(g->last.call.prot & GMEM_PROT_READ))
+		h->readable = 0;
 }
 
 static void drop_handles(struct generator *g, uint32_t of_task, int32_t from)
@@ -221,6 +238,9 @@ void generator_result(struct generator *g, const struct gmem_result *r)
 	case GMEM_EXIT:
 		drop_handles(g, g->last.call.task, -1);
 		g->tasks &= ~(1u << g->last.call.task);
+		break;
+	case GMEM_MPROTECT:
+		note_protection(g);
 		break;
 	case GMEM_CLOSE:
 	case GMEM_UNPIN:

@@ -63,6 +63,7 @@ struct generated_handle {
 	int32_t of;    /* the call that made its VM (a VM's own, a guest_memfd's); -1 for none */
 	uint8_t fds;   /* GMEM_FD_*; 0: a mapping */
 	uint8_t tasks; /* bit n: task n's process has it */
+	uint8_t readable, stays_readable; /* a mapping; memslots are made of those that stay so */
 	uint64_t size; /* of a guest_memfd, a mapping, a pin */
 };
 
