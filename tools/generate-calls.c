@@ -9,116 +9,18 @@
  */
 #include "generate.h"
 
-#define PAGE GMEM_PAGE_SIZE
-#define LITTLE (64 * PAGE) /* what may really be allocated by one call */
-#define BASE_GPA 0x100000
-#define ANY_FILE (GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM)
-
-static uint64_t below(struct generator *g, uint64_t n)
-{
-	return random_below(g->random, n);
-}
-
-static int one_in(struct generator *g, uint64_t n)
-{
-	return random_one_in(g->random, n);
-}
-
 static uint64_t width(struct generator *g)
 {
 	return UINT64_C(1) << below(g, 4);
 }
 
+/* A value for so many bytes; never one that could be taken for an errno. */
 static uint64_t value_of(struct generator *g, uint64_t size)
 {
 	uint64_t v = 1 + below(g, 255);
 
-	/* never one that could be taken for an errno */
 	return size < 2 ? v : v << 8 | v;
 }
-
-/* ---- handles ---- */
-
-static uint32_t task(const struct generator *g)
-{
-	return g->last.call.task;
-}
-
-static struct generated_handle *pick(struct generator *g, unsigned int fds)
-{
-	return generated_pick(g, fds);
-}
-
-/* Sets fd to a handle of one of these kinds; or, with null, to none, or for an ioctl to another. */
-static struct generated_handle *use_fd(struct generator *g, unsigned int fds, int is_ioctl)
-{
-	struct generated_handle *h = pick(g, fds);
-
-	g->last.call.fd = -1;
-	if (one_in(g, 60))
-		return NULL;
-	if (is_ioctl && one_in(g, 60))
-		h = pick(g, ANY_FILE);
-	if (!h)
-		return NULL;
-	g->last.call.fd = 0;
-	g->last.fd_from = h->from;
-	return h->fds & fds ? h : NULL;
-}
-
-/* Some descriptor of that VM, if the task has one. */
-static void use_vm(struct generator *g, int32_t vm)
-{
-	unsigned int i;
-
-	for (i = 0; i < g->nr_handles; i++) {
-		const struct generated_handle *h = &g->handles[i];
-
-		if ((h->fds & GMEM_FD_VM) && h->of == vm && (h->tasks >> task(g) & 1))
-			g->last.fd_from = h->from;
-	}
-}
-
-static uint64_t size_of(const struct generated_handle *h)
-{
-	return h ? h->size : 4 * PAGE;
-}
-
-/* The number of a page of so many bytes; now and then of one beyond. */
-static uint64_t some_page(struct generator *g, uint64_t size)
-{
-	uint64_t pages = (size + PAGE - 1) / PAGE;
-
-	pages = pages < 8 ? pages : 8;
-	return below(g, pages + one_in(g, 8) + !pages);
-}
-
-/* Sets addr into a mapping; pages: to the beginning of a page. */
-static struct generated_handle *use_addr(struct generator *g, int pages)
-{
-	struct generated_handle *h = one_in(g, 60) ? NULL : pick(g, 0);
-	uint64_t offset;
-
-	if (!h) {
-		g->last.call.addr = one_in(g, 2) ? 0 : random_odd(g->random);
-		return NULL;
-	}
-	offset = PAGE * some_page(g, h->size);
-	if (!pages)
-		offset += below(g, 4) ? 8 * below(g, 4) : PAGE - 8 + below(g, 8);
-	else if (one_in(g, 40))
-		offset += 1 + below(g, PAGE - 1);
-	g->last.addr_from = h->from;
-	g->last.call.addr = offset;
-	return h;
-}
-
-static struct generated_slot *pick_slot(struct generator *g)
-{
-	return g->nr_slots ? &g->slots[below(g, g->nr_slots)] : NULL;
-}
-
-/* ---- calls, each into g->last ---- */
 
 static void make_check_extension(struct generator *g, struct gmem_call *c)
 {

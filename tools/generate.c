@@ -10,29 +10,6 @@
 
 #include "generate.h"
 
-struct generated_handle *generated_pick(struct generator *g, unsigned int fds)
-{
-	struct generated_handle *h, *fit[GENERATOR_HANDLES];
-	unsigned int i, n = 0;
-
-	for (i = 0; i < g->nr_handles; i++) {
-		h = &g->handles[i];
-		if ((h->tasks >> g->last.call.task & 1) && (fds ? h->fds & fds : !h->fds))
-			fit[n++] = h;
-	}
-	return n ? fit[random_below(g->random, n)] : NULL;
-}
-
-struct generated_handle *generated_by(struct generator *g, int32_t from)
-{
-	unsigned int i;
-
-	for (i = 0; i < g->nr_handles; i++)
-		if (g->handles[i].from == from)
-			return &g->handles[i];
-	return NULL;
-}
-
 static unsigned int count(const struct generator *g, unsigned int fds)
 {
 	unsigned int i, n = 0;
@@ -62,18 +39,18 @@ static int useful(struct generator *g, uint32_t verb)
 	case GMEM_UNPIN:
 	case GMEM_PIN_LOAD:
 	case GMEM_PIN_STORE:
-		return generated_pick(g, GMEM_FD_PIN) != NULL;
+		return pick(g, GMEM_FD_PIN) != NULL;
 	case GMEM_MUNMAP:
 	case GMEM_MPROTECT:
 	case GMEM_MADVISE:
 	case GMEM_LOAD:
 	case GMEM_STORE:
 	case GMEM_PIN:
-		return generated_pick(g, 0) || random_one_in(g->random, 20);
+		return pick(g, 0) || one_in(g, 20);
 	case GMEM_GUEST_LOAD:
 	case GMEM_GUEST_STORE:
 	case GMEM_POPULATE:
-		return g->nr_slots || random_one_in(g->random, 10);
+		return g->nr_slots || one_in(g, 10);
 	case GMEM_FORK:
 		return g->nr_tasks < GENERATOR_TASKS;
 	case GMEM_EXIT:
@@ -88,18 +65,18 @@ static unsigned int choose(struct generator *g)
 	unsigned int i, total = 0;
 	uint64_t at;
 
-	if (g->nr_calls == 0 || (!count(g, GMEM_FD_VM) && random_below(g->random, 8)))
+	if (g->nr_calls == 0 || (!count(g, GMEM_FD_VM) && below(g, 8)))
 		return GMEM_CREATE_VM;
-	if (!count(g, GMEM_FD_GMEM) && random_below(g->random, 2))
+	if (!count(g, GMEM_FD_GMEM) && below(g, 2))
 		return GMEM_CREATE_GUEST_MEMFD;
-	if (!g->nr_slots && count(g, GMEM_FD_GMEM) && random_one_in(g->random, 6))
+	if (!g->nr_slots && count(g, GMEM_FD_GMEM) && one_in(g, 6))
 		return GMEM_SET_USER_MEMORY_REGION2;
-	if (g->injected && random_below(g->random, 4))
+	if (g->injected && below(g, 4))
 		return GMEM_FALLOCATE;
 	for (i = 0; generated_verbs[i].weight; i++)
 		total += generated_verbs[i].weight;
 	for (;;) {
-		at = random_below(g->random, total);
+		at = below(g, total);
 		for (i = 0; at >= generated_verbs[i].weight; i++)
 			at -= generated_verbs[i].weight;
 		if (useful(g, generated_verbs[i].verb))
@@ -127,8 +104,8 @@ void generator_call(struct generator *g, struct linked_call *l)
 	g->last.fd_from = g->last.memfd_from = g->last.addr_from = -1;
 	if (g->injected)
 		g->last.call.task = g->injected - 1;
-	else if (g->tasks != 1 && random_one_in(g->random, 3))
-		g->last.call.task = random_below(g->random, g->nr_tasks);
+	else if (g->tasks != 1 && one_in(g, 3))
+		g->last.call.task = below(g, g->nr_tasks);
 	if (!(g->tasks >> g->last.call.task & 1))
 		g->last.call.task = 0;
 	verb = choose(g);
@@ -146,7 +123,7 @@ void generator_call(struct generator *g, struct linked_call *l)
 static void add_handle(struct generator *g)
 {
 	const struct gmem_call *c = &g->last.call;
-	const struct generated_handle *of = generated_by(g, g->last.fd_from);
+	const struct generated_handle *of = made_by(g, g->last.fd_from);
 	struct generated_handle *h = &g->handles[g->nr_handles++], like = { .fds = GMEM_FD_KVM };
 
 	*h = (struct generated_handle){ .from = g->nr_calls, .tasks = 1u << c->task, .of = -1 };
@@ -178,7 +155,7 @@ static void add_handle(struct generator *g)
 /* A mapping that was made unreadable is no memory for slots from then on. */
 static void note_protection(struct generator *g)
 {
-	struct generated_handle *h = generated_by(g, g->last.addr_from);
+	struct generated_handle *h = made_by(g, g->last.addr_from);
 
 	if (h && !(g->last.call.prot & GMEM_PROT_READ))
 		h->readable = 0;
@@ -201,7 +178,7 @@ static void drop_handles(struct generator *g, uint32_t of_task, int32_t from)
 static void note_slot(struct generator *g)
 {
 	const struct gmem_call *c = &g->last.call;
-	const struct generated_handle *vm = generated_by(g, g->last.fd_from);
+	const struct generated_handle *vm = made_by(g, g->last.fd_from);
 	struct generated_slot s = { vm ? vm->of : -1, c->slot, c->gpa, c->size };
 	unsigned int i;
 
