@@ -411,6 +411,10 @@ static far_verb *const verbs[GMEM_NR_VERBS] = {
 enum backend_status far_call(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	far_verb *verb = c->verb < GMEM_NR_VERBS ? verbs[c->verb] : NULL;
+	enum backend_status status = verb ? verb(f, c, r) : far_refuse(f, "no such call");
 
-	return verb ? verb(f, c, r) : far_refuse(f, "no such call");
+	/* What is injected is for the next call only. */
+	if (c->verb != GMEM_INJECT)
+		f->signal_next = false;
+	return status;
 }

@@ -62,9 +62,34 @@ static void begin(struct compare_all *o, uint32_t max_fds)
 		die("%s", o->c.error.why);
 }
 
-/* Looks at trace number i, which a job found not to be the same. */
-static void look_again(struct compare_all *o, uint64_t seed)
+/* What a job saw and this process does not: something that depends on time or on chance. */
+static void report_unsteady(struct compare_all *o, const struct trace *t,
+			    const struct jobs_sight *sight)
 {
+	const struct trace_call *c = &t->calls[sight->at];
+	char *call = call_text(t, c), *model = NULL, *kernel = NULL;
+
+	o->unsteady++;
+	progress_end();
+	printf("unsteady: the trace of seed %" PRIu64 " differed once, and not when run again\n"
+	       "    %s\n", t->seed, call);
+	if (sight->result == COMPARED_DIFFERENT) {
+		model = result_text(c->linked.call.verb, &sight->model);
+		kernel = result_text(c->linked.call.verb, &sight->kernel);
+		printf("      model   %s\n      kernel  %s\n", model, kernel);
+	} else {
+		printf("      %s\n", sight->error.why);
+	}
+	free(call);
+	free(model);
+	free(kernel);
+}
+
+/* Looks at trace number i, which a job found not to be the same. */
+static void look_again(struct compare_all *o, const struct jobs *j, unsigned long i)
+{
+	const struct jobs_sight *sight = jobs_sight(j, i);
+	uint64_t seed = random_nth_seed(o->seed, i);
 	struct trace t;
 	char name[32];
 	enum compared r;
@@ -72,10 +97,11 @@ static void look_again(struct compare_all *o, uint64_t seed)
 	snprintf(name, sizeof(name), "%" PRIu64, seed);
 	compare_generate(&o->c, &t, seed, o->length);
 	r = compare(&o->c, &t);
-	if (r == COMPARED_SAME) {
+	trace_name_all(&t);
+	if (r == COMPARED_SAME && sight && sight->at < t.nr_calls)
+		report_unsteady(o, &t, sight);
+	else if (r == COMPARED_SAME)
 		o->unsteady++;
-		printf("unsteady: the trace of seed %s differed once, and not when run again\n", name);
-	}
 	look(o, &t, name, r);
 	trace_free(&t);
 }
@@ -106,7 +132,7 @@ static void compare_random(struct compare_all *o)
 	j = jobs_start(&plan);
 	for (i = 0; i < o->count && o->found.nr_kinds < DIFFERENCE_KINDS; i++) {
 		if (jobs_result(j, i) != COMPARED_SAME)
-			look_again(o, random_nth_seed(o->seed, i));
+			look_again(o, j, i);
 		progress("%lu of %lu traces, %lu differences, %.0f calls/s",
 			 jobs_totals(j)->traces, o->count, o->found.differences,
 			 jobs_totals(j)->calls / (seconds() - o->began));

@@ -19,9 +19,12 @@
 #include "random.h"
 
 #define MAX_JOBS 256
+#define MAX_SIGHTS 1024
 
 struct shared {
 	struct jobs_totals totals;
+	struct jobs_sight sights[MAX_SIGHTS];
+	_Atomic unsigned int nr_sights;
 	_Atomic uint8_t results[]; /* enum compared plus 1; 0: not yet */
 };
 
@@ -46,6 +49,23 @@ static void count(struct jobs_totals *n, const struct comparer *c, const struct 
 	}
 }
 
+static void note(struct shared *s, const struct comparer *c, unsigned long i, enum compared r)
+{
+	unsigned int n = s->nr_sights++;
+	struct jobs_sight *sight = &s->sights[n];
+
+	if (n >= MAX_SIGHTS)
+		return;
+	sight->trace = i;
+	sight->result = r;
+	sight->at = c->at;
+	sight->error = c->error;
+	if (r == COMPARED_DIFFERENT) {
+		sight->model = c->model[c->at];
+		sight->kernel = c->kernel[c->at];
+	}
+}
+
 static void work(const struct jobs *j, unsigned int first)
 {
 	const struct jobs_plan *p = &j->plan;
@@ -60,6 +80,8 @@ static void work(const struct jobs *j, unsigned int first)
 		compare_generate(&c, &t, random_nth_seed(p->seed, i), p->length);
 		r = compare(&c, &t);
 		count(&j->shared->totals, &c, &t);
+		if (r != COMPARED_SAME)
+			note(j->shared, &c, i, r);
 		j->shared->results[i] = 1 + r;
 		trace_free(&t);
 	}
@@ -127,6 +149,16 @@ enum compared jobs_result(struct jobs *j, unsigned long i)
 		usleep(5000);
 	}
 	return (enum compared)(j->shared->results[i] - 1);
+}
+
+const struct jobs_sight *jobs_sight(const struct jobs *j, unsigned long i)
+{
+	unsigned int k, n = j->shared->nr_sights;
+
+	for (k = 0; k < n && k < MAX_SIGHTS; k++)
+		if (j->shared->sights[k].trace == i && j->shared->results[i])
+			return &j->shared->sights[k];
+	return NULL;
 }
 
 const struct jobs_totals *jobs_totals(const struct jobs *j)

@@ -34,10 +34,21 @@ struct jobs_totals {
 	_Atomic unsigned long made[GMEM_NR_VERBS], worked[GMEM_NR_VERBS];
 };
 
+/* What a job saw in a trace that was not the same. */
+struct jobs_sight {
+	unsigned long trace;
+	enum compared result;
+	size_t at;
+	struct gmem_result model, kernel;
+	struct backend_error error;
+};
+
 struct jobs;
 struct jobs *jobs_start(const struct jobs_plan *plan);
 /* Waits for trace number i. */
 enum compared jobs_result(struct jobs *j, unsigned long i);
+/* What was seen in trace number i; null if there was too much to see. */
+const struct jobs_sight *jobs_sight(const struct jobs *j, unsigned long i);
 const struct jobs_totals *jobs_totals(const struct jobs *j);
 /* Ends them, finished or not; frees j. */
 void jobs_end(struct jobs *j);

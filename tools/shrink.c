@@ -158,6 +158,32 @@ static int simplify_number(struct trace *t, size_t n, const struct gmem_param *p
 	return 0;
 }
 
+/* No handle instead of one, so that what made it can go. */
+static int try_without(struct trace *t, size_t n, const struct gmem_param *p, shrink_fn interesting,
+		       void *arg)
+{
+	struct trace simpler;
+	struct linked_call *l;
+
+	trace_copy(&simpler, t);
+	l = &simpler.calls[n].linked;
+	if (p->kind == GMEM_P_ADDR && l->addr_from >= 0) {
+		l->addr_from = -1;
+	} else if (p->kind == GMEM_P_FD && p->offset == offsetof(struct gmem_call, fd) &&
+		   l->fd_from >= 0) {
+		l->fd_from = -1;
+		l->call.fd = -1;
+	} else if (p->kind == GMEM_P_FD && p->offset != offsetof(struct gmem_call, fd) &&
+		   l->memfd_from >= 0) {
+		l->memfd_from = -1;
+		l->call.memfd = -1;
+	} else {
+		trace_free(&simpler);
+		return 0;
+	}
+	return keep_if(t, &simpler, interesting, arg);
+}
+
 static int simplify_numbers(struct trace *t, shrink_fn interesting, void *arg)
 {
 	const struct gmem_param *p;
@@ -166,9 +192,11 @@ static int simplify_numbers(struct trace *t, shrink_fn interesting, void *arg)
 
 	for (i = 0; i < t->nr_calls; i++) {
 		p = gmem_verb_info(t->calls[i].linked.call.verb)->params;
-		for (; p->name; p++)
+		for (; p->name; p++) {
+			any |= try_without(t, i, p, interesting, arg);
 			if (p->kind != GMEM_P_FD)
 				any |= simplify_number(t, i, p, interesting, arg);
+		}
 	}
 	return any;
 }
