@@ -74,8 +74,8 @@ static const char *check_ptes(struct gmem_block *b, struct gmem_seen *s,
 	return NULL;
 }
 
-static const char *is_shared(struct gmem_block *b, struct gmem_seen *s, const struct gmem_inode *inode,
-			     uint64_t pgoff, uint64_t end)
+static const char *is_shared(struct gmem_block *b, struct gmem_seen *s,
+			     const struct gmem_inode *inode, uint64_t pgoff, uint64_t end)
 {
 	(void)b;
 	(void)end;
@@ -104,8 +104,8 @@ static bool is_missing(struct gmem_block *b, const struct gmem_inode *inode, uin
 	return false;
 }
 
-static const char *is_present(struct gmem_block *b, struct gmem_seen *s, const struct gmem_inode *inode,
-			      uint64_t pgoff, uint64_t end)
+static const char *is_present(struct gmem_block *b, struct gmem_seen *s,
+			      const struct gmem_inode *inode, uint64_t pgoff, uint64_t end)
 {
 	if (!is_missing(b, inode, &pgoff, end))
 		return NULL;
@@ -118,8 +118,9 @@ static const char *host_maps_no_freed_page(struct gmem_block *b, struct gmem_see
 }
 
 /* A guest's page behind userspace_addr: the process must have it mapped as well. */
-static const char *check_host_spte(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm,
-				   const struct gmem_slot *slot, uint64_t gfn)
+static const char *check_host_spte(struct gmem_block *b, struct gmem_seen *s,
+				   const struct gmem_vm *vm, const struct gmem_slot *slot,
+				   uint64_t gfn)
 {
 	uint64_t page = PAGES(slot->hva) + (gfn - slot->gfn);
 
@@ -128,8 +129,9 @@ static const char *check_host_spte(struct gmem_block *b, struct gmem_seen *s, co
 	return s->a = vm->number, s->b = gfn, "the guest maps what the host does not: VM, gfn";
 }
 
-static const char *check_gmem_spte(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm,
-				   const struct gmem_slot *slot, uint64_t gfn)
+static const char *check_gmem_spte(struct gmem_block *b, struct gmem_seen *s,
+				   const struct gmem_vm *vm, const struct gmem_slot *slot,
+				   uint64_t gfn)
 {
 	const struct gmem_inode *inode;
 	uint64_t pgoff = slot->pgoff + (gfn - slot->gfn);
@@ -184,7 +186,8 @@ static const char *start_and_end_balance(struct gmem_block *b, struct gmem_seen 
 	return NULL;
 }
 
-static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm)
+static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s,
+				    const struct gmem_vm *vm)
 {
 	struct gmem_range r = { 0, 0, 0 }, a;
 
@@ -265,7 +268,8 @@ static const char *bindings_and_memslots_agree(struct gmem_block *b, struct gmem
 	return wrong;
 }
 
-static const char *check_slot_index(struct gmem_block *b, struct gmem_seen *s, const struct gmem_vm *vm)
+static const char *check_slot_index(struct gmem_block *b, struct gmem_seen *s,
+				    const struct gmem_vm *vm)
 {
 	struct gmem_range r = { 0, 0, 0 }, g;
 	uint64_t pages = 0, indexed = 0;
@@ -276,8 +280,7 @@ static const char *check_slot_index(struct gmem_block *b, struct gmem_seen *s, c
 		pages += slot->npages;
 		if (r.start != ((uint32_t)slot->as_id << 16 | slot->id) ||
 		    !gmem_range_next(b, vm->gfns[slot->as_id], slot->gfn, &g) ||
-		    g.start != slot->gfn || g.end != slot->gfn + slot->npages ||
-		    g.value != r.value)
+		    g.start != slot->gfn || g.end != slot->gfn + slot->npages || g.value != r.value)
 			return s->a = vm->number, s->b = slot->id,
 			       "a memslot is not where its gfns are: VM, memslot";
 	}

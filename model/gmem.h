@@ -43,10 +43,10 @@ extern "C" {
 
 /* What became of a request to the library itself. */
 enum gmem_status {
-	GMEM_DONE = 0,	/* the result says what the kernel answers */
-	GMEM_MISUSE,	/* no such verb, task or kind of descriptor; nothing changed */
-	GMEM_VIOLATED,	/* an invariant does not hold; gmem_violation() names it */
-	GMEM_FAILED,	/* no memory for the model; nothing changed */
+	GMEM_DONE = 0, /* the result says what the kernel answers */
+	GMEM_MISUSE,   /* no such verb, task or kind of descriptor; nothing changed */
+	GMEM_VIOLATED, /* an invariant does not hold; gmem_violation() names it */
+	GMEM_FAILED,   /* no memory for the model; nothing changed */
 };
 
 /*
@@ -205,7 +205,7 @@ enum gmem_verb {
 enum gmem_arch { GMEM_X86_64, GMEM_ARM64 };
 
 enum gmem_vm_type {
-	GMEM_VM_DEFAULT = 0,	/* KVM_X86_DEFAULT_VM; arm64 has only this one */
+	GMEM_VM_DEFAULT = 0, /* KVM_X86_DEFAULT_VM; arm64 has only this one */
 	GMEM_VM_SW_PROTECTED = 1,
 	GMEM_VM_SEV = 2,
 	GMEM_VM_SEV_ES = 3,
@@ -248,32 +248,38 @@ enum gmem_vm_type {
 #define GMEM_MAP_ANONYMOUS UINT64_C(0x20)
 
 enum gmem_cap { /* the numbers of KVM_CAP_* */
-	GMEM_CAP_MULTI_ADDRESS_SPACE = 118,
-	GMEM_CAP_USER_MEMORY = 3,
-	GMEM_CAP_READONLY_MEM = 81,
-	GMEM_CAP_USER_MEMORY2 = 231,
-	GMEM_CAP_MEMORY_FAULT_INFO = 232,
-	GMEM_CAP_MEMORY_ATTRIBUTES = 233,
-	GMEM_CAP_GUEST_MEMFD = 234,
-	GMEM_CAP_VM_TYPES = 235,
-	GMEM_CAP_PRE_FAULT_MEMORY = 236,
-	GMEM_CAP_GUEST_MEMFD_FLAGS = 244,
+		GMEM_CAP_MULTI_ADDRESS_SPACE = 118,
+		GMEM_CAP_USER_MEMORY = 3,
+		GMEM_CAP_READONLY_MEM = 81,
+		GMEM_CAP_USER_MEMORY2 = 231,
+		GMEM_CAP_MEMORY_FAULT_INFO = 232,
+		GMEM_CAP_MEMORY_ATTRIBUTES = 233,
+		GMEM_CAP_GUEST_MEMFD = 234,
+		GMEM_CAP_VM_TYPES = 235,
+		GMEM_CAP_PRE_FAULT_MEMORY = 236,
+		GMEM_CAP_GUEST_MEMFD_FLAGS = 244,
 };
 
 enum gmem_whence { GMEM_SEEK_SET, GMEM_SEEK_CUR, GMEM_SEEK_END, GMEM_SEEK_DATA, GMEM_SEEK_HOLE };
 enum gmem_fcntl { GMEM_F_GETFD = 1, GMEM_F_GETFL = 3, GMEM_F_ADD_SEALS = 1033, GMEM_F_GET_SEALS };
-enum gmem_stat { GMEM_ST_SIZE, GMEM_ST_BLOCKS, GMEM_ST_BLKSIZE, GMEM_ST_MODE, GMEM_ST_NLINK,
-		 GMEM_ST_UID };
+enum gmem_stat {
+	GMEM_ST_SIZE,
+	GMEM_ST_BLOCKS,
+	GMEM_ST_BLKSIZE,
+	GMEM_ST_MODE,
+	GMEM_ST_NLINK,
+	GMEM_ST_UID
+};
 enum gmem_statfs { GMEM_F_TYPE, GMEM_F_BSIZE };
 enum gmem_advice { /* the numbers of MADV_* */
-	GMEM_MADV_NORMAL = 0,
-	GMEM_MADV_DONTNEED = 4,
-	GMEM_MADV_REMOVE = 9,
-	GMEM_MADV_HUGEPAGE = 14,
-	GMEM_MADV_NOHUGEPAGE = 15,
-	GMEM_MADV_POPULATE_READ = 22,
-	GMEM_MADV_POPULATE_WRITE = 23,
-	GMEM_MADV_COLLAPSE = 25,
+		   GMEM_MADV_NORMAL = 0,
+		   GMEM_MADV_DONTNEED = 4,
+		   GMEM_MADV_REMOVE = 9,
+		   GMEM_MADV_HUGEPAGE = 14,
+		   GMEM_MADV_NOHUGEPAGE = 15,
+		   GMEM_MADV_POPULATE_READ = 22,
+		   GMEM_MADV_POPULATE_WRITE = 23,
+		   GMEM_MADV_COLLAPSE = 25,
 };
 enum gmem_inject { GMEM_INJECT_NONE, GMEM_INJECT_SIGNAL, GMEM_INJECT_ENOMEM };
 
@@ -331,14 +337,14 @@ struct gmem_name { /* ends with a null name */
 };
 
 enum gmem_param_kind {
-	GMEM_P_FD,	/* a descriptor of one of the kinds in gmem_param.fds */
-	GMEM_P_INT,	/* signed decimal */
-	GMEM_P_SIZE,	/* bytes */
-	GMEM_P_WIDTH,	/* bytes of one load or store: 1, 2, 4 or 8 */
-	GMEM_P_HEX,	/* a number written in hexadecimal */
-	GMEM_P_ADDR,	/* a host address: a mapping and an offset */
-	GMEM_P_FLAGS,	/* names joined by | */
-	GMEM_P_NAME,	/* one name */
+	GMEM_P_FD,    /* a descriptor of one of the kinds in gmem_param.fds */
+	GMEM_P_INT,   /* signed decimal */
+	GMEM_P_SIZE,  /* bytes */
+	GMEM_P_WIDTH, /* bytes of one load or store: 1, 2, 4 or 8 */
+	GMEM_P_HEX,   /* a number written in hexadecimal */
+	GMEM_P_ADDR,  /* a host address: a mapping and an offset */
+	GMEM_P_FLAGS, /* names joined by | */
+	GMEM_P_NAME,  /* one name */
 };
 
 /* kinds of descriptor, as bits */
@@ -364,10 +370,10 @@ enum gmem_binds { GMEM_BINDS_NOTHING, GMEM_BINDS_FD, GMEM_BINDS_ADDR, GMEM_BINDS
 
 struct gmem_verb_info {
 	const char *name;
-	uint8_t binds;		/* enum gmem_binds: what the value of a success is */
-	uint8_t binds_fd;	/* GMEM_FD_*: of which kind; dup: of its argument's */
-	uint8_t result;		/* enum gmem_param_kind to write the value in */
-	const char *out;	/* the name of gmem_result.out, or null */
+	uint8_t binds;			 /* enum gmem_binds: what the value of a success is */
+	uint8_t binds_fd;		 /* GMEM_FD_*: of which kind; dup: of its argument's */
+	uint8_t result;			 /* enum gmem_param_kind to write the value in */
+	const char *out;		 /* the name of gmem_result.out, or null */
 	const struct gmem_param *params; /* ends with a null name */
 };
 

@@ -57,8 +57,8 @@ static void mix_inode(struct walk *k, uint32_t idx)
 	if (!meet(k, &inode->mark))
 		return;
 	mix(k, inode->kind, inode->size);
-	mix(k, inode->flags, (uint64_t)(uint16_t)inode->invalidate_lock << 16 |
-				     (uint16_t)inode->folio_lock);
+	mix(k, inode->flags,
+	    (uint64_t)(uint16_t)inode->invalidate_lock << 16 | (uint16_t)inode->folio_lock);
 	mix_tree(k, inode->folios);
 	mix_tree(k, inode->bytes);
 }
@@ -175,8 +175,9 @@ static void mix_task(struct walk *k, uint32_t number)
 	mix(k, t->start, t->end);
 	mix(k, t->gfn, t->gfn_end);
 	mix(k, t->page, t->pgoff);
-	mix(k, (uint64_t)t->change << 32 | (uint64_t)t->write << 2 | (uint64_t)t->private << 1 |
-		       t->mmio,
+	mix(k,
+	    (uint64_t)t->change << 32 | (uint64_t)t->write << 2 | (uint64_t)t->private << 1 |
+		    t->mmio,
 	    t->done);
 }
 

@@ -145,9 +145,12 @@ enum gmem_status gmem_listen(struct gmem_world *w, int64_t fd, gmem_listener_fn 
 
 	if (gmem_fd_kind(w, 0, fd) != GMEM_FD_VM)
 		return GMEM_MISUSE;
-	number = CVM(w->b, CFILE(w->b, gmem_fd_file(w->b,
-						    CPROCESS(w->b, CTASK(w->b, w->b->tasks[0])->process),
-						    fd))->vm)->number;
+	number = CVM(w->b,
+		     CFILE(w->b,
+			   gmem_fd_file(w->b, CPROCESS(w->b, CTASK(w->b, w->b->tasks[0])->process),
+					fd))
+			     ->vm)
+			 ->number;
 	while (i < n && l[i].number != number)
 		i++;
 	for (uint32_t ended = 0; i == n && ended < n; ended++)

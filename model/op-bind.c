@@ -49,8 +49,7 @@ static bool signed_range_is_in_file(struct gmem_run *run)
 
 	t->inode = GFILE(run->b, t->file)->inode;
 	return (int64_t)run->c->offset >= 0 &&
-	       (int64_t)(run->c->offset + run->c->size) <=
-		       (int64_t)INODE(run->b, t->inode)->size;
+	       (int64_t)(run->c->offset + run->c->size) <= (int64_t)INODE(run->b, t->inode)->size;
 }
 
 static bool range_is_unbound(struct gmem_run *run)

@@ -8,8 +8,8 @@
 #include "ops.h"
 #include "profile.h"
 
-#define MODES_6_8                                                                                  \
-	(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE | GMEM_FALLOC_COLLAPSE_RANGE |             \
+#define MODES_6_8                                                                      \
+	(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE | GMEM_FALLOC_COLLAPSE_RANGE | \
 	 GMEM_FALLOC_ZERO_RANGE | GMEM_FALLOC_INSERT_RANGE | GMEM_FALLOC_UNSHARE_RANGE)
 
 static bool range_is_positive(struct gmem_run *run)
@@ -72,7 +72,8 @@ static bool size_is_kept(struct gmem_run *run)
 
 static bool mode_is_allocate_or_punch(struct gmem_run *run)
 {
-	return !((uint32_t)run->c->mode & ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
+	return !((uint32_t)run->c->mode &
+		 ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
 }
 
 static bool range_is_aligned(struct gmem_run *run)

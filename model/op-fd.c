@@ -138,7 +138,6 @@ static int free_process(struct gmem_run *run)
 	return return_zero(run);
 }
 
-
 /* do_exit(): exit_mm(), then exit_files() */
 const struct gmem_step gmem_op_exit[] = {
 	LOCK(MMAP_LOCK, WRITE, PROC_3),

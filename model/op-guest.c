@@ -21,8 +21,7 @@ static struct gmem_slot *slot_of(struct gmem_run *run)
 
 static bool attribute_is_private(struct gmem_run *run)
 {
-	return gmem_range_get(run->b, vm_of(run)->attributes, run->t->gfn) &
-	       GMEM_ATTRIBUTE_PRIVATE;
+	return gmem_range_get(run->b, vm_of(run)->attributes, run->t->gfn) & GMEM_ATTRIBUTE_PRIVATE;
 }
 
 /* A pre-fault is for whoever the attribute allows. */
@@ -237,7 +236,8 @@ static bool mapping_allows_gup(struct gmem_run *run)
 		return true;
 	if (run->t->write || (!(slot_of(run)->flags & GMEM_MEM_READONLY) &&
 			      gmem_range_get(run->b, p->ptes, run->t->page)))
-		return v->prot & (run->t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ | GMEM_PROT_WRITE);
+		return v->prot &
+		       (run->t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ | GMEM_PROT_WRITE);
 	return v->prot & GMEM_PROT_READ;
 }
 

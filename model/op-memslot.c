@@ -47,7 +47,7 @@ static bool flags_are_of_version_1(struct gmem_run *run)
 static bool slot_is_a_users(struct gmem_run *run)
 {
 	uint32_t most = run->b->machine.arch == GMEM_X86_64 ? X86_USER_MEM_SLOTS :
-							       ARM64_USER_MEM_SLOTS;
+							      ARM64_USER_MEM_SLOTS;
 
 	return (run->c->slot & 0xffff) < most;
 }
@@ -85,7 +85,7 @@ static bool userspace_addr_is_valid(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
 	uint64_t most = run->b->machine.arch == GMEM_X86_64 ? run->b->profile->n.user_ptr_max :
-							       ARM64_USER_PTR_MAX;
+							      ARM64_USER_PTR_MAX;
 
 	return PAGE_ALIGNED(c->addr) && c->addr + c->size >= c->addr && c->addr + c->size <= most;
 }

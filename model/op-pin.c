@@ -111,8 +111,8 @@ static bool range_is_in_pin(struct gmem_run *run)
 static uint32_t pinned_byte(struct gmem_run *run, uint64_t offset, uint64_t *at)
 {
 	const struct gmem_file *file = GFILE(run->b, run->t->file);
-	const struct gmem_pin *pin = PIN(run->b, gmem_range_get(run->b, file->parts,
-								 PAGES(offset)));
+	const struct gmem_pin *pin = PIN(run->b,
+					 gmem_range_get(run->b, file->parts, PAGES(offset)));
 
 	*at = offset + BYTES(pin->pgoff - pin->page);
 	return gmem_range_get(run->b, pin->holder, PAGES(*at));

@@ -260,8 +260,7 @@ static bool no_signal_is_pending_now(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	return t->inject != GMEM_INJECT_SIGNAL ||
-	       t->inject_after != t->gfn - PAGES(run->c->gpa);
+	return t->inject != GMEM_INJECT_SIGNAL || t->inject_after != t->gfn - PAGES(run->c->gpa);
 }
 
 /* One page: kvm_arch_vcpu_pre_fault_memory(); it never leaves an exit behind */

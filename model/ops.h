@@ -49,22 +49,22 @@ bool gmem_machine_has_private_mem(const struct gmem_block *b);
 
 /* common.c: checks and answers that many tables have */
 struct gmem_process *gmem_process(struct gmem_run *run);
-bool fdget(struct gmem_run *run);	   /* sets t->file, and its t->inode and t->vm */
-bool is_kvm(struct gmem_run *run);	   /* the descriptor is /dev/kvm's */
+bool fdget(struct gmem_run *run);  /* sets t->file, and its t->inode and t->vm */
+bool is_kvm(struct gmem_run *run); /* the descriptor is /dev/kvm's */
 bool is_not_kvm(struct gmem_run *run);
-bool is_vm(struct gmem_run *run);	   /* the descriptor is a VM's */
-bool mm_is_the_vms(struct gmem_run *run);  /* kvm->mm == current->mm */
+bool is_vm(struct gmem_run *run);	  /* the descriptor is a VM's */
+bool mm_is_the_vms(struct gmem_run *run); /* kvm->mm == current->mm */
 bool argp_is_readable(struct gmem_run *run);
 bool fd_is_available(struct gmem_run *run);
 bool no_memory_pressure(struct gmem_run *run); /* the kernel's allocator works (inject) */
-bool has_failed(struct gmem_run *run);	   /* this table is being unwound */
-bool never(struct gmem_run *run);	   /* a check that always refuses */
+bool has_failed(struct gmem_run *run);	       /* this table is being unwound */
+bool never(struct gmem_run *run);	       /* a check that always refuses */
 int return_zero(struct gmem_run *run);
-int return_fd(struct gmem_run *run); /* installs t->file at the lowest free descriptor */
+int return_fd(struct gmem_run *run);	 /* installs t->file at the lowest free descriptor */
 bool delayed_fput(struct gmem_run *run); /* finds the next dying file: sets t->file */
 /* The rows that open every ioctl of a VM. */
-#define IOCTL_OF_A_VM                                                                              \
-	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL), CHECK(is_vm, FD_2, ENOTTY),    \
+#define IOCTL_OF_A_VM                                                                           \
+	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL), CHECK(is_vm, FD_2, ENOTTY), \
 		CHECK(mm_is_the_vms, VM_3, EIO)
 /* The rows that end every call which may have dropped a last reference. */
 #define DELAYED_FPUT CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4)
@@ -128,7 +128,8 @@ extern const struct gmem_step gmem_op_change_slot_flags[], gmem_op_delete_slot[]
 extern const struct gmem_step gmem_op_free_slot[];
 extern const struct gmem_step gmem_op_bind[], gmem_op_unbind[];
 extern const struct gmem_step gmem_op_set_memory_attributes[];
-extern const struct gmem_step gmem_op_fallocate_6_8[], gmem_op_fallocate[], gmem_op_punch_hole[], gmem_op_allocate[];
+extern const struct gmem_step gmem_op_fallocate_6_8[], gmem_op_fallocate[], gmem_op_punch_hole[],
+	gmem_op_allocate[];
 extern const struct gmem_step gmem_op_no_ioctl[], gmem_op_setattr[], gmem_op_ftruncate[];
 extern const struct gmem_step gmem_op_cachestat[];
 extern const struct gmem_step gmem_op_refuse[], gmem_op_pread[], gmem_op_lseek[];

@@ -19,8 +19,7 @@ void gmem_folio_set(struct gmem_block *b, struct gmem_inode *inode, uint64_t pgo
 	gmem_range_set(b, &inode->folios, pgoff, pgoff + 1, flags);
 }
 
-uint64_t gmem_bytes_read(const struct gmem_block *b, uint32_t inode, uint64_t offset,
-			 uint64_t size)
+uint64_t gmem_bytes_read(const struct gmem_block *b, uint32_t inode, uint64_t offset, uint64_t size)
 {
 	uint32_t bytes = CINODE(b, inode)->bytes;
 	uint64_t value = 0;
@@ -76,8 +75,7 @@ void gmem_pins_keep(struct gmem_run *run, uint32_t inode, uint64_t start, uint64
 	if (end > most)
 		end = most;
 	for (uint32_t p = INODE(b, inode)->pins; p; p = PIN(b, p)->next)
-		INODE(b, orphan)->refs +=
-			move_to_orphan(b, PIN(b, p), inode, orphan, start, end);
+		INODE(b, orphan)->refs += move_to_orphan(b, PIN(b, p), inode, orphan, start, end);
 	if (INODE(b, orphan)->refs)
 		gmem_bytes_copy(b, orphan, BYTES(start), inode, BYTES(start), BYTES(end - start));
 	else

@@ -101,9 +101,9 @@ const char *gmem_table_name(unsigned int table)
 }
 
 static const char *const kinds[] = {
-	[STEP_CHECK] = "check",	    [STEP_DO] = "do",		[STEP_ANSWER] = "answer",
-	[STEP_EACH] = "each",	    [STEP_DONE_IF] = "done",	[STEP_LOCK] = "lock",
-	[STEP_UNLOCK] = "unlock",   [STEP_CALL] = "call",	[STEP_CALL_EACH] = "call each",
+	[STEP_CHECK] = "check",	  [STEP_DO] = "do",	   [STEP_ANSWER] = "answer",
+	[STEP_EACH] = "each",	  [STEP_DONE_IF] = "done", [STEP_LOCK] = "lock",
+	[STEP_UNLOCK] = "unlock", [STEP_CALL] = "call",	   [STEP_CALL_EACH] = "call each",
 };
 
 static const char *const locks[GMEM_NR_LOCKS] = {

@@ -9,14 +9,14 @@
 #include "step.h"
 
 /* The numbers in which profiles differ: NUMBER(name), one line each. */
-#define GMEM_NUMBERS                                                                               \
-	NUMBER(create_flags)	   /* KVM_CREATE_GUEST_MEMFD: flags a VM may use */                \
-	NUMBER(init_shared)	   /* the one of them that a VM with private memory may not */    \
-	NUMBER(gmem_needs_private) /* 1: only a VM with private memory binds memslots */          \
-	NUMBER(user_ptr_max)	   /* access_ok() on x86-64: the most that address + size may be */ \
-	NUMBER(has_flags_cap)	   /* 1: KVM_CAP_GUEST_MEMFD_FLAGS exists */                       \
-	NUMBER(has_prefault)	   /* 1: KVM_CAP_PRE_FAULT_MEMORY exists */                        \
-	NUMBER(vm_types)	   /* bits: the types KVM_CREATE_VM knows on x86-64 */
+#define GMEM_NUMBERS                                                                           \
+	NUMBER(create_flags)	   /* KVM_CREATE_GUEST_MEMFD: flags a VM may use */            \
+	NUMBER(init_shared)	   /* the one of them that a VM with private memory may not */ \
+	NUMBER(gmem_needs_private) /* 1: only a VM with private memory binds memslots */       \
+	NUMBER(user_ptr_max)  /* access_ok() on x86-64: the most that address + size may be */ \
+	NUMBER(has_flags_cap) /* 1: KVM_CAP_GUEST_MEMFD_FLAGS exists */                        \
+	NUMBER(has_prefault)  /* 1: KVM_CAP_PRE_FAULT_MEMORY exists */                         \
+	NUMBER(vm_types)      /* bits: the types KVM_CREATE_VM knows on x86-64 */
 
 struct gmem_numbers {
 #define NUMBER(name) uint64_t name;

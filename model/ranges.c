@@ -18,21 +18,10 @@
 
 #include <string.h>
 
+#include "node.h"
 #include "state.h"
 
-#define NODE_MAX 20u
 #define NODE_FEW 6u /* below this a node looks for a neighbour to join */
-#define FOREVER UINT64_MAX
-
-struct node {
-	uint16_t level; /* 0: leaf */
-	uint16_t n;
-	uint32_t unused;
-	uint64_t key[NODE_MAX];
-	uint32_t val[NODE_MAX];
-};
-
-_Static_assert(sizeof(struct node) <= GMEM_CELL_SIZE, "a node is one cell");
 
 struct point {
 	uint64_t key;
@@ -44,16 +33,6 @@ struct split {
 	uint32_t idx;
 	uint64_t key;
 };
-
-static struct node *node(struct gmem_block *b, uint32_t idx)
-{
-	return gmem_cell(b, idx);
-}
-
-static const struct node *cnode(const struct gmem_block *b, uint32_t idx)
-{
-	return gmem_ccell(b, idx);
-}
 
 /* The number of keys at or below key. */
 static unsigned int upto(const struct node *n, uint64_t key)
@@ -436,87 +415,4 @@ void gmem_range_set(struct gmem_block *b, uint32_t *root, uint64_t start, uint64
 	if (after != value)
 		ins[count++] = (struct point){ end, after };
 	edit_root(b, root, start, end, ins, count);
-}
-
-uint32_t gmem_range_cells(const struct gmem_block *b, uint32_t root)
-{
-	const struct node *n;
-	uint32_t cells = 1;
-
-	if (!root)
-		return 0;
-	n = cnode(b, root);
-	for (unsigned int i = 0; n->level && i < n->n; i++)
-		cells += gmem_range_cells(b, n->val[i]);
-	return cells;
-}
-
-uint32_t gmem_range_copy(struct gmem_block *b, uint32_t root)
-{
-	uint32_t idx;
-	struct node *n;
-
-	if (!root)
-		return 0;
-	idx = gmem_cell_take(b);
-	n = node(b, idx);
-	*n = *cnode(b, root);
-	for (unsigned int i = 0; n->level && i < n->n; i++)
-		n->val[i] = gmem_range_copy(b, n->val[i]);
-	return idx;
-}
-
-uint64_t gmem_range_points(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end,
-			   uint64_t limit)
-{
-	uint64_t points = 0;
-	struct point p;
-
-	while (root && points < limit && point_from(b, root, start, &p) && p.key <= end) {
-		points++;
-		start = p.key + 1;
-	}
-	return points;
-}
-
-static const char *wrong_below(const struct gmem_block *b, uint32_t idx, uint64_t lo, uint64_t hi,
-			       struct point *last)
-{
-	const struct node *n = cnode(b, idx);
-	const char *wrong = NULL;
-
-	if (!n->n || n->n > NODE_MAX)
-		return "a node is empty or overfull";
-	for (unsigned int i = 0; i < n->n && !wrong; i++) {
-		uint64_t from = i ? n->key[i] : lo;
-		uint64_t to = i + 1u < n->n ? n->key[i + 1] : hi;
-
-		if (i && n->key[i] <= n->key[i - 1])
-			return "keys are not in order";
-		if (n->level) {
-			if (cnode(b, n->val[i])->level + 1u != n->level)
-				return "a child is of the wrong level";
-			wrong = wrong_below(b, n->val[i], from, to, last);
-			continue;
-		}
-		if (n->key[i] < lo || n->key[i] >= hi)
-			return "a point is in the wrong node";
-		if (n->val[i] == last->val)
-			return "neighbours are equal";
-		*last = (struct point){ n->key[i], n->val[i] };
-	}
-	return wrong;
-}
-
-const char *gmem_range_wrong(const struct gmem_block *b, uint32_t root)
-{
-	struct point last = { 0, 0 };
-	const char *wrong;
-
-	if (!root)
-		return NULL;
-	wrong = wrong_below(b, root, 0, FOREVER, &last);
-	if (!wrong && last.val)
-		wrong = "the last range has no end";
-	return wrong;
 }

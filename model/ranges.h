@@ -51,10 +51,6 @@ void gmem_range_clear(struct gmem_block *b, uint32_t *root);
 uint32_t gmem_range_copy(struct gmem_block *b, uint32_t root);
 uint32_t gmem_range_cells(const struct gmem_block *b, uint32_t root);
 
-/* Points of change in [start, end], counted up to limit. */
-uint64_t gmem_range_points(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end,
-			   uint64_t limit);
-
 /* null, or what is wrong with the tree's shape. */
 const char *gmem_range_wrong(const struct gmem_block *b, uint32_t root);
 

@@ -93,9 +93,9 @@ struct gmem_file {
 	uint32_t kind; /* enum gmem_file_kind */
 	uint32_t refs; /* descriptors and mappings */
 	uint32_t inode;
-	uint32_t vm;	   /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
-	uint32_t bindings; /* range tree: page -> slot; invalidate_lock */
-	uint32_t next;	   /* in gmem_inode.files */
+	uint32_t vm;	     /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
+	uint32_t bindings;   /* range tree: page -> slot; invalidate_lock */
+	uint32_t next;	     /* in gmem_inode.files */
 	uint32_t next_dying; /* in gmem_task.dying */
 	/* FILE_PIN */
 	uint32_t parts; /* range tree: page of the pin -> gmem_pin */
@@ -116,7 +116,7 @@ struct gmem_pin {
 
 struct gmem_vm {
 	uint32_t type;
-	uint32_t users; /* kvm->users_count */
+	uint32_t users;	  /* kvm->users_count */
 	uint32_t process; /* weak: kvm->mm */
 	uint32_t next;	  /* in gmem_block.vms */
 	uint32_t prev;
@@ -126,28 +126,28 @@ struct gmem_vm {
 	gmem_lock srcu;
 	gmem_lock mmu_lock;
 	/* slots_lock */
-	uint32_t slots;		   /* range tree: as_id << 16 | id -> slot */
+	uint32_t slots;		    /* range tree: as_id << 16 | id -> slot */
 	uint32_t gfns[GMEM_MAX_AS]; /* range tree: gfn -> slot */
-	uint32_t attributes;	   /* range tree: gfn -> GMEM_ATTRIBUTE_* */
+	uint32_t attributes;	    /* range tree: gfn -> GMEM_ATTRIBUTE_* */
 	uint32_t nr_slots;
 	uint64_t nr_memslot_pages;
 	/* mmu_lock */
 	uint32_t sptes; /* range tree: gfn -> SPTE_* */
 	uint32_t pad;
-	int64_t in_progress; /* mmu_invalidate_in_progress */
+	int64_t in_progress;		 /* mmu_invalidate_in_progress */
 	uint64_t range_start, range_end; /* mmu_invalidate_range_*, gfns */
-	uint64_t seq; /* mmu_invalidate_seq; of no meaning between calls */
+	uint64_t seq;			 /* mmu_invalidate_seq; of no meaning between calls */
 	struct gmem_mark mark;
 };
 
 struct gmem_slot {
 	uint32_t vm; /* weak */
 	uint16_t id, as_id;
-	uint32_t flags; /* GMEM_MEM_* */
+	uint32_t flags;	 /* GMEM_MEM_* */
 	uint32_t kflags; /* SLOT_* */
 	uint64_t gfn, npages;
-	uint64_t hva;	/* userspace_addr */
-	uint32_t file;	/* weak: slot->gmem.file; 0 when closed */
+	uint64_t hva;  /* userspace_addr */
+	uint32_t file; /* weak: slot->gmem.file; 0 when closed */
 	uint32_t pad;
 	uint64_t pgoff; /* page of the file at gfn */
 };
@@ -209,8 +209,8 @@ struct gmem_task {
 	struct gmem_held held[GMEM_MAX_HELD];
 	/* locals */
 	uint32_t file, inode, vm, slot, new_slot, vma;
-	uint32_t dying;	 /* files whose last reference went: released when the call returns */
-	uint32_t change; /* of a memslot: enum gmem_change */
+	uint32_t dying;	       /* files whose last reference went: released when the call returns */
+	uint32_t change;       /* of a memslot: enum gmem_change */
 	uint64_t start, end;   /* pages of the file, or of the address */
 	uint64_t gfn, gfn_end; /* pages of the guest */
 	uint64_t page;	       /* of the address */
@@ -233,7 +233,7 @@ struct gmem_block {
 	uint32_t pad2;
 	uint32_t tasks[GMEM_MAX_TASKS];
 	uint64_t next_ino;
-	uint32_t walk; /* gmem_mark.walk of the last walk */
+	uint32_t walk;	      /* gmem_mark.walk of the last walk */
 	uint32_t cells_found; /* scratch of count.c */
 };
 

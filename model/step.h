@@ -112,48 +112,48 @@ struct gmem_step {
 	bool says;	/* DONE_IF: the clause is the rule that decided */
 };
 
-#define CHECK(f, cl, e, ...)                                                                       \
-	{                                                                                          \
-		.kind = STEP_CHECK, .name = #f, .check = f, .clause = CL_##cl, .err = -(e),        \
-		__VA_ARGS__                                                                        \
+#define CHECK(f, cl, e, ...)                                                                \
+	{                                                                                   \
+		.kind = STEP_CHECK, .name = #f, .check = f, .clause = CL_##cl, .err = -(e), \
+		__VA_ARGS__                                                                 \
 	}
-#define DO(f, cl, ...)                                                                             \
-	{                                                                                          \
-		.kind = STEP_DO, .name = #f, .act = f, .clause = CL_##cl, __VA_ARGS__              \
+#define DO(f, cl, ...)                                                                \
+	{                                                                             \
+		.kind = STEP_DO, .name = #f, .act = f, .clause = CL_##cl, __VA_ARGS__ \
 	}
-#define ANSWER(f, cl, ...)                                                                         \
-	{                                                                                          \
-		.kind = STEP_ANSWER, .name = #f, .act = f, .clause = CL_##cl, __VA_ARGS__          \
+#define ANSWER(f, cl, ...)                                                                \
+	{                                                                                 \
+		.kind = STEP_ANSWER, .name = #f, .act = f, .clause = CL_##cl, __VA_ARGS__ \
 	}
-#define EACH(f, cl, ...)                                                                           \
-	{                                                                                          \
-		.kind = STEP_EACH, .name = #f, .act = f, .clause = CL_##cl, __VA_ARGS__            \
+#define EACH(f, cl, ...)                                                                \
+	{                                                                               \
+		.kind = STEP_EACH, .name = #f, .act = f, .clause = CL_##cl, __VA_ARGS__ \
 	}
-#define DONE_IF(f, cl, ...)                                                                        \
-	{                                                                                          \
-		.kind = STEP_DONE_IF, .name = #f, .check = f, .clause = CL_##cl, __VA_ARGS__       \
+#define DONE_IF(f, cl, ...)                                                                  \
+	{                                                                                    \
+		.kind = STEP_DONE_IF, .name = #f, .check = f, .clause = CL_##cl, __VA_ARGS__ \
 	}
-#define LOCK(l, m, cl, ...)                                                                        \
-	{                                                                                          \
-		.kind = STEP_LOCK, .name = "lock", .lock = l, .mode = m, .clause = CL_##cl,        \
-		__VA_ARGS__                                                                        \
+#define LOCK(l, m, cl, ...)                                                                 \
+	{                                                                                   \
+		.kind = STEP_LOCK, .name = "lock", .lock = l, .mode = m, .clause = CL_##cl, \
+		__VA_ARGS__                                                                 \
 	}
-#define UNLOCK(l, ...)                                                                             \
-	{                                                                                          \
-		.kind = STEP_UNLOCK, .name = "unlock", .lock = l, __VA_ARGS__                      \
+#define UNLOCK(l, ...)                                                        \
+	{                                                                     \
+		.kind = STEP_UNLOCK, .name = "unlock", .lock = l, __VA_ARGS__ \
 	}
-#define CALL(tab, cl, ...)                                                                         \
-	{                                                                                          \
-		.kind = STEP_CALL, .name = "call", .table = tab, .clause = CL_##cl, __VA_ARGS__    \
+#define CALL(tab, cl, ...)                                                                      \
+	{                                                                                       \
+		.kind = STEP_CALL, .name = "call", .table = tab, .clause = CL_##cl, __VA_ARGS__ \
 	}
-#define CALL_EACH(f, tab, cl, ...)                                                                 \
-	{                                                                                          \
-		.kind = STEP_CALL_EACH, .name = #f, .check = f, .table = tab, .clause = CL_##cl,   \
-		__VA_ARGS__                                                                        \
+#define CALL_EACH(f, tab, cl, ...)                                                               \
+	{                                                                                        \
+		.kind = STEP_CALL_EACH, .name = #f, .check = f, .table = tab, .clause = CL_##cl, \
+		__VA_ARGS__                                                                      \
 	}
-#define END                                                                                        \
-	{                                                                                          \
-		.kind = STEP_END                                                                   \
+#define END                      \
+	{                        \
+		.kind = STEP_END \
 	}
 
 /* Runs a table to its end; what the operation results in is in run->res. */

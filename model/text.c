@@ -14,9 +14,12 @@
 #include "gmem.h"
 
 static const struct gmem_name vm_types[] = {
-	{ "DEFAULT", GMEM_VM_DEFAULT }, { "SW_PROTECTED", GMEM_VM_SW_PROTECTED },
-	{ "SEV", GMEM_VM_SEV },		{ "SEV_ES", GMEM_VM_SEV_ES },
-	{ "SNP", GMEM_VM_SNP },		{ "TDX", GMEM_VM_TDX },
+	{ "DEFAULT", GMEM_VM_DEFAULT },
+	{ "SW_PROTECTED", GMEM_VM_SW_PROTECTED },
+	{ "SEV", GMEM_VM_SEV },
+	{ "SEV_ES", GMEM_VM_SEV_ES },
+	{ "SNP", GMEM_VM_SNP },
+	{ "TDX", GMEM_VM_TDX },
 	{ NULL, 0 },
 };
 
@@ -101,8 +104,12 @@ static const struct gmem_name fcntl_cmds[] = {
 };
 
 static const struct gmem_name stat_fields[] = {
-	{ "SIZE", GMEM_ST_SIZE },   { "BLOCKS", GMEM_ST_BLOCKS }, { "BLKSIZE", GMEM_ST_BLKSIZE },
-	{ "MODE", GMEM_ST_MODE },   { "NLINK", GMEM_ST_NLINK },	  { "UID", GMEM_ST_UID },
+	{ "SIZE", GMEM_ST_SIZE },
+	{ "BLOCKS", GMEM_ST_BLOCKS },
+	{ "BLKSIZE", GMEM_ST_BLKSIZE },
+	{ "MODE", GMEM_ST_MODE },
+	{ "NLINK", GMEM_ST_NLINK },
+	{ "UID", GMEM_ST_UID },
 	{ NULL, 0 },
 };
 
@@ -136,6 +143,7 @@ static const struct gmem_name argps[] = {
 	{ NULL, 0 },
 };
 
+/* clang-format off */
 #define AT(member) offsetof(struct gmem_call, member)
 #define ANYFILE (GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM)
 
@@ -336,6 +344,7 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 		.name = "close", .result = GMEM_P_INT, PARAMS(FD(ANYFILE)),
 	},
 };
+/* clang-format on */
 
 const struct gmem_verb_info *gmem_verb_info(uint32_t verb)
 {
@@ -346,13 +355,13 @@ static const struct {
 	const char *name;
 	int number;
 } errnos[] = {
-	{ "EPERM", 1 },	      { "ENOENT", 2 },	   { "EINTR", 4 },    { "EIO", 5 },
-	{ "ENXIO", 6 },	      { "E2BIG", 7 },	   { "EBADF", 9 },    { "EAGAIN", 11 },
-	{ "ENOMEM", 12 },     { "EACCES", 13 },	   { "EFAULT", 14 },  { "EBUSY", 16 },
-	{ "EEXIST", 17 },     { "ENODEV", 19 },	   { "ENOTDIR", 20 }, { "EINVAL", 22 },
-	{ "ENFILE", 23 },     { "EMFILE", 24 },	   { "ENOTTY", 25 },  { "ETXTBSY", 26 },
-	{ "EFBIG", 27 },      { "ENOSPC", 28 },	   { "ESPIPE", 29 },  { "EROFS", 30 },
-	{ "ERANGE", 34 },     { "EDEADLK", 35 },   { "ENOSYS", 38 },  { "EOVERFLOW", 75 },
+	{ "EPERM", 1 },	      { "ENOENT", 2 },	    { "EINTR", 4 },    { "EIO", 5 },
+	{ "ENXIO", 6 },	      { "E2BIG", 7 },	    { "EBADF", 9 },    { "EAGAIN", 11 },
+	{ "ENOMEM", 12 },     { "EACCES", 13 },	    { "EFAULT", 14 },  { "EBUSY", 16 },
+	{ "EEXIST", 17 },     { "ENODEV", 19 },	    { "ENOTDIR", 20 }, { "EINVAL", 22 },
+	{ "ENFILE", 23 },     { "EMFILE", 24 },	    { "ENOTTY", 25 },  { "ETXTBSY", 26 },
+	{ "EFBIG", 27 },      { "ENOSPC", 28 },	    { "ESPIPE", 29 },  { "EROFS", 30 },
+	{ "ERANGE", 34 },     { "EDEADLK", 35 },    { "ENOSYS", 38 },  { "EOVERFLOW", 75 },
 	{ "EOPNOTSUPP", 95 }, { "EHWPOISON", 133 },
 };
 

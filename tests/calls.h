@@ -46,11 +46,17 @@ static inline struct gmem_result result_of(struct gmem_world *w, const struct gm
 	return r;
 }
 
+static inline int64_t value_of(struct gmem_world *w, const struct gmem_call *c, const char *file,
+			       int line)
+{
+	return result_of(w, c, file, line).value;
+}
+
 /* The whole result of a call. */
 #define result(w, ...) result_of((w), &(struct gmem_call){ __VA_ARGS__ }, __FILE__, __LINE__)
 /* Its value alone. */
-#define call(w, ...) (result(w, __VA_ARGS__).value)
-#define assert_outcome(w, expected, ...)                                                           \
+#define call(w, ...) value_of((w), &(struct gmem_call){ __VA_ARGS__ }, __FILE__, __LINE__)
+#define assert_outcome(w, expected, ...) \
 	assert_int_equal(result(w, __VA_ARGS__).outcome, (expected))
 
 static inline struct gmem_world *new_world_of(const struct gmem_config *config)
@@ -139,8 +145,7 @@ static inline struct gmem_result guest_load(struct gmem_world *w, int64_t vm, ui
 static inline struct gmem_result guest_store(struct gmem_world *w, int64_t vm, uint64_t gpa,
 					     uint64_t value)
 {
-	return result(w, .verb = GMEM_GUEST_STORE, .fd = vm, .gpa = gpa, .size = 1,
-		      .value = value);
+	return result(w, .verb = GMEM_GUEST_STORE, .fd = vm, .gpa = gpa, .size = 1, .value = value);
 }
 
 /* n, less where the tests are to do less: GMEM_TEST_SCALE is in per cent. */

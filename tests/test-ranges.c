@@ -381,7 +381,8 @@ static void a_store_takes_few_cells(void **state)
 	begin(&f, 3);
 	for (unsigned long i = 0; i < scaled(300000); i++) {
 		uint64_t start = random_below(&f.random, keys);
-		uint64_t length = 1 + random_below(&f.random, random_one_in(&f.random, 500) ? keys : 3);
+		uint64_t length = 1 +
+				  random_below(&f.random, random_one_in(&f.random, 500) ? keys : 3);
 		uint32_t before;
 
 		assert_true(gmem_reserve(f.w, GMEM_RANGE_CELLS));

@@ -44,7 +44,8 @@ static void model_close(void *ctx)
 static enum backend_status model_open(void **ctx, const struct backend_config *config,
 				      struct backend_error *e)
 {
-	struct gmem_config c = { .profile = config->profile, .machine = &config->machine,
+	struct gmem_config c = { .profile = config->profile,
+				 .machine = &config->machine,
 				 .checking = config->checking };
 	struct model *m = xcalloc(1, sizeof(*m));
 
@@ -62,7 +63,7 @@ static enum backend_status violated(const struct gmem_world *w, struct backend_e
 {
 	const struct gmem_violation *v = gmem_violation(w);
 
-	snprintf(e->why, sizeof(e->why), "invariant %s is violated: %s; saw %s (%llu, %llu)",
+	snprintf(e->why, sizeof(e->why), "invariant %s is violated: %s Saw %s (%llu, %llu)",
 		 v->invariant, v->sentence, v->saw, (unsigned long long)v->a,
 		 (unsigned long long)v->b);
 	return BACKEND_BROKEN;

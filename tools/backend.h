@@ -52,8 +52,8 @@ struct backend_config {
 	const struct gmem_profile *profile; /* the model's; others ignore it */
 	struct gmem_machine machine;	    /* what the calls expect; max_fds (never 0) is to be
 					       arranged, the rest the runner has compared already */
-	unsigned int time_limit_ms;	    /* for one call (call) or one batch (run); 0: a default */
-	enum gmem_checking checking;	    /* the model's; others ignore it */
+	unsigned int time_limit_ms;  /* for one call (call) or one batch (run); 0: a default */
+	enum gmem_checking checking; /* the model's; others ignore it */
 };
 
 /*

@@ -72,7 +72,8 @@ static void report_unsteady(struct compare_all *o, const struct trace *t,
 	o->unsteady++;
 	progress_end();
 	printf("unsteady: the trace of seed %" PRIu64 " differed once, and not when run again\n"
-	       "    %s\n", t->seed, call);
+	       "    %s\n",
+	       t->seed, call);
 	if (sight->result == COMPARED_DIFFERENT) {
 		model = result_text(c->linked.call.verb, &sight->model);
 		kernel = result_text(c->linked.call.verb, &sight->kernel);
@@ -122,8 +123,11 @@ static void take_totals(struct compare_all *o, const struct jobs_totals *n)
 
 static void compare_random(struct compare_all *o)
 {
-	struct jobs_plan plan = { .profile = o->profile, .seed = o->seed, .count = o->count,
-				  .length = o->length, .jobs = o->jobs };
+	struct jobs_plan plan = { .profile = o->profile,
+				  .seed = o->seed,
+				  .count = o->count,
+				  .length = o->length,
+				  .jobs = o->jobs };
 	unsigned long i;
 	struct jobs *j;
 
@@ -133,8 +137,8 @@ static void compare_random(struct compare_all *o)
 	for (i = 0; i < o->count && o->found.nr_kinds < DIFFERENCE_KINDS; i++) {
 		if (jobs_result(j, i) != COMPARED_SAME)
 			look_again(o, j, i);
-		progress("%lu of %lu traces, %lu differences, %.0f calls/s",
-			 jobs_totals(j)->traces, o->count, o->found.differences,
+		progress("%lu of %lu traces, %lu differences, %.0f calls/s", jobs_totals(j)->traces,
+			 o->count, o->found.differences,
 			 jobs_totals(j)->calls / (seconds() - o->began));
 	}
 	take_totals(o, jobs_totals(j));
@@ -276,12 +280,14 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{ "seed", 's', "NUMBER", 0, "Make up traces from this seed; the first one has it itself", 0 },
+	{ "seed", 's', "NUMBER", 0, "Make up traces from this seed; the first one has it itself",
+	  0 },
 	{ "count", 'n', "NUMBER", 0, "How many to make up [1]", 0 },
 	{ "length", 'l', "NUMBER", 0, "Calls in each of them [40]", 0 },
 	{ "keep", 'k', "FOLDER", 0, "Write differences there, as traces [.]", 0 },
 	{ "jobs", 'j', "NUMBER", 0, "Compare so many random traces at once [4 for each CPU]", 0 },
-	{ "profile", 'p', "PROFILE", 0, "Hold the kernel against this profile [its own release's]", 0 },
+	{ "profile", 'p', "PROFILE", 0, "Hold the kernel against this profile [its own release's]",
+	  0 },
 	{ "stats", 't', NULL, 0, "Say how often each call was made, and succeeded", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };

@@ -22,12 +22,11 @@ static void print_enforcing_row(const struct gmem_profile *p, unsigned int table
 				const struct gmem_row *row)
 {
 	const char *err = row->err ? gmem_errno_name(-row->err) : NULL;
+	char words[128];
 
-	printf("    %-12s row %u of %s: %s %s", gmem_profile_name(p), n, gmem_table_name(table),
-	       row->kind, strcmp(row->name, row->kind) ? row->name : "");
-	if (*row->detail)
-		printf(" %s", row->detail);
-	printf("%s%s\n", err ? ", else " : "", err ? err : "");
+	row_words(row, words, sizeof(words));
+	printf("    %-12s row %u of %s: %s %s%s%s\n", gmem_profile_name(p), n,
+	       gmem_table_name(table), row_kind(row), words, err ? ", else " : "", err ? err : "");
 }
 
 static void print_rows_of(unsigned int clause)
@@ -105,7 +104,8 @@ static void explain_trace(struct explain *o, const char *path)
 		return;
 	}
 	config = (struct backend_config){ .profile = profile_for(&t, o->profile),
-					  .machine = t.machine, .checking = GMEM_CHECK_CALLS };
+					  .machine = t.machine,
+					  .checking = GMEM_CHECK_CALLS };
 	if (backend_model.open(&ctx, &config, &e) != BACKEND_DONE)
 		die("%s", e.why);
 	if (!explain_calls(&t, strcmp(path, "-") ? path : "standard input", config.profile, ctx))
@@ -121,8 +121,8 @@ static void explain(struct explain *o, const char *arg)
 	if (clause) {
 		explain_clause(clause);
 	} else if (looks_like_clause(arg)) {
-		fprintf(stderr, "gmem explain: no clause %s; `gmem explain --list' names them all\n",
-			arg);
+		fprintf(stderr,
+			"gmem explain: no clause %s; `gmem explain --list' names them all\n", arg);
 		o->wrong++;
 	} else {
 		explain_trace(o, arg);

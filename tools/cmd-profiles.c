@@ -63,14 +63,10 @@ static void print_row(const struct gmem_row *row)
 	const char *err = row->err ? gmem_errno_name(-row->err) : NULL;
 	char words[128], name[24] = "";
 
-	if (!strcmp(row->name, row->kind))
-		snprintf(words, sizeof(words), "%s", row->detail);
-	else
-		snprintf(words, sizeof(words), "%s%s%s", row->name, *row->detail ? ": " : "",
-			 row->detail);
+	row_words(row, words, sizeof(words));
 	if (clause)
 		snprintf(name, sizeof(name), "[%s]", clause->name);
-	printf("%-7s %-44s", row->kind, words);
+	printf("%-9s %-*s", row_kind(row), *name ? 44 : 0, words);
 	if (err)
 		printf(" %-14s %s", name, err);
 	else if (*name)
@@ -181,7 +177,9 @@ static unsigned int diff_tables(const struct gmem_profile *a, const struct gmem_
 			continue;
 		n++;
 		printf("\n%s%s\n", gmem_table_name(table),
-		       !ta.n ? ": only in the second" : !tb.n ? ": only in the first" : "");
+		       !ta.n ? ": only in the second" :
+		       !tb.n ? ": only in the first" :
+			       "");
 		if (ta.n && tb.n)
 			diff_rows(&ta, &tb);
 	}

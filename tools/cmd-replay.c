@@ -270,10 +270,12 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0, "Judge by this profile, whatever the trace says", 0 },
-	{ "on", 'o', "BACKEND", 0, "Run on the model (the default), or on kvm: the real kernel", 0 },
-	{ "step", 's', NULL, 0, "Show every call with the rows that ran, and what KVM was told", 0 },
-	{ "check", 'c', NULL, 0, "Check the model's invariants after every row, not just every call",
+	{ "on", 'o', "BACKEND", 0, "Run on the model (the default), or on kvm: the real kernel",
 	  0 },
+	{ "step", 's', NULL, 0, "Show every call with the rows that ran, and what KVM was told",
+	  0 },
+	{ "check", 'c', NULL, 0,
+	  "Check the model's invariants after every row, not just every call", 0 },
 	{ "json", 'j', NULL, 0, "Print one JSON object a line instead of text", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only what is wrong", 0 },
 	{ "clauses", 'l', NULL, 0, "Print the clauses that decided or acted, one a line", 0 },
@@ -315,5 +317,5 @@ int cmd_replay(int argc, char **argv)
 	if (o.unmet)
 		return EXIT_NOT_AS_DEMANDED;
 	return o.totals.skipped && o.totals.skipped == o.totals.traces ? EXIT_LACKS :
-									EXIT_AS_DEMANDED;
+									 EXIT_AS_DEMANDED;
 }

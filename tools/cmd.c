@@ -174,3 +174,16 @@ void print_clause(FILE *f, unsigned int clause, const char *indent)
 	print_wrapped(f, words, indent);
 	free(words);
 }
+
+void row_words(const struct gmem_row *row, char *words, size_t size)
+{
+	if (!strcmp(row->name, row->kind))
+		snprintf(words, size, "%s", row->detail);
+	else
+		snprintf(words, size, "%s%s%s", row->name, *row->detail ? ": " : "", row->detail);
+}
+
+const char *row_kind(const struct gmem_row *row)
+{
+	return strcmp(row->kind, "done") ? row->kind : "done if";
+}

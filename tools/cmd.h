@@ -43,7 +43,11 @@ char *demand_text(const struct trace *t, const struct trace_call *c);
 char *call_text(const struct trace *t, const struct trace_call *c);
 /* "[PUNCH-2] The promise. (kvm_gmem_punch_hole)", broken into lines that begin with indent. */
 void print_clause(FILE *f, unsigned int clause, const char *indent);
-/* Words broken into lines of at most 100 columns that begin with indent; first is already out. */
+/* What a row does, in words: its name and what it concerns. */
+void row_words(const struct gmem_row *row, char *words, size_t size);
+/* "done if" for a row that may end its table, else the row's kind. */
+const char *row_kind(const struct gmem_row *row);
+/* Words broken into lines of at most 100 columns that begin with indent. */
 void print_wrapped(FILE *f, const char *words, const char *indent);
 
 #endif

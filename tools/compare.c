@@ -24,7 +24,8 @@ static struct gmem_profile *with_bugs(const struct gmem_profile *profile, int ex
 		if ((int)i != except)
 			ids[n++] = gmem_profile_bug(profile, i);
 	if (gmem_profile_with_bugs(&p, profile, ids, NULL, NULL) != GMEM_DONE)
-		die("the known bugs of %s cannot be put into its tables", gmem_profile_name(profile));
+		die("the known bugs of %s cannot be put into its tables",
+		    gmem_profile_name(profile));
 	return p;
 }
 
@@ -43,7 +44,8 @@ static void take_bugs(struct comparer *c)
 enum backend_status comparer_open(struct comparer *c, const struct gmem_profile *profile,
 				  const struct gmem_machine *machine)
 {
-	struct gmem_config config = { .profile = profile, .machine = machine,
+	struct gmem_config config = { .profile = profile,
+				      .machine = machine,
 				      .checking = GMEM_CHECK_CALLS };
 	struct backend_config kvm = { .profile = profile, .machine = *machine };
 
@@ -143,7 +145,7 @@ static int ask(struct comparer *c, struct gmem_world *w, const struct linked_cal
 		return 1;
 	case GMEM_VIOLATED:
 		v = gmem_violation(w);
-		snprintf(c->error.why, sizeof(c->error.why), "the model violates %s: %s; saw %s",
+		snprintf(c->error.why, sizeof(c->error.why), "the model violates %s: %s Saw %s",
 			 v->invariant, v->sentence, v->saw);
 		return 0;
 	case GMEM_FAILED:

@@ -30,7 +30,7 @@ struct comparer {
 
 	/* of the trace compared last */
 	size_t at, nr_calls, room;
-	unsigned int known[COMPARE_BUGS]; /* calls that differed by that bug */
+	unsigned int known[COMPARE_BUGS];	   /* calls that differed by that bug */
 	struct gmem_result *model, *kernel, *bugs; /* one a call */
 	int model_broke;
 	struct backend_error error;

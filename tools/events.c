@@ -87,8 +87,10 @@ static struct json_object *row_object(const struct gmem_profile *p, const struct
 	add_string(o, "clause", clause ? clause->name : NULL);
 	add_number(o, "depth", e->row.depth);
 	add_number(o, "times", e->times);
-	add_string(o, "outcome", e->row.passed < 0 ? "skipped" :
-				 e->row.passed	   ? "passed" : "decided");
+	add_string(o, "outcome",
+		   e->row.passed < 0 ? "skipped" :
+		   e->row.passed     ? "passed" :
+				       "decided");
 	return o;
 }
 

@@ -104,7 +104,9 @@ static void make_set_region(struct generator *g, struct gmem_call *c)
 {
 	use_fd(g, GMEM_FD_VM, 1);
 	choose_region(g, c);
-	c->flags = one_in(g, 10) ? random_bits_of(g->random, 7) & UINT32_MAX : below(g, 4) ? 0 : below(g, 4);
+	c->flags = one_in(g, 10) ? random_bits_of(g->random, 7) & UINT32_MAX :
+		   below(g, 4)	 ? 0 :
+				   below(g, 4);
 	use_source(g);
 }
 
@@ -154,7 +156,8 @@ static void make_set_attributes(struct generator *g, struct gmem_call *c)
 	use_fd(g, GMEM_FD_VM, 1);
 	c->gpa = BASE_GPA + random_offset(g->random, 16 * PAGE);
 	c->size = random_length(g->random, 8 * PAGE);
-	c->attributes = below(g, 8) ? GMEM_ATTRIBUTE_PRIVATE * below(g, 2) : random_bits_of(g->random, 15);
+	c->attributes = below(g, 8) ? GMEM_ATTRIBUTE_PRIVATE * below(g, 2) :
+				      random_bits_of(g->random, 15);
 	c->flags = one_in(g, 30) ? random_bits_of(g->random, 3) : 0;
 	c->argp = one_in(g, 100);
 }

@@ -198,7 +198,8 @@ static void note_fork(struct generator *g)
 	unsigned int i;
 
 	for (i = 0; i < g->nr_handles; i++)
-		g->handles[i].tasks |= (g->handles[i].tasks >> g->last.call.task & 1) << g->nr_tasks;
+		g->handles[i].tasks |= (g->handles[i].tasks >> g->last.call.task & 1)
+				       << g->nr_tasks;
 	g->tasks |= 1u << g->nr_tasks++;
 }
 

@@ -10,8 +10,8 @@
 #include "random.h"
 
 #define PAGE GMEM_PAGE_SIZE
-#define LITTLE (64 * PAGE)  /* what may really be allocated by one call */
-#define BASE_GPA 0x100000 /* where memslots are */
+#define LITTLE (64 * PAGE) /* what may really be allocated by one call */
+#define BASE_GPA 0x100000  /* where memslots are */
 #define ANY_FILE (GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM)
 
 static inline uint64_t below(struct generator *g, uint64_t n)

@@ -57,9 +57,10 @@ static char *add_commands(int key, const char *text, void *input)
 	fputs("Commands:\n", t.f);
 	for (i = 0; i < NR_COMMANDS; i++)
 		fprintf(t.f, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\n`gmem COMMAND --help' tells more about each. Exit status: 0 as demanded, 1 not as\n"
-	      "demanded, 2 the input or the use is wrong, 77 the machine lacks what was asked.\n"
-	      "Manuals: gmem(1), gmem-trace(5), guest_memfd-model(7).", t.f);
+	fputs("\n`gmem COMMAND --help' tells more about each. Exit status: 0 as demanded, 1 not as "
+	      "demanded, 2 the input or the use is wrong, 77 the machine lacks what was asked. "
+	      "Manuals: gmem(1), gmem-trace(5), guest_memfd-model(7).",
+	      t.f);
 	return text_end(&t);
 }
 

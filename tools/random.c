@@ -84,9 +84,20 @@ int random_one_in(struct random *r, uint64_t n)
 uint64_t random_odd(struct random *r)
 {
 	static const uint64_t numbers[] = {
-		1, 0xfff, 0x1001, 0x800, UINT64_C(1) << 47, (UINT64_C(1) << 52) - 0x1000,
-		UINT64_C(1) << 52, INT64_MAX, INT64_MAX - 0xfff, UINT64_C(1) << 63,
-		(UINT64_C(1) << 63) + 0x1000, -0x1000, -0x2000, UINT64_MAX,
+		1,
+		0xfff,
+		0x1001,
+		0x800,
+		UINT64_C(1) << 47,
+		(UINT64_C(1) << 52) - 0x1000,
+		UINT64_C(1) << 52,
+		INT64_MAX,
+		INT64_MAX - 0xfff,
+		UINT64_C(1) << 63,
+		(UINT64_C(1) << 63) + 0x1000,
+		-0x1000,
+		-0x2000,
+		UINT64_MAX,
 	};
 
 	return numbers[random_below(r, sizeof(numbers) / sizeof(numbers[0]))];

@@ -64,7 +64,7 @@ struct generated_handle {
 	uint8_t fds;   /* GMEM_FD_*; 0: a mapping */
 	uint8_t tasks; /* bit n: task n's process has it */
 	uint8_t readable, stays_readable; /* a mapping; memslots are made of those that stay so */
-	uint64_t size; /* of a guest_memfd, a mapping, a pin */
+	uint64_t size;			  /* of a guest_memfd, a mapping, a pin */
 };
 
 struct generated_slot {
@@ -74,11 +74,11 @@ struct generated_slot {
 
 struct generator {
 	struct random *random;
-	uint64_t never;		/* bits of verbs to leave out */
-	uint8_t types;		/* bits of VM types to make; default: type 0 only */
+	uint64_t never; /* bits of verbs to leave out */
+	uint8_t types;	/* bits of VM types to make; default: type 0 only */
 	int32_t nr_calls;
 	uint32_t nr_tasks, tasks; /* made so far; bits of those that are there */
-	uint32_t injected; /* 1 more than the task whose last call was GMEM_INJECT; or 0 */
+	uint32_t injected;	  /* 1 more than the task whose last call was GMEM_INJECT; or 0 */
 	struct linked_call last;
 	struct generated_handle handles[GENERATOR_HANDLES];
 	unsigned int nr_handles;

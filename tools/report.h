@@ -15,8 +15,8 @@ struct made_call {
 	const struct trace *t;
 	const struct trace_call *c;
 	const struct gmem_result *r;
-	int satisfied;		     /* as demanded, or nothing is */
-	const struct watch *watch;   /* null: without rows */
+	int satisfied;			    /* as demanded, or nothing is */
+	const struct watch *watch;	    /* null: without rows */
 	const struct gmem_profile *profile; /* null on a real kernel */
 };
 

@@ -146,8 +146,14 @@ static int simplify_number(struct trace *t, size_t n, const struct gmem_param *p
 			   shrink_fn interesting, void *arg)
 {
 	uint64_t v = get(&t->calls[n].linked.call, p);
-	const uint64_t simple[] = { p->dflt, 0, 1, GMEM_PAGE_SIZE, 2 * GMEM_PAGE_SIZE, 0x100000,
-				    v & -GMEM_PAGE_SIZE, v / 2 & -GMEM_PAGE_SIZE };
+	const uint64_t simple[] = { p->dflt,
+				    0,
+				    1,
+				    GMEM_PAGE_SIZE,
+				    2 * GMEM_PAGE_SIZE,
+				    0x100000,
+				    v & -GMEM_PAGE_SIZE,
+				    v / 2 & -GMEM_PAGE_SIZE };
 	size_t i;
 
 	if (p->kind == GMEM_P_FLAGS)

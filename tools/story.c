@@ -38,15 +38,10 @@ static void print_row(const struct gmem_profile *p, const struct watch_entry *e)
 
 	if (e->row.passed < 0 || !gmem_profile_row(p, e->row.table, e->row.row, &row))
 		return;
-	if (!strcmp(row.name, row.kind))
-		snprintf(words, sizeof(words), "%s", row.detail);
-	else
-		snprintf(words, sizeof(words), "%s%s%s", row.name, *row.detail ? ": " : "",
-			 row.detail);
+	row_words(&row, words, sizeof(words));
 	if (clause)
 		snprintf(name, sizeof(name), "[%s]", clause->name);
-	printf("      |  %*s%-9s %-*s", indent, "", !strcmp(row.kind, "done") ? "done if" : row.kind,
-	       *name ? 44 - indent : 0, words);
+	printf("      |  %*s%-9s %-*s", indent, "", row_kind(&row), *name ? 44 - indent : 0, words);
 	if (e->row.passed == 0 || e->times > 1 || !strcmp(row.kind, "done"))
 		printf(" %-13s", name);
 	else if (*name)
@@ -61,8 +56,7 @@ static int found_nothing(const struct made_call *m, size_t i)
 	const struct watch_entry *e = &m->watch->entries[i], *next = e + 1;
 	struct gmem_row row;
 
-	if (e->kind != WATCH_ROW ||
-	    !gmem_profile_row(m->profile, e->row.table, e->row.row, &row) ||
+	if (e->kind != WATCH_ROW || !gmem_profile_row(m->profile, e->row.table, e->row.row, &row) ||
 	    strcmp(row.kind, "call each"))
 		return 0;
 	return i + 1 == m->watch->nr_entries || next->kind != WATCH_ROW ||

@@ -120,8 +120,10 @@ static int parse_fd_number(struct parser *p, const struct gmem_param *param, int
 		return 1;
 	if (*fd >= INT32_MIN && *fd <= INT32_MAX && (*fd < 0 || *fd >= 1000))
 		return 1;
-	return lex_fail(&p->x, at, "descriptor %" PRId64 ": calls use the names that calls above "
-			"bind; a number here is below 0, or 1000 and up, for none", *fd);
+	return lex_fail(&p->x, at,
+			"descriptor %" PRId64 ": calls use the names that calls above "
+			"bind; a number here is below 0, or 1000 and up, for none",
+			*fd);
 }
 
 static int parse_fd(struct parser *p, const struct gmem_param *param, struct linked_call *l,
@@ -146,7 +148,8 @@ static int parse_fd(struct parser *p, const struct gmem_param *param, struct lin
 	if (f.kind != NAME_FD || (f.fds ^ param->fds) & GMEM_FD_PIN)
 		return lex_fail(&p->x, at, "%s is %s; %s takes %s here", word,
 				f.kind == NAME_ADDR ? "an address" :
-				f.kind == NAME_TASK ? "a task" : fd_kind(f.fds),
+				f.kind == NAME_TASK ? "a task" :
+						      fd_kind(f.fds),
 				gmem_verb_info(l->call.verb)->name, fd_kind(param->fds));
 	*from = f.from;
 	*fd = f.from < 0 ? GMEM_KVM_FD : 0;

@@ -21,8 +21,10 @@ static int parse_code(struct parser *p, const char *word, const char *at, int64_
 	int err = gmem_errno_number(word);
 
 	if (!err)
-		return lex_fail(&p->x, at, "%s is no result: a result is a number, an errno such as "
-				"EINVAL, SIGBUS, SIGSEGV, MEMORY_FAULT or MMIO", word);
+		return lex_fail(&p->x, at,
+				"%s is no result: a result is a number, an errno such as "
+				"EINVAL, SIGBUS, SIGSEGV, MEMORY_FAULT or MMIO",
+				word);
 	*v = -(int64_t)err;
 	return 1;
 }
@@ -135,9 +137,10 @@ static int parse_and_add(struct parser *p, struct trace_call *c)
 	if (!parse_one(p, &d))
 		return 0;
 	if (info->binds && !(d.outcome == GMEM_VALUE && is_errno(d.value)))
-		return lex_fail(&p->x, at, "%s results in %s, whose number is no matter: demand an "
-				"errno, or success by NAME = %s(...)", info->name, made[info->binds],
-				info->name);
+		return lex_fail(&p->x, at,
+				"%s results in %s, whose number is no matter: demand an "
+				"errno, or success by NAME = %s(...)",
+				info->name, made[info->binds], info->name);
 	trace_add_demand(p->t, c, &d);
 	return 1;
 }

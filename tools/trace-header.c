@@ -115,8 +115,10 @@ static int parse_machine_key(struct parser *p)
 	for (i = 0; i < 5 && strcmp(keys[i], word); i++)
 		;
 	if (i == 5)
-		return lex_fail(&p->x, at, "a machine has no %s: it has arch, types, smm, tdp and "
-				"max_fds", word);
+		return lex_fail(&p->x, at,
+				"a machine has no %s: it has arch, types, smm, tdp and "
+				"max_fds",
+				word);
 	if (p->t->machine_says >> i & 1)
 		return lex_fail(&p->x, at, "%s is said twice", word);
 	p->t->machine_says |= 1u << i;
@@ -189,7 +191,8 @@ int parse_header(struct parser *p, const char *word, const char *at)
 	case 2:
 		p->t->recorded = rest_of_line(p);
 		if (!*p->t->recorded)
-			return lex_fail(&p->x, p->x.p, "recorded where? as in: recorded Linux 6.18");
+			return lex_fail(&p->x, p->x.p,
+					"recorded where? as in: recorded Linux 6.18");
 		return 1;
 	default:
 		return parse_seed(p);

@@ -14,8 +14,8 @@
 #include "trace.h"
 
 struct lexer {
-	const char *p, *end;   /* what is left of the line, its comment and newline excluded */
-	const char *comment;   /* "#..." up to comment_end; null if the line has none */
+	const char *p, *end; /* what is left of the line, its comment and newline excluded */
+	const char *comment; /* "#..." up to comment_end; null if the line has none */
 	const char *comment_end;
 	const char *line_start;
 	const char *next, *text_end; /* the lines that follow */

@@ -94,8 +94,8 @@ static int cannot_use(const struct entry *e, uint32_t task, char *reason, size_t
 	return 0;
 }
 
-int names_find(struct names *n, const char *name, uint32_t task, struct found_name *f,
-	       char *reason, size_t size)
+int names_find(struct names *n, const char *name, uint32_t task, struct found_name *f, char *reason,
+	       size_t size)
 {
 	uint16_t b = *bucket(n, name);
 	struct entry *e;

@@ -15,9 +15,9 @@
 enum name_kind { NAME_FD, NAME_ADDR, NAME_TASK };
 
 struct found_name {
-	int32_t from; /* the call that bound it; -1 for kvm */
-	uint8_t kind; /* enum name_kind */
-	uint8_t fds;  /* NAME_FD: GMEM_FD_* */
+	int32_t from;  /* the call that bound it; -1 for kvm */
+	uint8_t kind;  /* enum name_kind */
+	uint8_t fds;   /* NAME_FD: GMEM_FD_* */
 	uint32_t task; /* NAME_TASK: its number */
 };
 
@@ -26,8 +26,8 @@ struct names *names_new(void);
 void names_free(struct names *n);
 
 /* 1 and *f; or 0, with why the name cannot be used by that task in reason[size]. */
-int names_find(struct names *n, const char *name, uint32_t task, struct found_name *f,
-	       char *reason, size_t size);
+int names_find(struct names *n, const char *name, uint32_t task, struct found_name *f, char *reason,
+	       size_t size);
 /* 1 if the name can be bound; or 0, with why not in reason[size]. */
 int names_free_to_bind(struct names *n, const char *name, char *reason, size_t size);
 /*

@@ -162,8 +162,9 @@ static int note(struct parser *p, struct trace_call *c, uint32_t fds, const char
 			return lex_fail(&p->x, at, "more than %d tasks", TRACE_MAX_TASKS);
 		c->linked.call.value = f.task;
 	}
-	f.kind = info->binds == GMEM_BINDS_FD ? NAME_FD :
-		 info->binds == GMEM_BINDS_ADDR ? NAME_ADDR : NAME_TASK;
+	f.kind = info->binds == GMEM_BINDS_FD	? NAME_FD :
+		 info->binds == GMEM_BINDS_ADDR ? NAME_ADDR :
+						  NAME_TASK;
 	f.fds = c->linked.call.verb == GMEM_DUP ? fds : info->binds_fd;
 	if (c->name[0])
 		names_bind(p->names, c->name, f.kind == NAME_TASK ? 0 : task, p->x.line,
@@ -224,8 +225,8 @@ static int parse_line(struct parser *p)
 	lex_space(&p->x);
 	call = p->x.p < p->x.end && strchr("(=:", *p->x.p);
 	if (is_reserved(word))
-		return lex_fail(&p->x, at, "%s is not yet known: it is reserved for calls that overlap",
-				word);
+		return lex_fail(&p->x, at,
+				"%s is not yet known: it is reserved for calls that overlap", word);
 	if (call || !is_header(word))
 		return parse_call(p, word, at);
 	if (!parse_header(p, word, at))

@@ -33,8 +33,7 @@ static int satisfies(const struct trace_demand *d, const struct gmem_result *r)
 	return !(d->fields & TRACE_WITH_FLAGS) || d->exit_flags == r->exit_flags;
 }
 
-int trace_satisfied(const struct trace *t, const struct trace_call *c,
-		    const struct gmem_result *r)
+int trace_satisfied(const struct trace *t, const struct trace_call *c, const struct gmem_result *r)
 {
 	unsigned int i;
 
@@ -88,8 +87,7 @@ static int task_is_there(const struct trace_run *run, const struct trace_call *c
 	return c->task_from < 0 || result_succeeded(&run->results[c->task_from]);
 }
 
-int trace_run_step(struct trace_run *run, const struct trace *t, const struct backend *b,
-		   void *ctx)
+int trace_run_step(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx)
 {
 	const struct trace_call *c = &t->calls[run->done];
 	struct gmem_call call;
@@ -123,8 +121,7 @@ static void run_batch(struct trace_run *run, const struct trace *t, const struct
 	free(calls);
 }
 
-void trace_run_all(struct trace_run *run, const struct trace *t, const struct backend *b,
-		   void *ctx)
+void trace_run_all(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx)
 {
 	if (b->run)
 		run_batch(run, t, b, ctx);
@@ -147,7 +144,8 @@ static unsigned int depends_on(const struct trace_call *c, const struct gmem_mac
 	switch (call->verb) {
 	case GMEM_CREATE_VM:
 		return call->type && call->type < 8 && (want->vm_types >> call->type & 1) ?
-		       TRACE_MACHINE_TYPES : 0;
+			       TRACE_MACHINE_TYPES :
+			       0;
 	case GMEM_PRE_FAULT_MEMORY:
 		return TRACE_MACHINE_TDP;
 	case GMEM_SET_USER_MEMORY_REGION:
@@ -164,8 +162,7 @@ static unsigned int depends_on(const struct trace_call *c, const struct gmem_mac
 	}
 }
 
-int trace_fits_machine(const struct trace *t, const struct gmem_machine *m,
-		       struct backend_error *e)
+int trace_fits_machine(const struct trace *t, const struct gmem_machine *m, struct backend_error *e)
 {
 	const struct gmem_machine *want = &t->machine;
 	unsigned int matters = t->machine_says;

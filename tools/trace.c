@@ -220,8 +220,11 @@ void trace_name_all(struct trace *t)
 	static const struct {
 		const char *stem;
 		uint8_t fds;
-	} stems[] = { { "vm", GMEM_FD_VM }, { "f", GMEM_FD_GMEM }, { "p", GMEM_FD_PIN },
-		      { "m", 0 }, { "d", 0 } };
+	} stems[] = { { "vm", GMEM_FD_VM },
+		      { "f", GMEM_FD_GMEM },
+		      { "p", GMEM_FD_PIN },
+		      { "m", 0 },
+		      { "d", 0 } };
 	unsigned int counts[5] = { 0 }, nr_tasks = 0, s;
 	size_t i;
 

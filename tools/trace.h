@@ -29,12 +29,12 @@
 #include "backend.h"
 #include "gmem.h"
 
-#define TRACE_MAX_LINE 4096   /* bytes in a line */
+#define TRACE_MAX_LINE 4096 /* bytes in a line */
 #define TRACE_MAX_LINES 100000
-#define TRACE_MAX_NAMES 1024  /* names bound in one trace */
-#define TRACE_MAX_NAME 32     /* characters in a name */
-#define TRACE_MAX_TASKS 64    /* forks in one trace */
-#define TRACE_MAX_SET 8	      /* members of a demanded set */
+#define TRACE_MAX_NAMES 1024 /* names bound in one trace */
+#define TRACE_MAX_NAME 32    /* characters in a name */
+#define TRACE_MAX_TASKS 64   /* forks in one trace */
+#define TRACE_MAX_SET 8	     /* members of a demanded set */
 #define TRACE_MAX_BYTES (64u << 20)
 
 /* One thing that is demanded of a result. */
@@ -143,8 +143,7 @@ void trace_print_machine(FILE *f, const struct gmem_machine *m, unsigned int say
 /* ---- trace-run.c ---- */
 
 /* 1 if the result is as demanded, or nothing is. */
-int trace_satisfied(const struct trace *t, const struct trace_call *c,
-		    const struct gmem_result *r);
+int trace_satisfied(const struct trace *t, const struct trace_call *c, const struct gmem_result *r);
 /* 1 if both results mean the same for a caller: numbers of descriptors and addresses do not. */
 int trace_results_agree(uint32_t verb, const struct gmem_result *a, const struct gmem_result *b);
 

@@ -22,7 +22,7 @@ struct watch {
 	struct gmem_world *world;
 	struct watch_entry *entries; /* of the call made last, in order */
 	size_t nr_entries, room;
-	size_t nr_told; /* at the end of entries, by the row that is still running */
+	size_t nr_told;	  /* at the end of entries, by the row that is still running */
 	uint8_t *touched; /* by clause: 1 if a row of it decided or did something */
 	unsigned int nr_clauses;
 };

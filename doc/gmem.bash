@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Completion of gmem(1) for bash: commands, options, profiles, clauses and traces. Profiles and
+# clauses are asked of the command itself, so that new ones are known at once.
+
+_gmem_profiles()
+{
+	"$1" profiles 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p'
+}
+
+_gmem_options()
+{
+	local common='-? --help --usage -V --version'
+
+	case $1 in
+	replay)
+		echo "$common -c --check -j --json -l --clauses -o --on -p --profile -q --quiet" \
+			"-s --step"
+		;;
+	record)
+		echo "$common -o --output"
+		;;
+	compare)
+		echo "$common -j --jobs -k --keep -l --length -n --count -p --profile -s --seed" \
+			"-t --stats"
+		;;
+	explain)
+		echo "$common -l --list -p --profile"
+		;;
+	*)
+		echo "$common"
+		;;
+	esac
+}
+
+# The words that may follow an option; fails if the option takes none.
+_gmem_values()
+{
+	case $2:$3 in
+	replay:-p | replay:--profile | compare:-p | compare:--profile | explain:-p | explain:--profile)
+		_gmem_profiles "$1"
+		;;
+	replay:-o | replay:--on)
+		echo model kvm
+		;;
+	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
+	*)
+		return 1
+		;;
+	esac
+}
+
+_gmem()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands="replay record compare explain profiles" command="" words i
+
+	# --option=value comes as three words
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$before" = = ]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case " $commands " in
+		*" ${COMP_WORDS[i]} "*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+
+	COMPREPLY=()
+	if words=$(_gmem_values "$1" "$command" "$before"); then
+		:
+	elif [[ $command:$before == compare:-k || $command:$before == compare:--keep ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+	elif [[ $cur == -* ]]; then
+		words=$(_gmem_options "$command")
+	elif [ -z "$command" ]; then
+		words=$commands
+	elif [ "$command" = profiles ]; then
+		words=$(_gmem_profiles "$1")
+	else
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.trace' -- "$cur"; compgen -d -- "$cur")
+		[ "$command" = explain ] || return
+		words=$("$1" explain --list 2>/dev/null)
+	fi
+	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+complete -F _gmem gmem
