@@ -9,7 +9,7 @@
 #include "state.h"
 
 /* What the descriptors of the base world are. */
-enum { VM0 = 4, F0, G0, VM1, P0, PIN0, DUP0 };
+enum { VM0 = 4, F0, G0, VM1, P0, H0, PIN0, DUP0 };
 
 #define M0 UINT64_C(0x10000000) /* f0, pages 0 to 7 */
 #define A0 UINT64_C(0x20000000) /* private anonymous memory */
@@ -49,6 +49,7 @@ static struct gmem_world *new_base(const struct base *b)
 	assert_int_equal(create_gmem(w, VM0, 64 * KiB, 0), G0);
 	assert_int_equal(create_vm(w, b->type), VM1);
 	assert_int_equal(create_gmem(w, VM1, 64 * KiB, 0), P0);
+	assert_int_equal(create_gmem(w, VM0, b->size, SHAREABLE), H0);
 	map_at(w, M0, F0, GMEM_MAP_SHARED);
 	map_at(w, A0, -1, b->kind | GMEM_MAP_ANONYMOUS);
 	map_at(w, S0, -1, GMEM_MAP_SHARED | GMEM_MAP_ANONYMOUS);
@@ -138,6 +139,7 @@ static const struct gmem_call steps[] = {
 	ON(MPROTECT, .addr = M0, .length = 8 * PAGE, .prot = 0),
 	ON(MPROTECT, .addr = M0, .length = PAGE, .prot = GMEM_PROT_READ),
 	ON(MMAP, .fd = F0, .length = PAGE, SHARED_RW),
+	ON(MMAP, .fd = H0, .length = PAGE, SHARED_RW),
 	ON(MMAP, .fd = F0, .length = PAGE, .offset = PAGE, SHARED_RW),
 	ON(MMAP, .fd = F0, .length = 2 * PAGE, SHARED_RW),
 	ON(MMAP, .fd = -1, .length = PAGE, .flags = GMEM_MAP_SHARED | GMEM_MAP_ANONYMOUS),
@@ -147,6 +149,7 @@ static const struct gmem_call steps[] = {
 	ON(GUEST_LOAD, .fd = VM0, .gpa = 2 * GPA, .size = 1),
 	ON(GUEST_STORE, .fd = VM0, .gpa = 2 * GPA, .size = 1),
 	ON(PIN, .addr = M0, .length = PAGE),
+	ON(PIN, .addr = M0 + PAGE, .length = PAGE),
 	ON(PIN, .addr = M0, .length = 2 * PAGE),
 	ON(PIN, .addr = S0, .length = PAGE),
 	ON(UNPIN, .fd = PIN0),
@@ -168,6 +171,8 @@ static const struct gmem_call steps[] = {
 	   .flags = GMEM_MEM_GUEST_MEMFD, .memfd = G0),
 	ON(SET_USER_MEMORY_REGION2, .fd = VM0, .slot = 3, .gpa = 3 * GPA, .size = PAGE,
 	   .flags = GMEM_MEM_GUEST_MEMFD, .memfd = G0, .offset = PAGE),
+	ON(SET_USER_MEMORY_REGION2, .fd = VM0, .slot = 3, .gpa = 3 * GPA, .size = PAGE,
+	   .flags = GMEM_MEM_GUEST_MEMFD, .memfd = H0, .offset = 4 * PAGE),
 	ON(SET_USER_MEMORY_REGION2, .fd = VM0, .slot = 3, .gpa = 3 * GPA, .size = PAGE,
 	   .flags = GMEM_MEM_GUEST_MEMFD, .memfd = F0, .offset = 4 * PAGE),
 	ATTRIBUTES(VM1, GPA, PAGE, GMEM_ATTRIBUTE_PRIVATE),
@@ -248,31 +253,87 @@ static void what_is_half_done_shows(void **state)
 	struct gmem_vm *vm = VM(w->b, w->b->vms);
 	struct gmem_task *t = TASK(w->b, w->b->tasks[0]);
 	struct gmem_inode *inode = INODE(w->b, w->b->inodes);
-	uint64_t hashes[12];
+	uint64_t hashes[32];
+	size_t n = 0;
 
 	(void)state;
-	hashes[0] = gmem_world_hash(w);
-#define MEANWHILE(n, lvalue, value)             \
-	do {                                    \
-		lvalue = (value);               \
-		hashes[n] = gmem_world_hash(w); \
-		lvalue = 0;                     \
+	hashes[n++] = gmem_world_hash(w);
+#define MEANWHILE(lvalue, value)                   \
+	do {                                       \
+		__typeof__(lvalue) was = (lvalue); \
+		(lvalue) = (value);                \
+		hashes[n++] = gmem_world_hash(w);  \
+		(lvalue) = was;                    \
 	} while (0)
-	MEANWHILE(1, vm->slots_lock, -1);
-	MEANWHILE(2, vm->slots_arch_lock, -1);
-	MEANWHILE(3, vm->srcu, 1);
-	MEANWHILE(4, vm->mmu_lock, -1);
-	MEANWHILE(5, vm->in_progress, 1);
-	MEANWHILE(6, inode->invalidate_lock, 1);
-	MEANWHILE(7, inode->invalidate_lock, -1);
-	MEANWHILE(8, inode->folio_lock, -1);
-	MEANWHILE(9, PROCESS(w->b, t->process)->mmap_lock, 1);
-	MEANWHILE(10, t->depth, 1);
-	t->level[0].pc++;
-	MEANWHILE(11, t->depth, 1);
+	MEANWHILE(vm->slots_lock, -1);
+	MEANWHILE(vm->slots_arch_lock, -1);
+	MEANWHILE(vm->srcu, 1);
+	MEANWHILE(vm->mmu_lock, -1);
+	MEANWHILE(inode->invalidate_lock, 1);
+	MEANWHILE(inode->invalidate_lock, -1);
+	MEANWHILE(inode->folio_lock, -1);
+	MEANWHILE(PROCESS(w->b, t->process)->mmap_lock, 1);
+	MEANWHILE(vm->in_progress, 1);
+	vm->in_progress = 1;
+	MEANWHILE(vm->range_start, 1000);
+	MEANWHILE(vm->range_end, 1000);
+	vm->in_progress = 0;
+	MEANWHILE(t->depth, 1);
+	t->depth = 1;
+	MEANWHILE(t->level[0].table, 50);
+	MEANWHILE(t->level[0].pc, 50);
+	MEANWHILE(t->start, 1000);
+	MEANWHILE(t->end, 1000);
+	MEANWHILE(t->gfn, 1000);
+	MEANWHILE(t->gfn_end, 1000);
+	MEANWHILE(t->page, 1000);
+	MEANWHILE(t->pgoff, 1000);
+	MEANWHILE(t->done, 1000);
+	MEANWHILE(t->change, 50);
+	MEANWHILE(t->write, !t->write);
+	MEANWHILE(t->private, !t->private);
+	MEANWHILE(t->mmio, !t->mmio);
+	t->depth = 0;
 #undef MEANWHILE
-	assert_all_differ(hashes, 12);
+	assert_int_equal(gmem_world_hash(w), hashes[0]);
+	assert_all_differ(hashes, n);
 	gmem_world_free(w);
+}
+
+/* The same ranges in another tree are something else. */
+static void trees_are_not_mixed_up(void **state)
+{
+	struct gmem_world *w = new_world();
+	struct gmem_vm *vm;
+	uint64_t before;
+
+	(void)state;
+	set_private(w, create_vm(w, GMEM_VM_SW_PROTECTED), GPA, PAGE, 1);
+	before = gmem_world_hash(w);
+	vm = VM(w->b, w->b->vms);
+	vm->sptes = vm->attributes;
+	vm->attributes = 0;
+	assert_int_not_equal(gmem_world_hash(w), before);
+	gmem_world_free(w);
+}
+
+/* A VM belongs to the process that made it, whoever has the descriptor. */
+static void whose_vm_it_is_shows(void **state)
+{
+	struct gmem_world *a = new_world(), *b = new_world();
+
+	(void)state;
+	create_vm(a, GMEM_VM_DEFAULT);
+	call(a, .verb = GMEM_FORK, .value = 1);
+	close_fd(a, 4);
+	call(b, .verb = GMEM_FORK, .value = 1);
+	call(b, .verb = GMEM_CREATE_VM, .fd = GMEM_KVM_FD, .task = 1);
+	assert_int_equal(gmem_fd_kind(a, 1, 4), GMEM_FD_VM);
+	assert_int_equal(gmem_fd_kind(b, 1, 4), GMEM_FD_VM);
+	assert_false(gmem_world_equal(a, b));
+	assert_int_not_equal(gmem_world_hash(a), gmem_world_hash(b));
+	gmem_world_free(a);
+	gmem_world_free(b);
 }
 
 /* ---- copies ---- */
@@ -405,6 +466,8 @@ int main(void)
 		cmocka_unit_test(any_one_step_makes_another_world),
 		cmocka_unit_test(other_beginnings_are_other_worlds),
 		cmocka_unit_test(what_is_half_done_shows),
+		cmocka_unit_test(trees_are_not_mixed_up),
+		cmocka_unit_test(whose_vm_it_is_shows),
 		cmocka_unit_test(a_copy_is_independent),
 		cmocka_unit_test(a_saved_world_is_put_back),
 		cmocka_unit_test(a_copy_has_profile_and_machine),

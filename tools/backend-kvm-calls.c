@@ -114,7 +114,7 @@ static bool may_be_changed(struct far *f, const struct gmem_call *c, int64_t slo
 
 	if (o && o->guest && far_guest_needs(o->guest, slot, c->gpa, c->size)) {
 		far_refuse(f, "the memslot or the guest physical addresses are those that the "
-			   "back end's own vCPU needs");
+			      "back end's own vCPU needs");
 		return false;
 	}
 	if (slot >= 0 && c->size && far_is_own_memory(f, c->addr, c->size)) {
@@ -128,8 +128,11 @@ static bool may_be_changed(struct far *f, const struct gmem_call *c, int64_t slo
 static enum backend_status set_region(struct far *f, const struct gmem_call *c,
 				      struct gmem_result *r)
 {
-	struct region arg = { .slot = (uint32_t)c->slot, .flags = (uint32_t)c->flags,
-			      .gpa = c->gpa, .size = c->size, .addr = c->addr };
+	struct region arg = { .slot = (uint32_t)c->slot,
+			      .flags = (uint32_t)c->flags,
+			      .gpa = c->gpa,
+			      .size = c->size,
+			      .addr = c->addr };
 
 	if (!may_be_changed(f, c, (uint32_t)c->slot))
 		return BACKEND_UNSUPPORTED;
@@ -139,9 +142,13 @@ static enum backend_status set_region(struct far *f, const struct gmem_call *c,
 static enum backend_status set_region2(struct far *f, const struct gmem_call *c,
 				       struct gmem_result *r)
 {
-	struct region2 arg = { .slot = (uint32_t)c->slot, .flags = (uint32_t)c->flags,
-			       .gpa = c->gpa, .size = c->size, .addr = c->addr,
-			       .offset = c->offset, .memfd = (uint32_t)far_fd(f, c->memfd) };
+	struct region2 arg = { .slot = (uint32_t)c->slot,
+			       .flags = (uint32_t)c->flags,
+			       .gpa = c->gpa,
+			       .size = c->size,
+			       .addr = c->addr,
+			       .offset = c->offset,
+			       .memfd = (uint32_t)far_fd(f, c->memfd) };
 
 	if (!may_be_changed(f, c, (uint32_t)c->slot))
 		return BACKEND_UNSUPPORTED;
@@ -161,10 +168,20 @@ static enum backend_status set_attributes(struct far *f, const struct gmem_call 
 static enum backend_status set_attributes2(struct far *f, const struct gmem_call *c,
 					   struct gmem_result *r)
 {
-	struct attributes2 arg = { .offset = c->offset, .size = c->size,
-				   .attributes = c->attributes, .flags = c->flags };
+	struct attributes2 arg = {
+		.offset = c->offset, .size = c->size, .attributes = c->attributes, .flags = c->flags
+	};
 
 	return with_struct(f, c, r, SET_MEMORY_ATTRIBUTES2, &arg);
+}
+
+/* The kernel would hand out all there is. */
+static bool takes_too_much(const struct gmem_call *c, int fd)
+{
+	struct stat s;
+
+	return (uint32_t)c->mode == GMEM_FALLOC_KEEP_SIZE && c->length > FAR_MOST_MEMORY &&
+	       !fstat(fd, &s) && c->offset + c->length <= (uint64_t)s.st_size;
 }
 
 /* Only allocation looks for signals. */
@@ -175,6 +192,8 @@ static enum backend_status do_fallocate(struct far *f, const struct gmem_call *c
 	bool made = true;
 	long value;
 
+	if (takes_too_much(c, (int)args[0]))
+		return far_refuse(f, "that would take too much of this machine's memory");
 	if (f->signal_next && (uint32_t)c->mode == GMEM_FALLOC_KEEP_SIZE)
 		value = far_syscall_with_signal(f, &made, SYS_fallocate, args);
 	else
@@ -215,14 +234,12 @@ static enum backend_status do_read(struct far *f, const struct gmem_call *c, str
 	return far_answer(r, syscall(SYS_read, far_fd(f, c->fd), buffer, c->length));
 }
 
-static enum backend_status do_write(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_write(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	return far_answer(r, syscall(SYS_write, far_fd(f, c->fd), buffer, c->length));
 }
 
-static enum backend_status do_pread(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_pread(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	return far_answer(r, syscall(SYS_pread64, far_fd(f, c->fd), buffer, c->length, c->offset));
 }
@@ -233,20 +250,17 @@ static enum backend_status do_pwrite(struct far *f, const struct gmem_call *c,
 	return far_answer(r, syscall(SYS_pwrite64, far_fd(f, c->fd), buffer, c->length, c->offset));
 }
 
-static enum backend_status do_lseek(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_lseek(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	return far_answer(r, lseek(far_fd(f, c->fd), (off_t)c->offset, (int)c->whence));
 }
 
-static enum backend_status do_fsync(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_fsync(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	return far_answer(r, fsync(far_fd(f, c->fd)));
 }
 
-static enum backend_status do_fcntl(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_fcntl(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	switch (c->cmd) {
 	case GMEM_F_GETFD:
@@ -259,8 +273,7 @@ static enum backend_status do_fcntl(struct far *f, const struct gmem_call *c,
 	}
 }
 
-static enum backend_status do_fstat(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_fstat(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	struct stat s;
 
@@ -330,8 +343,7 @@ static enum backend_status memory_failure(struct far *f, const struct gmem_call 
 		return far_answer(r, -1);
 	if (!stat.cache)
 		return far_refuse(f, "there is no page that could be poisoned");
-	p = mmap(NULL, GMEM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		 (off_t)range.offset);
+	p = mmap(NULL, GMEM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)range.offset);
 	if (p == MAP_FAILED)
 		return far_refuse(f, "the file cannot be mapped, so its pages cannot be poisoned");
 	far_answer(r, madvise(p, GMEM_PAGE_SIZE, MADV_HWPOISON));
@@ -348,8 +360,7 @@ static enum backend_status do_dup(struct far *f, const struct gmem_call *c, stru
 	return far_answer(r, copy);
 }
 
-static enum backend_status do_close(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status do_close(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	int fd = far_fd(f, c->fd);
 
@@ -357,8 +368,7 @@ static enum backend_status do_close(struct far *f, const struct gmem_call *c,
 	return far_answer(r, close(fd));
 }
 
-static enum backend_status populate(struct far *f, const struct gmem_call *c,
-				    struct gmem_result *r)
+static enum backend_status populate(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	(void)c;
 	(void)r;

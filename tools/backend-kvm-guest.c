@@ -128,7 +128,10 @@ static unsigned int width_number(uint64_t size)
 static void write_stubs(struct guest *g)
 {
 	static const uint8_t load[4][4] = {
-		{ 0x8a, 0x07 }, { 0x66, 0x8b, 0x07 }, { 0x8b, 0x07 }, { 0x48, 0x8b, 0x07 },
+		{ 0x8a, 0x07 },	      /* mov (%rdi),%al */
+		{ 0x66, 0x8b, 0x07 }, /* %ax */
+		{ 0x8b, 0x07 },	      /* %eax */
+		{ 0x48, 0x8b, 0x07 }, /* %rax */
 	};
 	static const uint8_t length[4] = { 2, 3, 2, 3 };
 	static const uint8_t ring[] = { 0x48, 0x89, 0x06, 0xeb, 0xfe };
@@ -147,8 +150,14 @@ static void write_stubs(struct guest *g)
 
 static struct kvm_segment user_segment(uint16_t selector, uint8_t type, bool code)
 {
-	return (struct kvm_segment){ .limit = 0xffffffff, .selector = selector, .type = type,
-				     .present = 1, .dpl = 3, .s = 1, .g = 1, .l = code,
+	return (struct kvm_segment){ .limit = 0xffffffff,
+				     .selector = selector,
+				     .type = type,
+				     .present = 1,
+				     .dpl = 3,
+				     .s = 1,
+				     .g = 1,
+				     .l = code,
 				     .db = !code };
 }
 
@@ -346,41 +355,29 @@ static enum backend_status run_guest(struct far *f, const struct guest *g,
 		r->value = -err;
 	return BACKEND_DONE;
 }
+
+static enum backend_status guest_access(struct far *f, struct guest *g, const struct gmem_call *c,
+					struct gmem_result *r)
+{
+	unsigned int entry;
+
+	/* Page tables are shared with forked processes: first see that this one is answered. */
+	if (ask_registers(g) || find_pte(g, far_fd(f, c->fd), c->gpa / GMEM_PAGE_SIZE, &entry) ||
+	    set_registers(g, c, entry))
+		return far_answer(r, -1);
+	return run_guest(f, g, c, r);
+}
 #else
+/* Never reached: far.facts.cpuid is null. */
 static int make_guest(struct far *f, struct guest *g, int vm)
 {
 	(void)f;
 	(void)g;
-	(void)vm;
-	errno = ENOSYS;
-	return -1;
+	return vm < 0 ? vm : -1;
 }
 
-static int find_pte(struct guest *g, int vm, uint64_t page, unsigned int *entry)
-{
-	(void)g;
-	(void)vm;
-	(void)page;
-	(void)entry;
-	return -1;
-}
-
-static int ask_registers(const struct guest *g)
-{
-	(void)g;
-	return -1;
-}
-
-static int set_registers(const struct guest *g, const struct gmem_call *c, unsigned int entry)
-{
-	(void)g;
-	(void)c;
-	(void)entry;
-	return -1;
-}
-
-static enum backend_status run_guest(struct far *f, const struct guest *g,
-				     const struct gmem_call *c, struct gmem_result *r)
+static enum backend_status guest_access(struct far *f, struct guest *g, const struct gmem_call *c,
+					struct gmem_result *r)
 {
 	(void)g;
 	(void)c;
@@ -401,7 +398,7 @@ static enum backend_status need_guest(struct far *f, struct object *o, const str
 	if (o->guest)
 		return BACKEND_DONE;
 	if (!f->facts->cpuid || !f->facts->gpa_bits)
-		return far_refuse(f, "this machine's vCPUs are not known here");
+		return far_refuse(f, "only vCPUs of x86-64 are known here");
 	if (o->vm_type > GMEM_VM_SW_PROTECTED)
 		return far_refuse(f, "a guest of this VM type has to be launched by its firmware");
 	o->guest = calloc(1, sizeof(*o->guest));
@@ -421,11 +418,9 @@ static enum backend_status need_guest(struct far *f, struct object *o, const str
 	return BACKEND_DONE;
 }
 
-/* The answer to a call on a descriptor that is no VM's. */
+/* The answer to a call on a descriptor that is no VM's: whatever it is, it has no such ioctl. */
 static enum backend_status no_vm(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
-	(void)f;
-	/* Whatever it is, it has no such ioctl. */
 	return far_answer(r, ioctl(far_fd(f, c->fd), KVM_RUN, 0));
 }
 
@@ -448,7 +443,6 @@ enum backend_status far_guest_access(struct far *f, const struct gmem_call *c,
 	const char *why = why_not(f, c);
 	enum backend_status status;
 	bool answered = false;
-	unsigned int entry;
 
 	if (!o || !o->is_vm)
 		return no_vm(f, c, r);
@@ -459,12 +453,7 @@ enum backend_status far_guest_access(struct far *f, const struct gmem_call *c,
 		return status;
 	if (far_guest_needs(o->guest, -1, c->gpa, c->size))
 		return far_refuse(f, "the back end's own vCPU needs that guest physical address");
-	/* Page tables are shared with forked processes: first see that this one is answered. */
-	if (ask_registers(o->guest) ||
-	    find_pte(o->guest, far_fd(f, c->fd), c->gpa / GMEM_PAGE_SIZE, &entry) ||
-	    set_registers(o->guest, c, entry))
-		return far_answer(r, -1);
-	return run_guest(f, o->guest, c, r);
+	return guest_access(f, o->guest, c, r);
 }
 
 static long prefault(struct far *f, const struct guest *g, struct prefault *arg,

@@ -105,8 +105,8 @@ static bool look_at(struct found *found, int kvm)
 	int version = ioctl(kvm, KVM_GET_API_VERSION, 0), vm, size;
 
 	if (version != API_VERSION)
-		return unusable(found, "/dev/kvm is not KVM as it is known here: version %d is "
-				"not %d", version, API_VERSION);
+		return unusable(found, "/dev/kvm has version %d of its interface and not %d",
+				version, API_VERSION);
 	if (!capability(kvm, GMEM_CAP_GUEST_MEMFD))
 		return unusable(found, "this kernel has no guest_memfd: KVM_CAP_GUEST_MEMFD is 0");
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);

@@ -200,6 +200,9 @@ enum backend_status far_madvise(struct far *f, const struct gmem_call *c, struct
 		return own_memory(f, c->addr);
 	if ((c->advice == HWPOISON || c->advice == SOFT_OFFLINE) && far_can_poison())
 		return far_refuse(f, "that would break memory of this machine");
+	if ((c->advice == GMEM_MADV_POPULATE_READ || c->advice == GMEM_MADV_POPULATE_WRITE) &&
+	    c->length > FAR_MOST_MEMORY && c->length < ADDRESS_SPACE)
+		return far_refuse(f, "that would take too much of this machine's memory");
 	return far_answer(r, syscall(SYS_madvise, c->addr, c->length, (int)c->advice));
 }
 

@@ -20,8 +20,6 @@
 
 #include "backend-kvm.h"
 
-#define MOST_PINNED (UINT64_C(1) << 30) /* bytes that the kernel takes as one buffer */
-
 struct pin {
 	struct io_uring_params params;
 	uint64_t addr, length; /* the buffer's name; its pages stay when the mapping goes */
@@ -68,8 +66,8 @@ enum backend_status far_pin(struct far *f, const struct gmem_call *c, struct gme
 	if (!is_page_aligned(c->addr) || !is_page_aligned(c->length) || !c->length ||
 	    c->addr + c->length <= c->addr)
 		return far_answer(r, -1);
-	if (c->length > MOST_PINNED)
-		return far_refuse(f, "io_uring pins at most 1 GiB");
+	if (c->length > FAR_MOST_MEMORY)
+		return far_refuse(f, "io_uring pins at most 1 GiB as one buffer");
 	if (far_is_own_memory(f, c->addr, c->length))
 		return far_refuse(f, "there is memory of the back end itself");
 	ring = (int)syscall(SYS_io_uring_setup, 1, &pin.params);

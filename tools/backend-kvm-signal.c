@@ -31,7 +31,7 @@ enum backend_status far_inject(struct far *f, const struct gmem_call *c, struct 
 	case GMEM_INJECT_SIGNAL:
 		if (c->value)
 			return far_refuse(f, "a signal comes before the first page or at no "
-					  "certain one");
+					     "certain one");
 		f->signal_next = true;
 		return BACKEND_DONE;
 	default:
@@ -99,7 +99,5 @@ long far_syscall_with_signal(struct far *f, bool *made, long nr, const long args
 	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
 		;
 	errno = err;
-	if (*made && value == -1 && err == EINTR)
-		f->signal_next = false;
 	return value;
 }

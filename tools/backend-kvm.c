@@ -34,7 +34,7 @@
 
 #include "backend-kvm.h"
 
-#define DEFAULT_LIMIT_MS 10000
+#define DEFAULT_LIMIT_MS 30000
 #define DYING_LIMIT_MS 5000
 #define LOOK_AFTER_MS 20 /* for processes that died, while nothing happens */
 #define MAX_DYING 32
@@ -42,15 +42,14 @@
 struct kvm {
 	struct far_setup setup;
 	unsigned int limit_ms;
-	pid_t group; /* the processes of this context; 0: none */
-	bool lost;   /* until reset */
+	pid_t group;		/* the processes of this context; 0: none */
+	bool lost;		/* until reset */
 	pid_t dying[MAX_DYING]; /* groups that were killed */
 	unsigned int nr_dying;
 };
 
 static enum backend_status say(struct backend_error *e, enum backend_status status,
-			       const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+			       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static enum backend_status say(struct backend_error *e, enum backend_status status,
 			       const char *format, ...)
@@ -214,11 +213,35 @@ static enum backend_status lose(struct kvm *k, struct backend_error *e, const ch
 		   verb_name(k->setup.ch), why);
 }
 
+/* The kernel function in which the next call's process waits, if it does and may be seen. */
+static void find_where(const struct channel *ch, char *where, size_t size)
+{
+	uint32_t i, next = channel_get(&ch->next);
+	char path[40];
+	FILE *wchan;
+
+	where[0] = '\0';
+	for (i = 0; i < ch->nr_tasks; i++)
+		if (ch->tasks[i].task == ch->calls[next].call.task)
+			break;
+	if (i == ch->nr_tasks)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/wchan", (int)ch->tasks[i].pid);
+	wchan = fopen(path, "re");
+	if (!wchan)
+		return;
+	if (!fgets(where, (int)size, wchan) || !strcmp(where, "0"))
+		where[0] = '\0';
+	fclose(wchan);
+}
+
 static enum backend_status lose_to_time(struct kvm *k, struct backend_error *e)
 {
-	char why[64];
+	char why[160], where[64];
 
-	snprintf(why, sizeof(why), "not done within %u ms", k->limit_ms);
+	find_where(k->setup.ch, where, sizeof(where));
+	snprintf(why, sizeof(why), "not done within %u ms%s%s", k->limit_ms,
+		 where[0] ? "; its process waits in " : "", where);
 	return lose(k, e, why);
 }
 
@@ -315,8 +338,9 @@ static enum backend_status kvm_call(void *ctx, const struct gmem_call *call, str
 	struct kvm *k = ctx;
 	enum backend_status status;
 
-	k->setup.ch->calls[0] = (struct linked_call){ .call = *call, .fd_from = -1,
-						      .memfd_from = -1, .addr_from = -1 };
+	k->setup.ch->calls[0] = (struct linked_call){
+		.call = *call, .fd_from = -1, .memfd_from = -1, .addr_from = -1
+	};
 	status = post(k, 1, e);
 	if (status == BACKEND_DONE)
 		*r = k->setup.ch->results[0];
@@ -359,4 +383,5 @@ const struct backend backend_kvm = {
 	.run = kvm_run,
 	.reset = kvm_reset,
 	.close = kvm_close,
+	.never = UINT64_C(1) << GMEM_POPULATE,
 };

@@ -19,13 +19,14 @@
 #define KVM_MAX_TASKS 64u     /* alive in one context */
 #define KVM_OWN_FDS 256u      /* descriptors that the far side needs for itself */
 #define KVM_CPUID_ENTRIES 256u
+#define FAR_MOST_MEMORY (UINT64_C(1) << 30) /* bytes that one call may allocate */
 
 /* What the machine is, found out once. */
 struct kvm_facts {
 	struct gmem_machine machine;
-	unsigned int nr_slots;	/* memslots of a VM: ids below this */
-	unsigned int gpa_bits;	/* guest physical addresses that a vCPU reaches; 0: no vCPU */
-	size_t run_size;	/* of the mapping of a vCPU */
+	unsigned int nr_slots; /* memslots of a VM: ids below this */
+	unsigned int gpa_bits; /* guest physical addresses that a vCPU reaches; 0: no vCPU */
+	size_t run_size;       /* of the mapping of a vCPU */
 	const struct kvm_cpuid2 *cpuid; /* what KVM_SET_CPUID2 is to be given; null: nothing */
 };
 
@@ -104,9 +105,9 @@ struct far {
 	uint32_t task;
 	int own_fds; /* the first descriptor of the far side's own; callers' are below */
 	unsigned int max_fds;
-	unsigned int forks;	  /* made by this process and those it comes from */
-	bool signal_next;	  /* GMEM_INJECT_SIGNAL, after 0 pages */
-	struct object **objects;  /* by descriptor, max_fds of them */
+	unsigned int forks;	 /* made by this process and those it comes from */
+	bool signal_next;	 /* GMEM_INJECT_SIGNAL, after 0 pages */
+	struct object **objects; /* by descriptor, max_fds of them */
 	struct arena arena;
 	struct far_range wild[16]; /* callers' mappings outside the arena */
 	unsigned int nr_wild;

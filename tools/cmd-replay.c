@@ -63,6 +63,7 @@ static void skipped(struct playing *p, uint32_t line, const char *why)
 static void broken(struct playing *p, const char *why)
 {
 	p->o->unmet++;
+	p->o->totals.failed++;
 	progress_end();
 	if (p->o->json)
 		event_broken(p->file, line_of(p), why);
@@ -144,6 +145,7 @@ static void play_on(struct playing *p)
 	if (p->run.status == BACKEND_UNSUPPORTED && o->backend == &backend_model) {
 		fprintf(stderr, "%s:%u: %s\n", p->file, line_of(p), p->run.error.why);
 		o->wrong++;
+		o->totals.failed++;
 	} else if (p->run.status == BACKEND_UNSUPPORTED) {
 		skipped(p, line_of(p), p->run.error.why);
 	} else if (p->run.status == BACKEND_BROKEN) {

@@ -175,6 +175,7 @@ void event_totals(const struct totals *n)
 	add_number(o, "calls", n->calls);
 	add_number(o, "demands", n->demands);
 	add_number(o, "unmet", n->unmet);
+	add_number(o, "failed", n->failed);
 	add_number(o, "skipped", n->skipped);
 	put(o);
 }

@@ -22,6 +22,7 @@ struct made_call {
 
 struct totals {
 	unsigned long traces, calls, demands, unmet, skipped;
+	unsigned long failed; /* traces that demand nothing, or ended before their end */
 };
 
 /* "linux-6.18", or the kernel's release */

@@ -151,6 +151,8 @@ void story_totals(const struct totals *n)
 		printf("%lu not met", n->unmet);
 	else
 		fputs("all met", stdout);
+	if (n->failed)
+		printf("; %lu trace%s failed", n->failed, s(n->failed));
 	if (n->skipped)
 		printf("; %lu trace%s skipped", n->skipped, s(n->skipped));
 	putchar('\n');
