@@ -159,7 +159,7 @@ static int note(struct parser *p, struct trace_call *c, uint32_t fds, const char
 	if (c->linked.call.verb == GMEM_FORK) {
 		f.task = names_fork(p->names, task);
 		if (!f.task)
-			return lex_fail(&p->x, at, "more than %d tasks", TRACE_MAX_TASKS);
+			return lex_fail(&p->x, at, "more than %d forks", TRACE_MAX_TASKS);
 		c->linked.call.value = f.task;
 	}
 	f.kind = info->binds == GMEM_BINDS_FD	? NAME_FD :

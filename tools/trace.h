@@ -33,7 +33,7 @@
 #define TRACE_MAX_LINES 100000
 #define TRACE_MAX_NAMES 1024 /* names bound in one trace */
 #define TRACE_MAX_NAME 32    /* characters in a name */
-#define TRACE_MAX_TASKS 64   /* forks in one trace */
+#define TRACE_MAX_TASKS 31   /* forks in one trace */
 #define TRACE_MAX_SET 8	     /* members of a demanded set */
 #define TRACE_MAX_BYTES (64u << 20)
 

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every invariant, broken by hand and seen: gmem_check() names it, and says what it saw and
+ * where. The world that is broken has something of everything and is sound before.
+ *
+ * What the tables of steps can do wrong by themselves is in test-violations.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "calls.h"
+#include "ranges.h"
+#include "state.h"
+
+#define PAGE GMEM_PAGE_SIZE
+#define GPA UINT64_C(0x100000)
+#define GFN (GPA / PAGE)
+
+/* Descriptors: a VM without private memory and its file, a VM with private memory and its own. */
+enum { SHARED_VM = 4, SHARED_FILE, PRIVATE_VM, PRIVATE_FILE };
+/* Memslots of SHARED_VM: of the file, of ordinary memory, and one that the guest never touched. */
+enum { GMEM_SLOT, ORDINARY_SLOT, UNTOUCHED_SLOT };
+
+/* pages of the file: 0 is mapped by the host, 2 by the guest; 8 to 11 are the third memslot's */
+static struct gmem_world *new_sound_world(uint64_t *mapping)
+{
+	struct gmem_world *w = new_world();
+	uint64_t anonymous;
+
+	create_vm(w, GMEM_VM_DEFAULT);
+	create_gmem(w, SHARED_VM, 32 * PAGE, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
+	create_vm(w, GMEM_VM_SW_PROTECTED);
+	create_gmem(w, PRIVATE_VM, 32 * PAGE, 0);
+	*mapping = map(w, SHARED_FILE, 0, 16 * PAGE);
+	anonymous = (uint64_t)call(w, .verb = GMEM_MMAP, .fd = -1, .length = 4 * PAGE,
+				   .prot = GMEM_PROT_READ | GMEM_PROT_WRITE,
+				   .flags = GMEM_MAP_PRIVATE | GMEM_MAP_ANONYMOUS);
+	bind_slot(w, SHARED_VM, GMEM_SLOT, GPA, 4 * PAGE, SHARED_FILE, 0);
+	bind_slot(w, SHARED_VM, UNTOUCHED_SLOT, 4 * GPA, 4 * PAGE, SHARED_FILE, 8 * PAGE);
+	call(w, .verb = GMEM_SET_USER_MEMORY_REGION, .fd = SHARED_VM, .slot = ORDINARY_SLOT,
+	     .gpa = 2 * GPA, .size = 4 * PAGE, .addr = anonymous);
+	bind_slot(w, PRIVATE_VM, GMEM_SLOT, GPA, 4 * PAGE, PRIVATE_FILE, 0);
+	set_private(w, PRIVATE_VM, GPA, 2 * PAGE, 1);
+	store(w, *mapping, 0xaa);
+	guest_store(w, SHARED_VM, GPA + 2 * PAGE, 0xbb);
+	guest_store(w, SHARED_VM, 2 * GPA, 0xcc);
+	guest_store(w, PRIVATE_VM, GPA, 0xdd);
+	call(w, .verb = GMEM_PIN, .addr = *mapping, .length = PAGE);
+	call(w, .verb = GMEM_FORK, .value = 1);
+	return w;
+}
+
+/* ---- finding what is to be broken ---- */
+
+static struct gmem_process *process(struct gmem_world *w)
+{
+	return PROCESS(w->b, TASK(w->b, w->b->tasks[0])->process);
+}
+
+static struct gmem_file *file(struct gmem_world *w, uint64_t fd)
+{
+	return GFILE(w->b, gmem_range_get(w->b, process(w)->fds, fd));
+}
+
+static struct gmem_vm *vm(struct gmem_world *w, uint64_t fd)
+{
+	return VM(w->b, file(w, fd)->vm);
+}
+
+static struct gmem_inode *inode(struct gmem_world *w, uint64_t fd)
+{
+	return INODE(w->b, file(w, fd)->inode);
+}
+
+static uint32_t slot_idx(struct gmem_world *w, uint32_t id)
+{
+	return gmem_range_get(w->b, vm(w, SHARED_VM)->slots, id);
+}
+
+static struct gmem_slot *slot(struct gmem_world *w, uint32_t id)
+{
+	return SLOT(w->b, slot_idx(w, id));
+}
+
+static void set(struct gmem_world *w, uint32_t *root, uint64_t key, uint32_t value)
+{
+	gmem_range_set(w->b, root, key, key + 1, value);
+}
+
+/* ---- breaking it ---- */
+
+static void task_holds_a_lock(struct gmem_world *w)
+{
+	TASK(w->b, w->b->tasks[1])->nr_held = 1;
+}
+
+static void folio_lock_is_held(struct gmem_world *w)
+{
+	inode(w, SHARED_FILE)->folio_lock = 1;
+}
+
+static void invalidate_lock_is_held(struct gmem_world *w)
+{
+	inode(w, PRIVATE_FILE)->invalidate_lock = -1;
+}
+
+static void slots_lock_is_held(struct gmem_world *w)
+{
+	vm(w, PRIVATE_VM)->slots_lock = -1;
+}
+
+static void slots_arch_lock_is_held(struct gmem_world *w)
+{
+	vm(w, PRIVATE_VM)->slots_arch_lock = -1;
+}
+
+static void srcu_is_held(struct gmem_world *w)
+{
+	vm(w, SHARED_VM)->srcu = 1;
+}
+
+static void mmu_lock_is_held(struct gmem_world *w)
+{
+	vm(w, SHARED_VM)->mmu_lock = 1;
+}
+
+static void mmap_lock_is_held(struct gmem_world *w)
+{
+	process(w)->mmap_lock = 1;
+}
+
+static void shared_becomes_private(struct gmem_world *w)
+{
+	inode(w, SHARED_FILE)->flags &= ~GMEM_FLAG_INIT_SHARED;
+}
+
+static void entry_without_a_mapping(struct gmem_world *w)
+{
+	set(w, &process(w)->ptes, 77, PTE_PRESENT);
+}
+
+static void free_a_page_the_host_maps(struct gmem_world *w)
+{
+	set(w, &inode(w, SHARED_FILE)->folios, 0, 0);
+}
+
+static void unzero_a_page_the_host_maps(struct gmem_world *w)
+{
+	set(w, &inode(w, SHARED_FILE)->folios, 0, FOLIO_PRESENT);
+}
+
+static void map_a_page_that_is_not_there(struct gmem_world *w)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	assert_true(gmem_range_next(w->b, process(w)->ptes, 0, &r));
+	set(w, &process(w)->ptes, r.start + 5, PTE_PRESENT);
+}
+
+static void free_a_page_the_guest_maps(struct gmem_world *w)
+{
+	set(w, &inode(w, SHARED_FILE)->folios, 2, 0);
+}
+
+static void unmap_what_the_guest_maps(struct gmem_world *w)
+{
+	set(w, &process(w)->ptes, slot(w, ORDINARY_SLOT)->hva / PAGE, 0);
+}
+
+static void close_the_file_the_guest_maps(struct gmem_world *w)
+{
+	slot(w, GMEM_SLOT)->file = 0;
+}
+
+static void guest_maps_without_a_slot(struct gmem_world *w)
+{
+	set(w, &vm(w, SHARED_VM)->sptes, 9 * GFN, SPTE_PRESENT);
+}
+
+static void start_without_end(struct gmem_world *w)
+{
+	vm(w, PRIVATE_VM)->in_progress = 1;
+}
+
+static void end_without_start(struct gmem_world *w)
+{
+	vm(w, SHARED_VM)->in_progress = -1;
+}
+
+static void attribute_that_is_none(struct gmem_world *w)
+{
+	set(w, &vm(w, PRIVATE_VM)->attributes, 9 * GFN, 4);
+}
+
+static void private_becomes_shared(struct gmem_world *w)
+{
+	set(w, &vm(w, PRIVATE_VM)->attributes, GFN, 0);
+}
+
+static void shared_page_is_called_private(struct gmem_world *w)
+{
+	set(w, &vm(w, SHARED_VM)->attributes, GFN + 2, GMEM_ATTRIBUTE_PRIVATE);
+}
+
+static void lose_a_binding(struct gmem_world *w)
+{
+	set(w, &file(w, SHARED_FILE)->bindings, 8, 0);
+}
+
+static void bind_to_another_page(struct gmem_world *w)
+{
+	slot(w, UNTOUCHED_SLOT)->pgoff++;
+}
+
+static void bind_to_another_slot(struct gmem_world *w)
+{
+	gmem_range_set(w->b, &file(w, SHARED_FILE)->bindings, 8, 12, slot_idx(w, GMEM_SLOT));
+}
+
+static void forget_the_flag(struct gmem_world *w)
+{
+	slot(w, UNTOUCHED_SLOT)->flags = 0;
+}
+
+static void bind_for_nobody(struct gmem_world *w)
+{
+	set(w, &file(w, SHARED_FILE)->bindings, 20, slot_idx(w, ORDINARY_SLOT));
+}
+
+static void move_a_slot(struct gmem_world *w)
+{
+	slot(w, UNTOUCHED_SLOT)->gfn++;
+}
+
+static void rename_a_slot(struct gmem_world *w)
+{
+	slot(w, UNTOUCHED_SLOT)->id = 77;
+}
+
+static void resize_a_slots_gfns(struct gmem_world *w)
+{
+	set(w, &vm(w, SHARED_VM)->gfns[0], 4 * GFN + 3, 0);
+}
+
+static void gfns_of_no_slot(struct gmem_world *w)
+{
+	set(w, &vm(w, SHARED_VM)->gfns[1], 9 * GFN, slot_idx(w, ORDINARY_SLOT));
+}
+
+static void miscount_pages(struct gmem_world *w)
+{
+	vm(w, PRIVATE_VM)->nr_memslot_pages++;
+}
+
+static void leave_a_byte_behind(struct gmem_world *w)
+{
+	set(w, &inode(w, SHARED_FILE)->bytes, 30 * PAGE + 1, 0xee);
+}
+
+static void one_user_too_many(struct gmem_world *w)
+{
+	vm(w, SHARED_VM)->users++;
+}
+
+static void one_inode_reference_too_few(struct gmem_world *w)
+{
+	inode(w, PRIVATE_FILE)->refs--;
+}
+
+static void one_file_reference_too_many(struct gmem_world *w)
+{
+	file(w, SHARED_FILE)->refs++;
+}
+
+static void one_file_reference_too_few(struct gmem_world *w)
+{
+	file(w, SHARED_VM)->refs--;
+}
+
+/* The values of a leaf come after twenty keys. */
+static void make_neighbours_equal(struct gmem_world *w)
+{
+	uint32_t *leaf = gmem_cell(w->b, vm(w, PRIVATE_VM)->attributes);
+
+	leaf[2 + 2 * 20 + 1] = leaf[2 + 2 * 20];
+}
+
+static void make_neighbours_equal_in_a_files_tree(struct gmem_world *w)
+{
+	uint32_t *leaf = gmem_cell(w->b, inode(w, PRIVATE_FILE)->folios);
+
+	leaf[2 + 2 * 20 + 1] = leaf[2 + 2 * 20];
+}
+
+static void lose_a_cell(struct gmem_world *w)
+{
+	gmem_cell_alloc(w->b);
+}
+
+static void give_a_cell_back_twice(struct gmem_world *w)
+{
+	w->b->nr_free++;
+}
+
+#define FREED "the host maps a freed page: inode, page"
+#define BINDINGS "a memslot and its file's bindings differ: VM, memslot"
+#define GFNS "a memslot is not where its gfns are: VM, memslot"
+#define USERS "a VM has, and should have, users"
+
+static const struct {
+	void (*break_it)(struct gmem_world *w);
+	const char *invariant, *saw;
+	uint64_t a, b;
+} broken[] = {
+	{ task_holds_a_lock, "I1", "a task holds a lock after its call: task", 1, 0 },
+	{ folio_lock_is_held, "I1", "a lock of an inode is held: inode", 1, 0 },
+	{ invalidate_lock_is_held, "I1", "a lock of an inode is held: inode", 2, 0 },
+	{ slots_lock_is_held, "I1", "a lock of a VM is held: VM", 2, 0 },
+	{ slots_arch_lock_is_held, "I1", "a lock of a VM is held: VM", 2, 0 },
+	{ srcu_is_held, "I1", "a lock of a VM is held: VM", 1, 0 },
+	{ mmu_lock_is_held, "I1", "a lock of a VM is held: VM", 1, 0 },
+	{ mmap_lock_is_held, "I1", "mmap_lock is held: process", 1, 0 },
+	{ shared_becomes_private, "I2", "the host maps a private page: inode, page", 1, 0 },
+	{ entry_without_a_mapping, "I2", "an entry outside every mapping: page", 77, 0 },
+	{ free_a_page_the_host_maps, "I3", FREED, 1, 0 },
+	{ unzero_a_page_the_host_maps, "I3", FREED, 1, 0 },
+	{ map_a_page_that_is_not_there, "I3", FREED, 1, 5 },
+	{ free_a_page_the_guest_maps, "I4", "the guest maps a freed page: VM, gfn", 1, GFN + 2 },
+	{ unmap_what_the_guest_maps, "I4", "the guest maps what the host does not: VM, gfn", 1,
+	  2 * GFN },
+	{ close_the_file_the_guest_maps, "I4", "the guest maps a page of a closed file: VM, gfn", 1,
+	  GFN + 2 },
+	{ guest_maps_without_a_slot, "I4", "the guest maps a page without a memslot: VM, gfn", 1,
+	  9 * GFN },
+	{ start_without_end, "I5", "an invalidation has not ended, or ended twice: VM, count", 2,
+	  1 },
+	{ end_without_start, "I5", "an invalidation has not ended, or ended twice: VM, count", 1,
+	  UINT64_MAX },
+	{ attribute_that_is_none, "I6", "an unknown attribute: VM, gfn", 2, 9 * GFN },
+	{ private_becomes_shared, "I6", "the guest maps against the attribute: VM, gfn", 2, GFN },
+	{ shared_page_is_called_private, "I6", "the guest maps against the attribute: VM, gfn", 1,
+	  GFN + 2 },
+	{ lose_a_binding, "I7", BINDINGS, 1, UNTOUCHED_SLOT },
+	{ bind_to_another_page, "I7", BINDINGS, 1, UNTOUCHED_SLOT },
+	{ bind_to_another_slot, "I7", BINDINGS, 1, UNTOUCHED_SLOT },
+	{ forget_the_flag, "I7", BINDINGS, 1, UNTOUCHED_SLOT },
+	{ bind_for_nobody, "I7", "a binding to a memslot that is not there: inode, page", 1, 20 },
+	{ move_a_slot, "I8", GFNS, 1, UNTOUCHED_SLOT },
+	{ rename_a_slot, "I8", GFNS, 1, 77 },
+	{ resize_a_slots_gfns, "I8", GFNS, 1, UNTOUCHED_SLOT },
+	{ gfns_of_no_slot, "I8", "memslots and their gfns differ: pages, pages", 12, 13 },
+	{ miscount_pages, "I8", "memslots and their gfns differ: pages, pages", 4, 4 },
+	{ leave_a_byte_behind, "I9", "bytes where there is no page: inode, page", 1, 30 },
+	{ one_user_too_many, "I10", USERS, 3, 2 },
+	{ one_inode_reference_too_few, "I10", "an inode has, and should have, references", 0, 1 },
+	{ one_file_reference_too_many, "I10", "a file has, and should have, references", 5, 4 },
+	{ one_file_reference_too_few, "I10", "a file has, and should have, references", 1, 2 },
+	{ make_neighbours_equal, "I11", "neighbours are equal", 0, 0 },
+	{ make_neighbours_equal_in_a_files_tree, "I11", "neighbours are equal", 0, 0 },
+	{ lose_a_cell, "I12", "cells found, and cells handed out", 0, 0 },
+	{ give_a_cell_back_twice, "I12", "cells found, and cells handed out", 0, 0 },
+};
+#define NR_BROKEN (sizeof(broken) / sizeof(broken[0]))
+
+static const char *sentence_of(const char *invariant)
+{
+	const char *name, *sentence;
+
+	for (unsigned int n = 0; (name = gmem_invariant(n, &sentence)); n++)
+		if (!strcmp(name, invariant))
+			return sentence;
+	return NULL;
+}
+
+static void each_is_seen_and_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_BROKEN; i++) {
+		uint64_t mapping;
+		struct gmem_world *w = new_sound_world(&mapping);
+		struct gmem_violation v = { 0 };
+
+		assert_int_equal(gmem_check(w, &v), GMEM_DONE);
+		assert_null(v.invariant);
+		broken[i].break_it(w);
+		if (gmem_check(w, &v) != GMEM_VIOLATED)
+			fail_msg("number %zu (%s) is not seen", i, broken[i].invariant);
+		assert_string_equal(v.invariant, broken[i].invariant);
+		assert_string_equal(v.sentence, sentence_of(broken[i].invariant));
+		assert_string_equal(v.saw, broken[i].saw);
+		if (strcmp(v.invariant, "I12")) {
+			assert_int_equal(v.a, broken[i].a);
+			assert_int_equal(v.b, broken[i].b);
+		} else {
+			assert_int_not_equal(v.a, v.b);
+		}
+		assert_int_equal(gmem_check(w, NULL), GMEM_VIOLATED);
+		gmem_world_free(w);
+	}
+}
+
+static void there_are_twelve(void **state)
+{
+	const char *sentence, *name;
+	unsigned int n = 0;
+
+	(void)state;
+	for (; (name = gmem_invariant(n, &sentence)); n++) {
+		char expected[8];
+		size_t breakages = 0;
+
+		snprintf(expected, sizeof(expected), "I%u", n + 1);
+		assert_string_equal(name, expected);
+		assert_true(strlen(sentence) > 10);
+		assert_string_equal(sentence + strlen(sentence) - 1, ".");
+		for (size_t i = 0; i < NR_BROKEN; i++)
+			breakages += !strcmp(broken[i].invariant, name);
+		assert_true(breakages > 0);
+		assert_ptr_equal(gmem_invariant(n, NULL), name);
+	}
+	assert_int_equal(n, 12);
+	assert_null(gmem_invariant(1000, NULL));
+}
+
+/* While an operation is under way, those that speak of what is between calls are not asked. */
+static void some_may_be_false_inside_a_call(void **state)
+{
+	static const char *const always[] = { "I2", "I3", "I9", "I11" };
+
+	(void)state;
+	for (size_t i = 0; i < NR_BROKEN; i++) {
+		uint64_t mapping;
+		struct gmem_world *w = new_sound_world(&mapping);
+		enum gmem_status expected = GMEM_DONE;
+
+		for (size_t k = 0; k < sizeof(always) / sizeof(always[0]); k++)
+			if (!strcmp(broken[i].invariant, always[k]))
+				expected = GMEM_VIOLATED;
+		broken[i].break_it(w);
+		TASK(w->b, w->b->tasks[0])->depth = 1;
+		if (gmem_check(w, NULL) != expected)
+			fail_msg("number %zu (%s)", i, broken[i].invariant);
+		gmem_world_free(w);
+	}
+}
+
+/* [PFN-2] cannot be seen otherwise: bind and unbind keep bindings and memslots together. */
+static void a_page_must_be_bound_to_the_slot_that_asks(void **state)
+{
+	static const uint32_t other_slots[] = { 0, ORDINARY_SLOT };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		uint64_t mapping;
+		struct gmem_world *w = new_sound_world(&mapping);
+		struct gmem_result r;
+
+		w->checking = GMEM_CHECK_NEVER;
+		set(w, &file(w, SHARED_FILE)->bindings, 1,
+		    other_slots[i] ? slot_idx(w, other_slots[i]) : 0);
+		r = guest_load(w, SHARED_VM, GPA + PAGE + 5);
+		assert_int_equal(r.outcome, GMEM_MEMORY_FAULT);
+		assert_int_equal(r.value, -5);
+		assert_int_equal(r.gpa, GPA + PAGE);
+		assert_int_equal(r.exit_size, PAGE);
+		assert_int_equal(r.exit_flags, 0);
+		assert_string_equal(gmem_clause(r.clause)->name, "PFN-2");
+		assert_int_equal(guest_load(w, SHARED_VM, GPA + 2 * PAGE).value, 0xbb);
+		gmem_world_free(w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_seen_and_named),
+		cmocka_unit_test(there_are_twelve),
+		cmocka_unit_test(some_may_be_false_inside_a_call),
+		cmocka_unit_test(a_page_must_be_bound_to_the_slot_that_asks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
