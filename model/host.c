@@ -129,6 +129,18 @@ static uint64_t use_folios(struct gmem_run *run, struct gmem_inode *inode, uint6
 	return pgoff;
 }
 
+/* The first poisoned entry of [page, end), or end. */
+static uint64_t next_poisoned_entry(struct gmem_run *run, uint64_t page, uint64_t end)
+{
+	uint32_t ptes = gmem_process(run)->ptes;
+	struct gmem_range r = { 0, page, 0 };
+
+	while (gmem_range_next_in(run->b, ptes, r.end, end, &r))
+		if (r.value & PTE_POISONED)
+			return r.start;
+	return end;
+}
+
 int gmem_fault_in(struct gmem_run *run, uint64_t page, uint64_t end)
 {
 	struct gmem_process *p = gmem_process(run);
@@ -144,6 +156,9 @@ int gmem_fault_in(struct gmem_run *run, uint64_t page, uint64_t end)
 			to = end;
 		if (page >= to)
 			return -EFAULT;
+		to = next_poisoned_entry(run, page, to);
+		if (page == to)
+			return -EHWPOISON;
 		pgoff = v->pgoff + (page - v->start);
 		used = use_folios(run, INODE(run->b, v->inode), pgoff, pgoff + (to - page));
 		if (used > pgoff)

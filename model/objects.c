@@ -17,7 +17,7 @@ uint32_t gmem_process_new(struct gmem_block *b)
 	struct gmem_process *p = PROCESS(b, idx);
 
 	p->number = ++b->next_process;
-	p->mmap_next = UINT64_C(0x7f0000000);
+	p->mmap_next = UINT64_C(0x10000);
 	p->next = b->processes;
 	if (p->next)
 		PROCESS(b, p->next)->prev = idx;

@@ -241,9 +241,25 @@ static bool mapping_allows_gup(struct gmem_run *run)
 	return v->prot & GMEM_PROT_READ;
 }
 
+/* Poisoned by its entry, or by what a touch of it would find. */
+static bool user_page_has_not_failed(struct gmem_run *run)
+{
+	struct gmem_process *p = gmem_process(run);
+	const struct gmem_vma *v = gmem_vma_at(run->b, p, run->t->page);
+	uint32_t prot = run->t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ;
+
+	if (!v || !(v->prot & prot))
+		return true;
+	if (gmem_range_get(run->b, p->ptes, run->t->page) & PTE_POISONED)
+		return false;
+	return !(gmem_folio(run->b, INODE(run->b, v->inode), v->pgoff + (run->t->page - v->start)) &
+		 FOLIO_POISONED);
+}
+
 /* hva_to_pfn(): takes t->slot, t->gfn, t->write; sets t->inode, t->pgoff */
 const struct gmem_step gmem_op_get_user_page[] = {
 	DO(find_user_page, GUEST_9),
+	CHECK(user_page_has_not_failed, GUEST_15, FAULT_SIGBUS),
 	CHECK(mapping_allows_gup, GUEST_14, EFAULT),
 	CALL(T_HOST_FAULT, GUEST_9, .err = -EFAULT),
 	END,

@@ -247,10 +247,14 @@ static int count_page(struct gmem_run *run)
 	return 0;
 }
 
+/* A page that has failed raises a signal, and that is what ends the call. */
 static int forget_exit(struct gmem_run *run)
 {
+	struct gmem_level *l = &run->t->level[run->t->depth - 1];
 	struct gmem_result *r = run->res;
 
+	if (l->err == -FAULT_SIGBUS)
+		l->err = -EINTR;
 	r->outcome = GMEM_VALUE;
 	r->gpa = r->exit_size = r->exit_flags = 0;
 	return 0;

@@ -12,6 +12,10 @@
  * the host rewrites one that it used. When all are taken, the memslot is deleted and made anew,
  * which makes KVM forget everything it derived from them.
  *
+ * Those entries are APART: where KVM keeps page tables of its own for the guest, it fills eight at
+ * a time, and the neighbours of the one that faulted through userspace_addr, also in a memslot
+ * with a guest_memfd. What a trace sees would hang on which pages were accessed in which order.
+ *
  * Guest physical addresses from far.facts.gpa_bits up cannot be reached. The guest's memory and
  * the doorbell lie in the middle of what can.
  */
@@ -39,11 +43,12 @@
 #define PD 3u
 #define OWN_PT 4u /* maps the code and the doorbell */
 #define FIRST_PT 5u
-#define NR_PTS 8u
+#define NR_PTS 32u
 #define NR_PAGES (FIRST_PT + NR_PTS)
 #define DOORBELL NR_PAGES /* behind the memslot */
 #define NR_ENTRIES 512u	  /* of a page table */
-#define NR_PTES (NR_PTS * NR_ENTRIES)
+#define APART 8u	  /* used entries are this far from each other */
+#define NR_PTES (NR_PTS * NR_ENTRIES / APART)
 
 /* Virtual addresses: each level's tables begin at its first entry, but for the first level. */
 #define VA_BASE (UINT64_C(1) << 39)
@@ -62,7 +67,7 @@ struct guest {
 	uint64_t gpa; /* of the memory, NR_PAGES, and the doorbell behind */
 	uint32_t slot;
 	unsigned int nr_ptes;
-	uint64_t page[NR_PTES]; /* the guest page that each entry is for */
+	uint64_t page[NR_PTES]; /* the guest page that each used entry is for */
 };
 
 struct prefault {
@@ -108,7 +113,6 @@ static void build_page_tables(struct guest *g)
 {
 	unsigned int i;
 
-	memset(page_table(g, PML4), 0, (NR_PAGES - PML4) * GMEM_PAGE_SIZE);
 	page_table(g, PML4)[VA_BASE >> 39] = pte(g, PDPT);
 	page_table(g, PDPT)[0] = pte(g, PD);
 	page_table(g, PD)[0] = pte(g, OWN_PT);
@@ -256,6 +260,7 @@ static int find_pte(struct guest *g, int vm, uint64_t page, unsigned int *entry)
 	if (g->nr_ptes == NR_PTES) {
 		if (set_memslot(g, vm, false))
 			return -1;
+		memset(page_table(g, FIRST_PT), 0, NR_PTS * GMEM_PAGE_SIZE);
 		build_page_tables(g);
 		if (set_memslot(g, vm, true))
 			return -1;
@@ -263,7 +268,7 @@ static int find_pte(struct guest *g, int vm, uint64_t page, unsigned int *entry)
 	i = g->nr_ptes++;
 	*entry = i;
 	g->page[i] = page;
-	page_table(g, FIRST_PT)[i] = page * GMEM_PAGE_SIZE | PTE_FLAGS;
+	page_table(g, FIRST_PT)[i * APART] = page * GMEM_PAGE_SIZE | PTE_FLAGS;
 	return 0;
 }
 
@@ -273,7 +278,7 @@ static int set_registers(const struct guest *g, const struct gmem_call *c, unsig
 	unsigned int stub = width_number(c->size) + (store ? 4 : 0);
 	struct kvm_regs regs = {
 		.rip = VA_BASE + stub * STUB_SIZE,
-		.rdi = VA_ACCESS + entry * GMEM_PAGE_SIZE + (c->gpa & (GMEM_PAGE_SIZE - 1)),
+		.rdi = VA_ACCESS + entry * APART * GMEM_PAGE_SIZE + (c->gpa & (GMEM_PAGE_SIZE - 1)),
 		.rsi = VA_DOORBELL,
 		.rax = store ? c->value : 0,
 		.rflags = 0x202,

@@ -14,7 +14,7 @@
  *  - addresses: the caller's mappings are in an arena, each at an address never used before.
  *    Calls on memory that is the far side's own are BACKEND_UNSUPPORTED;
  *  - memslots: a VM that is to load or store gets a vCPU, one of the memslots from 32740 up and
- *    56 KiB of guest physical addresses from 2^46 (less where a vCPU reaches less), see
+ *    152 KiB of guest physical addresses from 2^46 (less where a vCPU reaches less), see
  *    backend-kvm-guest.c. A trace that wants those itself is BACKEND_UNSUPPORTED.
  *
  * Unsupported as well, as nothing but the kernel itself can arrange it: injected failures and
