@@ -89,6 +89,13 @@ int return_fd(struct gmem_run *run)
 	return 0;
 }
 
+int remove_descriptor(struct gmem_run *run)
+{
+	gmem_fd_remove(run->b, gmem_process(run), run->c->fd);
+	gmem_fput(run, run->t->file);
+	return 0;
+}
+
 bool delayed_fput(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;

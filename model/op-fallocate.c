@@ -101,22 +101,22 @@ const struct gmem_step gmem_op_fallocate_6_8[] = {
 	CHECK(vfs_supports_mode_6_8, FALLOC_2, EOPNOTSUPP),
 	CHECK(mode_is_alone_6_8, FALLOC_7, EINVAL),
 	CHECK(range_fits_a_file, FALLOC_3, EFBIG),
-	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP),
-	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
-	CHECK(range_is_aligned, FALLOC_6, EINVAL),
-	CALL(T_PUNCH_HOLE, PUNCH_1, .when = is_punch),
-	CALL(T_ALLOCATE, ALLOC_1, .when = is_allocate),
-	ANSWER(return_zero, PUNCH_5, .when = is_punch),
-	ANSWER(return_zero, ALLOC_4, .when = is_allocate),
+	CALL(T_FALLOCATE_FILE, FALLOC_4),
 	END,
 };
 
-/* vfs_fallocate(), kvm_gmem_fallocate() */
+/* vfs_fallocate() */
 const struct gmem_step gmem_op_fallocate[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(range_is_positive, FALLOC_1, EINVAL),
 	CHECK(vfs_knows_mode, FALLOC_2, EOPNOTSUPP),
 	CHECK(range_fits_a_file, FALLOC_3, EFBIG),
+	CALL(T_FALLOCATE_FILE, FALLOC_4),
+	END,
+};
+
+/* kvm_gmem_fallocate() */
+const struct gmem_step gmem_op_fallocate_file[] = {
 	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP),
 	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
 	CHECK(range_is_aligned, FALLOC_6, EINVAL),

@@ -12,13 +12,6 @@ const struct gmem_step gmem_op_dup[] = {
 	END,
 };
 
-static int remove_descriptor(struct gmem_run *run)
-{
-	gmem_fd_remove(run->b, gmem_process(run), run->c->fd);
-	gmem_fput(run, run->t->file);
-	return 0;
-}
-
 /* close(): a closed VM or file lives on for as long as something refers to it */
 const struct gmem_step gmem_op_close[] = {
 	CHECK(fdget, FD_1, EBADF),

@@ -85,13 +85,6 @@ const struct gmem_step gmem_op_pin[] = {
 	END,
 };
 
-static int remove_descriptor(struct gmem_run *run)
-{
-	gmem_fd_remove(run->b, gmem_process(run), run->c->fd);
-	gmem_fput(run, run->t->file);
-	return 0;
-}
-
 const struct gmem_step gmem_op_unpin[] = {
 	CHECK(fdget, FD_1, EBADF),
 	DO(remove_descriptor, PIN_4),

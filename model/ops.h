@@ -60,8 +60,9 @@ bool no_memory_pressure(struct gmem_run *run); /* the kernel's allocator works (
 bool has_failed(struct gmem_run *run);	       /* this table is being unwound */
 bool never(struct gmem_run *run);	       /* a check that always refuses */
 int return_zero(struct gmem_run *run);
-int return_fd(struct gmem_run *run);	 /* installs t->file at the lowest free descriptor */
-bool delayed_fput(struct gmem_run *run); /* finds the next dying file: sets t->file */
+int remove_descriptor(struct gmem_run *run); /* of t->file, which may die of it */
+int return_fd(struct gmem_run *run);	     /* installs t->file at the lowest free descriptor */
+bool delayed_fput(struct gmem_run *run);     /* finds the next dying file: sets t->file */
 /* The rows that open every ioctl of a VM. */
 #define IOCTL_OF_A_VM                                                                           \
 	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL), CHECK(is_vm, FD_2, ENOTTY), \
@@ -128,8 +129,8 @@ extern const struct gmem_step gmem_op_change_slot_flags[], gmem_op_delete_slot[]
 extern const struct gmem_step gmem_op_free_slot[];
 extern const struct gmem_step gmem_op_bind[], gmem_op_unbind[];
 extern const struct gmem_step gmem_op_set_memory_attributes[];
-extern const struct gmem_step gmem_op_fallocate_6_8[], gmem_op_fallocate[], gmem_op_punch_hole[],
-	gmem_op_allocate[];
+extern const struct gmem_step gmem_op_fallocate_6_8[], gmem_op_fallocate[],
+	gmem_op_fallocate_file[], gmem_op_punch_hole[], gmem_op_allocate[];
 extern const struct gmem_step gmem_op_no_ioctl[], gmem_op_setattr[], gmem_op_ftruncate[];
 extern const struct gmem_step gmem_op_cachestat[];
 extern const struct gmem_step gmem_op_refuse[], gmem_op_pread[], gmem_op_lseek[];

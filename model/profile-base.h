@@ -27,14 +27,14 @@
 	[GMEM_GUEST_STORE] = gmem_op_guest_store, [GMEM_MEMORY_FAILURE] = gmem_op_memory_failure,  \
 	[GMEM_INJECT] = gmem_op_inject, [GMEM_DUP] = gmem_op_dup, [GMEM_CLOSE] = gmem_op_close,    \
 	[T_PUNCH_HOLE] = gmem_op_punch_hole, [T_ALLOCATE] = gmem_op_allocate,                      \
-	[T_SET_REGION] = gmem_op_set_region, [T_CREATE_SLOT] = gmem_op_create_slot,                \
-	[T_MOVE_SLOT] = gmem_op_move_slot, [T_CHANGE_SLOT_FLAGS] = gmem_op_change_slot_flags,      \
-	[T_DELETE_SLOT] = gmem_op_delete_slot, [T_FREE_SLOT] = gmem_op_free_slot,                  \
-	[T_BIND] = gmem_op_bind, [T_UNBIND] = gmem_op_unbind, [T_FINAL_FPUT] = gmem_op_final_fput, \
-	[T_RELEASE] = gmem_op_release, [T_PUT_KVM] = gmem_op_put_kvm,                              \
-	[T_EVICT_INODE] = gmem_op_evict_inode, [T_UNMAP] = gmem_op_unmap,                          \
-	[T_HOST_FAULT] = gmem_op_host_fault, [T_GET_PFN] = gmem_op_get_pfn,                        \
-	[T_GET_USER_PAGE] = gmem_op_get_user_page, [T_POPULATE_PAGE] = gmem_op_populate_page,      \
-	[T_PRE_FAULT_PAGE] = gmem_op_pre_fault_page,
+	[T_FALLOCATE_FILE] = gmem_op_fallocate_file, [T_SET_REGION] = gmem_op_set_region,          \
+	[T_CREATE_SLOT] = gmem_op_create_slot, [T_MOVE_SLOT] = gmem_op_move_slot,                  \
+	[T_CHANGE_SLOT_FLAGS] = gmem_op_change_slot_flags, [T_DELETE_SLOT] = gmem_op_delete_slot,  \
+	[T_FREE_SLOT] = gmem_op_free_slot, [T_BIND] = gmem_op_bind, [T_UNBIND] = gmem_op_unbind,   \
+	[T_FINAL_FPUT] = gmem_op_final_fput, [T_RELEASE] = gmem_op_release,                        \
+	[T_PUT_KVM] = gmem_op_put_kvm, [T_EVICT_INODE] = gmem_op_evict_inode,                      \
+	[T_UNMAP] = gmem_op_unmap, [T_HOST_FAULT] = gmem_op_host_fault,                            \
+	[T_GET_PFN] = gmem_op_get_pfn, [T_GET_USER_PAGE] = gmem_op_get_user_page,                  \
+	[T_POPULATE_PAGE] = gmem_op_populate_page, [T_PRE_FAULT_PAGE] = gmem_op_pre_fault_page,
 
 #endif

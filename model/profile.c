@@ -66,6 +66,7 @@ static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 #define PART(t, name) [(t)-GMEM_NR_VERBS] = name
 	PART(T_PUNCH_HOLE, "punch_hole"),
 	PART(T_ALLOCATE, "allocate"),
+	PART(T_FALLOCATE_FILE, "fallocate_file"),
 	PART(T_SET_REGION, "set_memory_region"),
 	PART(T_CREATE_SLOT, "create_slot"),
 	PART(T_MOVE_SLOT, "move_slot"),

@@ -60,6 +60,7 @@ enum gmem_step_kind {
 enum gmem_table {
 	T_PUNCH_HOLE = GMEM_NR_VERBS,
 	T_ALLOCATE,
+	T_FALLOCATE_FILE,
 	T_SET_REGION,
 	T_CREATE_SLOT,
 	T_MOVE_SLOT,

@@ -160,6 +160,7 @@ static void map_a_page_that_is_not_there(struct gmem_world *w)
 static void free_a_page_the_guest_maps(struct gmem_world *w)
 {
 	set(w, &inode(w, SHARED_FILE)->folios, 2, 0);
+	gmem_range_set(w->b, &inode(w, SHARED_FILE)->bytes, 2 * PAGE, 3 * PAGE, 0);
 }
 
 static void unmap_what_the_guest_maps(struct gmem_world *w)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "compare-jobs.h"
@@ -258,6 +259,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		o->jobs = number_option(state, "--jobs", arg);
 		break;
 	case 'k':
+		if (access(arg, W_OK | X_OK))
+			argp_error(state, "--keep %s: %s", arg, strerror(errno));
 		o->found.keep = arg;
 		break;
 	case 't':

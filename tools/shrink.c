@@ -164,30 +164,73 @@ static int simplify_number(struct trace *t, size_t n, const struct gmem_param *p
 	return 0;
 }
 
+/* Whether reading it again would give the same trace: no handle is used after it was closed. */
+static int can_be_said(const struct trace *t)
+{
+	struct trace copy, again;
+	struct trace_error e;
+	struct text text;
+	char *words;
+	int ok;
+
+	trace_copy(&copy, t);
+	trace_name_all(&copy);
+	text_begin(&text);
+	trace_print(text.f, &copy);
+	words = text_end(&text);
+	ok = trace_parse(&again, words, strlen(words), &e);
+	free(words);
+	trace_free(&copy);
+	trace_free(&again);
+	return ok;
+}
+
+static int32_t *reference(struct linked_call *l, const struct gmem_param *p)
+{
+	if (p->kind == GMEM_P_ADDR)
+		return &l->addr_from;
+	if (p->kind != GMEM_P_FD)
+		return NULL;
+	return p->offset == offsetof(struct gmem_call, fd) ? &l->fd_from : &l->memfd_from;
+}
+
 /* No handle instead of one, so that what made it can go. */
 static int try_without(struct trace *t, size_t n, const struct gmem_param *p, shrink_fn interesting,
 		       void *arg)
 {
+	struct linked_call *l = &t->calls[n].linked;
+	int32_t *from = reference(l, p);
+	int64_t none = p->kind == GMEM_P_FD ? -1 : (int64_t)l->call.addr;
 	struct trace simpler;
-	struct linked_call *l;
 
+	if (!from || *from < 0)
+		return 0;
 	trace_copy(&simpler, t);
 	l = &simpler.calls[n].linked;
-	if (p->kind == GMEM_P_ADDR && l->addr_from >= 0) {
-		l->addr_from = -1;
-	} else if (p->kind == GMEM_P_FD && p->offset == offsetof(struct gmem_call, fd) &&
-		   l->fd_from >= 0) {
-		l->fd_from = -1;
-		l->call.fd = -1;
-	} else if (p->kind == GMEM_P_FD && p->offset != offsetof(struct gmem_call, fd) &&
-		   l->memfd_from >= 0) {
-		l->memfd_from = -1;
-		l->call.memfd = -1;
-	} else {
-		trace_free(&simpler);
-		return 0;
-	}
+	*reference(l, p) = -1;
+	memcpy((char *)&l->call + p->offset, &none, sizeof(none));
 	return keep_if(t, &simpler, interesting, arg);
+}
+
+/* An older handle of the same kind instead of this one. */
+static int try_older(struct trace *t, size_t n, const struct gmem_param *p, shrink_fn interesting,
+		     void *arg)
+{
+	int32_t *from = reference(&t->calls[n].linked, p), i;
+	struct trace simpler;
+
+	for (i = 0; from && i < *from; i++) {
+		if (gmem_verb_info(t->calls[i].linked.call.verb)->binds !=
+		    gmem_verb_info(t->calls[*from].linked.call.verb)->binds)
+			continue;
+		trace_copy(&simpler, t);
+		*reference(&simpler.calls[n].linked, p) = i;
+		if (!can_be_said(&simpler))
+			trace_free(&simpler);
+		else if (keep_if(t, &simpler, interesting, arg))
+			return 1;
+	}
+	return 0;
 }
 
 static int simplify_numbers(struct trace *t, shrink_fn interesting, void *arg)
@@ -200,6 +243,7 @@ static int simplify_numbers(struct trace *t, shrink_fn interesting, void *arg)
 		p = gmem_verb_info(t->calls[i].linked.call.verb)->params;
 		for (; p->name; p++) {
 			any |= try_without(t, i, p, interesting, arg);
+			any |= try_older(t, i, p, interesting, arg);
 			if (p->kind != GMEM_P_FD)
 				any |= simplify_number(t, i, p, interesting, arg);
 		}
