@@ -6,7 +6,7 @@
 #ifndef GMEM_PROFILE_BASE_H
 #define GMEM_PROFILE_BASE_H
 
-/* clang-format off: one table a line */
+/* clang-format off */
 #define GMEM_BASE_TABLES                                                                        \
 	[GMEM_CHECK_EXTENSION] = gmem_op_check_extension,                                       \
 	[GMEM_CREATE_VM] = gmem_op_create_vm,                                                   \
