@@ -334,7 +334,7 @@ static const struct invariant {
 	  attributes_rule_the_guest, true },
 	{ "I7", "Bindings and memslots agree.", bindings_and_memslots_agree, true },
 	{ "I8", "Memslots and their gfns agree.", memslots_and_gfns_agree, true },
-	{ "I9", "Only pages in use hold bytes.", bytes_are_in_pages, false },
+	{ "I9", "Only pages in use hold bytes.", bytes_are_in_pages, true },
 	{ "I10", "Every reference is counted, and none twice.", gmem_check_references, true },
 	{ "I11", "Every range tree is in order, and neighbours differ.", gmem_check_trees, false },
 	{ "I12", "Every cell belongs to somebody.", gmem_check_cells, true },

@@ -129,7 +129,7 @@ bool gmem_range_next(const struct gmem_block *b, uint32_t root, uint64_t from,
 	uint64_t next;
 	unsigned int i;
 
-	if (!root)
+	if (!root || from == FOREVER)
 		return false;
 	n = find_leaf(b, root, from, &next);
 	i = upto(n, from);
