@@ -60,7 +60,8 @@ static int report_error(struct gmem_run *run)
 	};
 
 	for (uint32_t f = INODE(run->b, t->inode)->files; f; f = GFILE(run->b, f)->next)
-		gmem_emit(run, GFILE(run->b, f)->vm, &e);
+		if (!gmem_range_empty(run->b, GFILE(run->b, f)->bindings, t->start, t->end))
+			gmem_emit(run, GFILE(run->b, f)->vm, &e);
 	return 0;
 }
 

@@ -386,8 +386,8 @@ static void one_of_three_ends(void **state)
 	vm = create_vm(f.w, GMEM_VM_DEFAULT);
 	file = create_gmem(f.w, vm, MiB, 0);
 	bind_slot(f.w, vm, 3, GPA, PAGE, file, 0);
-	gmem_listen(f.w, vm, see, &third);
 	gmem_listen(f.w, f.vm, NULL, NULL);
+	gmem_listen(f.w, vm, see, &third);
 	gmem_listen(f.w, vm, see, &third);
 	punch(f.w, file, 0, PAGE);
 	assert_events(&third, START(FILE, 3, 0, 0, 1, GFN, GFN + 1), END(FILE, 0, 1));
@@ -395,6 +395,7 @@ static void one_of_three_ends(void **state)
 	punch(f.w, file, 0, PAGE);
 	assert_nothing(&third);
 	assert_nothing(&f.seen);
+	assert_int_equal(f.w->nr_listeners, 2);
 	end(&f);
 }
 

@@ -144,6 +144,8 @@ static void play_on(struct playing *p)
 		story_end(&p->t);
 	if (p->run.status == BACKEND_UNSUPPORTED && o->backend == &backend_model) {
 		fprintf(stderr, "%s:%u: %s\n", p->file, line_of(p), p->run.error.why);
+		if (o->json)
+			event_broken(p->file, line_of(p), p->run.error.why);
 		o->wrong++;
 		o->totals.failed++;
 	} else if (p->run.status == BACKEND_UNSUPPORTED) {

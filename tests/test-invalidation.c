@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The invalidation protocol from the inside: what is true of the VM at the moment in which it is
+ * told. What it is told is in test-notify.c.
+ */
+#include "calls.h"
+#include "ranges.h"
+#include "state.h"
+
+#define PAGE GMEM_PAGE_SIZE
+#define GPA UINT64_C(0x100000)
+#define GFN (GPA / PAGE)
+
+/* A start finds the counter up, the range grown, and the guest's entries gone; an end undoes it. */
+struct witness {
+	const struct gmem_world *w;
+	uint32_t vm;
+	uint64_t from, to, seq;
+	unsigned int starts, ends;
+};
+
+static void look_at_the_vm(void *arg, const struct gmem_event *e)
+{
+	struct witness *s = arg;
+	const struct gmem_vm *vm = CVM(s->w->b, s->vm);
+
+	if (e->kind == GMEM_INVALIDATE_END) {
+		s->ends++;
+		assert_int_equal(vm->in_progress, 0);
+		assert_true(vm->seq > s->seq);
+		return;
+	}
+	s->from = s->starts++ ? s->from : UINT64_MAX;
+	s->from = e->gfn < s->from ? e->gfn : s->from;
+	s->to = e->gfn_end > s->to ? e->gfn_end : s->to;
+	assert_int_equal(vm->in_progress, 1);
+	assert_int_equal(vm->seq, s->seq);
+	assert_int_equal(vm->range_start, s->from);
+	assert_int_equal(vm->range_end, s->to);
+	assert_true(gmem_range_empty(s->w->b, vm->sptes, e->gfn, e->gfn_end));
+}
+
+/* Of the only VM. */
+static struct witness witness_of(const struct gmem_world *w)
+{
+	return (struct witness){ .w = w, .vm = w->b->vms, .seq = CVM(w->b, w->b->vms)->seq };
+}
+
+static void touch(struct gmem_world *w, int64_t vm, uint64_t gpa)
+{
+	for (uint64_t page = 0; page < 4; page++)
+		assert_int_equal(guest_load(w, vm, gpa + page * PAGE).outcome, GMEM_VALUE);
+}
+
+static void a_start_comes_after_the_guest_has_lost_it(void **state)
+{
+	struct witness s;
+	struct gmem_world *w = new_world();
+	int64_t vm = create_vm(w, GMEM_VM_DEFAULT);
+	int64_t file = create_gmem(w, vm, MiB, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
+
+	(void)state;
+	bind_slot(w, vm, 0, GPA, 4 * PAGE, file, 0);
+	bind_slot(w, vm, 1, 2 * GPA, 4 * PAGE, file, 8 * PAGE);
+	touch(w, vm, GPA);
+	touch(w, vm, 2 * GPA);
+	s = witness_of(w);
+	gmem_listen(w, vm, look_at_the_vm, &s);
+	punch(w, file, 2 * PAGE, 8 * PAGE);
+	assert_int_equal(s.starts, 2);
+	assert_int_equal(s.ends, 1);
+	assert_false(gmem_range_empty(w->b, CVM(w->b, s.vm)->sptes, GFN, GFN + 2));
+	assert_true(gmem_range_empty(w->b, CVM(w->b, s.vm)->sptes, GFN + 2, GFN + 4));
+	s = witness_of(w);
+	close_fd(w, file);
+	assert_int_equal(s.starts, 2);
+	assert_int_equal(s.ends, 1);
+	assert_int_equal(CVM(w->b, s.vm)->sptes, 0);
+	gmem_world_free(w);
+}
+
+static void so_it_does_for_attributes_and_the_host(void **state)
+{
+	struct witness s;
+	struct gmem_world *w = new_world();
+	int64_t vm = create_vm(w, GMEM_VM_SW_PROTECTED);
+	uint64_t addr;
+
+	(void)state;
+	addr = (uint64_t)call(w, .verb = GMEM_MMAP, .fd = -1, .length = 4 * PAGE, .prot = 3,
+			      .flags = GMEM_MAP_PRIVATE | GMEM_MAP_ANONYMOUS);
+	for (uint64_t n = 0; n < 2; n++)
+		call(w, .verb = GMEM_SET_USER_MEMORY_REGION, .fd = vm, .slot = n,
+		     .gpa = (2 - n) * GPA, .size = 4 * PAGE, .addr = addr);
+	touch(w, vm, GPA);
+	touch(w, vm, 2 * GPA);
+	s = witness_of(w);
+	gmem_listen(w, vm, look_at_the_vm, &s);
+	set_private(w, vm, GPA + PAGE, GPA, 1);
+	assert_int_equal(s.starts, 2);
+	assert_int_equal(s.ends, 1);
+	s = witness_of(w);
+	set_private(w, vm, 0, 4 * GPA, 0);
+	touch(w, vm, GPA);
+	touch(w, vm, 2 * GPA);
+	s = witness_of(w);
+	call(w, .verb = GMEM_MUNMAP, .addr = addr, .length = 2 * PAGE);
+	assert_int_equal(s.starts, 2);
+	assert_int_equal(s.ends, 1);
+	gmem_world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_start_comes_after_the_guest_has_lost_it),
+		cmocka_unit_test(so_it_does_for_attributes_and_the_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
