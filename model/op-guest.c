@@ -247,13 +247,16 @@ static bool user_page_has_not_failed(struct gmem_run *run)
 	struct gmem_process *p = gmem_process(run);
 	const struct gmem_vma *v = gmem_vma_at(run->b, p, run->t->page);
 	uint32_t prot = run->t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ;
+	const struct gmem_inode *inode;
 
 	if (!v || !(v->prot & prot))
 		return true;
 	if (gmem_range_get(run->b, p->ptes, run->t->page) & PTE_POISONED)
 		return false;
-	return !(gmem_folio(run->b, INODE(run->b, v->inode), v->pgoff + (run->t->page - v->start)) &
-		 FOLIO_POISONED);
+	inode = INODE(run->b, v->inode);
+	if (inode->kind == INODE_GMEM && !(inode->flags & GMEM_FLAG_INIT_SHARED))
+		return true;
+	return !(gmem_folio(run->b, inode, v->pgoff + (run->t->page - v->start)) & FOLIO_POISONED);
 }
 
 /* hva_to_pfn(): takes t->slot, t->gfn, t->write; sets t->inode, t->pgoff */
