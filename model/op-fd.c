@@ -145,7 +145,7 @@ const struct gmem_step gmem_op_exit[] = {
 static int remember_for_next_call(struct gmem_run *run)
 {
 	run->t->inject = (uint32_t)run->c->what;
-	run->t->inject_after = run->c->value;
+	run->t->inject_after = run->c->what ? run->c->value : 0;
 	return return_zero(run);
 }
 

@@ -43,7 +43,7 @@ static const char *wrong_below(const struct gmem_block *b, uint32_t idx, uint64_
 	if (!n->n || n->n > NODE_MAX)
 		return "a node is empty or overfull";
 	for (unsigned int i = 0; i < n->n && !wrong; i++) {
-		uint64_t from = i ? n->key[i] : lo;
+		uint64_t from = n->level ? n->key[i] : lo;
 		uint64_t to = i + 1u < n->n ? n->key[i + 1] : hi;
 
 		if (i && n->key[i] <= n->key[i - 1])

@@ -3,9 +3,9 @@
  * Page ranges in a tree of cells. See ranges.h for the contract.
  *
  * A leaf holds points: from key[i] on the value is val[i], until the next point. An inner node
- * holds children: keys from key[i] on, up to key[i + 1], are in child val[i]; what lies before
- * key[0] is in child 0 as well. key[i] of an inner node is a bound for routing, not necessarily
- * a point that still exists.
+ * holds children: keys from key[i] on, up to key[i + 1], are in child val[i]; what is looked for
+ * before key[0] would be in child 0 as well, but nothing there is below it. key[i] of an inner node
+ * is a bound for routing, not necessarily a point that still exists.
  *
  * Storing a range removes every point in [start, end] and puts back at most two, so it touches
  * two paths at most, and everything between them is freed whole. Nearly all stores stay in one
@@ -315,6 +315,8 @@ static struct split edit(struct gmem_block *b, uint32_t idx, uint64_t lo, uint64
 		return replace_or_split(b, idx, lo ? upto(n, lo - 1) : 0, upto(n, hi), ins, count);
 	i = child_of(n, lo);
 	j = child_of(n, hi);
+	if (lo < n->key[0])
+		n->key[0] = lo; /* or a split of child 0 could begin below it */
 	while (k < count && (i == j || ins[k].key < n->key[j]))
 		k++;
 	for (unsigned int m = i + 1; m < j; m++)

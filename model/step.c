@@ -257,7 +257,7 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 	if (run.misused)
 		return misuse(r);
 	if (c->verb != GMEM_INJECT)
-		run.t->inject = GMEM_INJECT_NONE;
+		run.t->inject = run.t->inject_after = 0;
 	if (!run.t->process)
 		gmem_task_free(run.b, c->task);
 	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&

@@ -94,17 +94,6 @@ static int judge_next(const struct judge *j, uint64_t from, struct gmem_range *r
 	return 0;
 }
 
-static uint64_t judge_points(const struct judge *j, uint64_t start, uint64_t stop, uint64_t limit)
-{
-	uint64_t points = 0;
-
-	for (unsigned int i = 0; i < j->n && points < limit; i++)
-		if (j->keys[i] >= start && j->keys[i] <= stop &&
-		    j->val[i] != (i ? j->val[i - 1] : 0))
-			points++;
-	return points;
-}
-
 /* ---- the two side by side ---- */
 
 static void compare_next(const struct fixture *f, uint64_t from)
@@ -138,7 +127,7 @@ static uint64_t some_key(struct fixture *f)
 
 static void compare_here(struct fixture *f)
 {
-	uint64_t key = some_key(f), other = some_key(f), limit = random_below(&f->random, 20);
+	uint64_t key = some_key(f), other = some_key(f);
 	uint64_t start = key < other ? key : other, stop = key < other ? other : key;
 	const struct gmem_block *b = f->w->b;
 	struct gmem_range r;
@@ -147,8 +136,6 @@ static void compare_here(struct fixture *f)
 	compare_next(f, key);
 	assert_int_equal(gmem_range_empty(b, f->root, start, stop),
 			 start == stop || !judge_next(f->judge, start, &r) || r.start >= stop);
-	assert_int_equal(gmem_range_points(b, f->root, start, stop, limit),
-			 judge_points(f->judge, start, stop, limit));
 }
 
 static void compare_everything(const struct fixture *f, uint32_t root)
@@ -331,7 +318,6 @@ static void a_hundred_thousand_ranges(void **state)
 	for (uint32_t i = 0; i < n; i++)
 		set(&f, order[i] * UINT64_C(2), order[i] * UINT64_C(2) + 1, order[i] + 1);
 	look_at_shape(&f);
-	assert_int_equal(gmem_range_points(f.w->b, f.root, 0, UINT64_MAX - 1, UINT64_MAX), 2 * n);
 	assert_true(depth_of(&f) <= 6);
 	assert_true(gmem_range_cells(f.w->b, f.root) <= n / 4 + 1);
 	for (uint32_t i = 0; i < n; i++) {
@@ -416,7 +402,6 @@ static void nothing_is_nothing(void **state)
 	assert_int_equal(gmem_range_get(f.w->b, 0, 5), 0);
 	assert_false(gmem_range_next(f.w->b, 0, 0, &r));
 	assert_true(gmem_range_empty(f.w->b, 0, 0, UINT64_MAX));
-	assert_int_equal(gmem_range_points(f.w->b, 0, 0, UINT64_MAX, 9), 0);
 	assert_int_equal(gmem_range_cells(f.w->b, 0), 0);
 	assert_int_equal(gmem_range_copy(f.w->b, 0), 0);
 	assert_null(gmem_range_wrong(f.w->b, 0));

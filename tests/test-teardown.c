@@ -223,6 +223,77 @@ static void in_every_order(void **state)
 	gmem_world_free(s.w);
 }
 
+/* ---- pins of one memory, a part of which is punched ---- */
+
+enum { NR_PINS = 3 };
+
+/* Three pins of pages 0 and 1 and their mapping, given up in every order. */
+static void pins_in_order(struct gmem_world *w, uint64_t addr, unsigned int n)
+{
+	int order[NR_PINS + 1], first = (int)(n % 24), given_up[NR_PINS + 1] = { 0 };
+	int64_t pins[NR_PINS];
+
+	for (int i = 0; i <= NR_PINS; i++)
+		order[i] = i;
+	for (int i = NR_PINS + 1; i > 1; first /= i--) {
+		int k = first % i, was = order[i - 1];
+
+		order[i - 1] = order[k];
+		order[k] = was;
+	}
+	for (int i = 0; i < NR_PINS; i++)
+		pins[i] = call(w, .verb = GMEM_PIN, .addr = addr, .length = 2 * PAGE);
+	store(w, addr, 0xaa);
+	store(w, addr + PAGE, 0xbb);
+	call(w, .verb = GMEM_MADVISE, .addr = addr + PAGE, .length = PAGE,
+	     .advice = GMEM_MADV_REMOVE);
+	assert_int_equal(load(w, addr + PAGE), 0);
+	for (int i = 0; i <= NR_PINS; i++) {
+		if (order[i] == NR_PINS)
+			call(w, .verb = GMEM_MUNMAP, .addr = addr, .length = 4 * PAGE);
+		else
+			call(w, .verb = GMEM_UNPIN, .fd = pins[order[i]]);
+		given_up[order[i]] = 1;
+		for (int k = 0; k < NR_PINS; k++) {
+			if (given_up[k])
+				continue;
+			assert_int_equal(call(w, .verb = GMEM_PIN_LOAD, .fd = pins[k], .size = 1),
+					 0xaa);
+			assert_int_equal(call(w, .verb = GMEM_PIN_LOAD, .fd = pins[k],
+					      .offset = PAGE, .size = 1),
+					 0xbb);
+		}
+	}
+}
+
+static void several_pins_in_every_order(void **state)
+{
+	struct gmem_world *w = new_world();
+	uint32_t held;
+	int64_t file;
+
+	(void)state;
+	file = create_gmem(w, create_vm(w, GMEM_VM_DEFAULT), MiB,
+			   GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
+	held = cells_held(w);
+	for (unsigned int n = 0; n < 24; n++) {
+		pins_in_order(w, map(w, file, 0, 4 * PAGE), n);
+		punch(w, file, 0, MiB);
+		assert_int_equal(cells_held(w), held);
+	}
+	for (unsigned int n = 0; n < 24; n++) {
+		uint64_t addr = (uint64_t)call(w, .verb = GMEM_MMAP, .fd = -1, .length = 4 * PAGE,
+					       .prot = GMEM_PROT_READ | GMEM_PROT_WRITE,
+					       .flags = GMEM_MAP_SHARED | GMEM_MAP_ANONYMOUS);
+
+		pins_in_order(w, addr, n);
+		assert_int_equal(cells_held(w), held);
+	}
+	gmem_world_free(w);
+}
+
+/* ---- all at once ---- */
+
 /* A process that ends takes along what is only its own, all at once. */
 static void a_process_takes_everything_along(void **state)
 {
@@ -298,6 +369,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_every_order),
+		cmocka_unit_test(several_pins_in_every_order),
 		cmocka_unit_test(a_process_takes_everything_along),
 		cmocka_unit_test(a_vm_outlives_its_process),
 		cmocka_unit_test(the_last_mapping_ends_the_vm),

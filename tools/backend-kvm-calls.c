@@ -107,6 +107,12 @@ static enum backend_status create_guest_memfd(struct far *f, const struct gmem_c
 	return with_struct(f, c, r, CREATE_GUEST_MEMFD, &arg);
 }
 
+/* Without memory that would be used. */
+static bool has_no_address(const struct gmem_call *c)
+{
+	return !c->size || (!c->addr && (c->flags & GMEM_MEM_GUEST_MEMFD));
+}
+
 /* The memslot is for the caller: not the guest's own, nor made of the far side's memory. */
 static bool may_be_changed(struct far *f, const struct gmem_call *c, int64_t slot)
 {
@@ -117,7 +123,7 @@ static bool may_be_changed(struct far *f, const struct gmem_call *c, int64_t slo
 			      "back end's own vCPU needs");
 		return false;
 	}
-	if (slot >= 0 && c->size && far_is_own_memory(f, c->addr, c->size)) {
+	if (slot >= 0 && !has_no_address(c) && far_is_own_memory(f, c->addr, c->size)) {
 		far_refuse(f, "there is memory of the back end itself at address 0x%llx",
 			   (unsigned long long)c->addr);
 		return false;

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The oracle: descriptors, processes, and which function answers which verb; see oracle.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle-state.h"
+
+struct oracle *oracle_new(void)
+{
+	struct oracle *o = calloc(1, sizeof(*o));
+
+	if (!o) {
+		fprintf(stderr, "no memory for an oracle\n");
+		exit(1);
+	}
+	return o;
+}
+
+void oracle_free(struct oracle *o)
+{
+	free(o);
+}
+
+void oracle_begin(struct oracle *o, const struct gmem_profile *profile,
+		  const struct gmem_machine *machine)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr_pages; i++)
+		o->pages[i].taken = false;
+	o->nr_opens = o->nr_vms = o->nr_memories = o->nr_pages = o->nr_held = 0;
+	o->nr_mappings = o->nr_entries = o->nr_slots = o->nr_said = o->nr_pins = o->nr_pinned = 0;
+	memset(o->processes, 0, sizeof(o->processes));
+	o->is_6_8 = !strcmp(gmem_profile_name(profile), "linux-6.8");
+	o->machine = *machine;
+	if (!o->machine.max_fds)
+		o->machine.max_fds = 1024;
+	o->outside = machine->arch != GMEM_X86_64;
+	o->processes[0].there = true;
+	o->opens[o->nr_opens++] = (struct open){ 0, GMEM_KVM_FD, KVM, NONE };
+}
+
+void oracle_copy(struct oracle *to, const struct oracle *from)
+{
+	unsigned int i;
+
+	for (i = from->nr_pages; i < to->nr_pages; i++)
+		to->pages[i].taken = false;
+	memcpy(to, from, offsetof(struct oracle, opens));
+#define COPY(list, nr) memcpy(to->list, from->list, from->nr * sizeof(from->list[0]))
+	COPY(opens, nr_opens);
+	COPY(vms, nr_vms);
+	COPY(memories, nr_memories);
+	COPY(held, nr_held);
+	COPY(mappings, nr_mappings);
+	COPY(entries, nr_entries);
+	COPY(slots, nr_slots);
+	COPY(said, nr_said);
+	COPY(pins, nr_pins);
+	COPY(pinned, nr_pinned);
+	COPY(pages, nr_pages);
+#undef COPY
+}
+
+/* ---- descriptors ---- */
+
+struct open *find_open(struct oracle *o, const struct gmem_call *c, int64_t fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr_opens; i++)
+		if (o->opens[i].process == c->task && o->opens[i].fd == fd)
+			return &o->opens[i];
+	return NULL;
+}
+
+/* 0, 1 and 2 are somebody else's. */
+static int64_t lowest_fd(struct oracle *o, const struct gmem_call *c)
+{
+	int64_t fd = 3;
+
+	while (find_open(o, c, fd))
+		fd++;
+	return fd;
+}
+
+bool fds_are_left(struct oracle *o, const struct gmem_call *c)
+{
+	return lowest_fd(o, c) < (int64_t)o->machine.max_fds;
+}
+
+int64_t open_fd(struct oracle *o, const struct gmem_call *c, enum kind kind, int number)
+{
+	int64_t fd = lowest_fd(o, c);
+
+	*ONE_MORE(o, opens, nr_opens) = (struct open){ c->task, fd, kind, number };
+	return fd;
+}
+
+static bool is_open(const struct oracle *o, enum kind kind, int number)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr_opens; i++)
+		if (o->opens[i].kind == kind && o->opens[i].number == number)
+			return true;
+	return false;
+}
+
+static bool is_mapped(const struct oracle *o, int memory)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr_mappings; i++)
+		if (o->mappings[i].memory == memory)
+			return true;
+	return false;
+}
+
+static void end_memory(struct oracle *o, int memory)
+{
+	unsigned int i;
+
+	o->memories[memory].gone = true;
+	drop_pages(o, memory, 0, UINT64_MAX);
+	for (i = 0; i < o->nr_slots; i++)
+		if (o->slots[i].memory == memory)
+			o->slots[i].memory = NONE;
+}
+
+void sweep(struct oracle *o)
+{
+	int i;
+
+	for (i = 0; i < (int)o->nr_memories; i++)
+		if (!o->memories[i].gone && !is_open(o, FILE_, i) && !is_mapped(o, i))
+			end_memory(o, i);
+	for (i = 0; i < (int)o->nr_pins; i++)
+		if (o->pins[i].npages && !is_open(o, PIN, i)) {
+			o->pins[i].npages = 0;
+			unpin(o, i);
+		}
+}
+
+static int64_t oracle_dup(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	const struct open *open = find_open(o, c, c->fd);
+
+	(void)r;
+	if (!open)
+		return -EBADF;
+	if (!fds_are_left(o, c))
+		return -EMFILE;
+	return open_fd(o, c, open->kind, open->number);
+}
+
+/* Of unpin too. */
+static int64_t oracle_close(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	struct open *open = find_open(o, c, c->fd);
+
+	(void)r;
+	if (!open)
+		return -EBADF;
+	*open = o->opens[--o->nr_opens];
+	sweep(o);
+	return 0;
+}
+
+int64_t oracle_unpin(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	return oracle_close(o, c, r);
+}
+
+/* ---- processes ---- */
+
+static void inherit_mapping(struct oracle *o, const struct gmem_call *c, const struct mapping *m)
+{
+	struct mapping copy = *m;
+	uint64_t pgoff_end = m->pgoff + (m->end - m->start);
+
+	copy.process = (uint32_t)c->value;
+	if (o->memories[m->memory].kind == ANON_PRIVATE) {
+		copy.memory = new_memory(o, ANON_PRIVATE, 0, 0, NONE);
+		copy_pages(o, copy.memory, m->memory, m->pgoff, pgoff_end);
+	}
+	*ONE_MORE(o, mappings, nr_mappings) = copy;
+}
+
+static int64_t oracle_fork(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	unsigned int i, n;
+
+	(void)r;
+	o->processes[c->value] = (struct process){ .there = true,
+						   .ever = o->processes[c->task].ever };
+	for (i = 0, n = o->nr_opens; i < n; i++)
+		if (o->opens[i].process == c->task) {
+			struct open copy = o->opens[i];
+
+			copy.process = (uint32_t)c->value;
+			*ONE_MORE(o, opens, nr_opens) = copy;
+		}
+	for (i = 0, n = o->nr_mappings; i < n; i++)
+		if (o->mappings[i].process == c->task)
+			inherit_mapping(o, c, &o->mappings[i]);
+	return (int64_t)c->value;
+}
+
+static int64_t oracle_exit(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	unsigned int i;
+
+	(void)r;
+	drop_mappings(o, c->task, 0, UINT64_MAX);
+	for (i = 0; i < o->nr_opens; i++)
+		if (o->opens[i].process == c->task)
+			o->opens[i--] = o->opens[--o->nr_opens];
+	for (i = 0; i < o->nr_vms; i++)
+		if (o->vms[i].process == (int)c->task)
+			o->vms[i].process = NONE;
+	o->processes[c->task].there = false;
+	sweep(o);
+	return 0;
+}
+
+static int64_t oracle_inject(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	(void)r;
+	o->processes[c->task].inject = c->what;
+	o->processes[c->task].inject_after = c->value;
+	return 0;
+}
+
+bool meets(const struct oracle *o, const struct gmem_call *c, uint64_t what, uint64_t pages)
+{
+	const struct process *p = &o->processes[c->task];
+
+	return p->inject == what && p->inject_after == pages;
+}
+
+/* ---- verbs ---- */
+
+static oracle_verb *const verbs[GMEM_NR_VERBS] = {
+	[GMEM_CHECK_EXTENSION] = oracle_check_extension,
+	[GMEM_CREATE_VM] = oracle_create_vm,
+	[GMEM_CREATE_GUEST_MEMFD] = oracle_create_guest_memfd,
+	[GMEM_SET_USER_MEMORY_REGION] = oracle_set_region,
+	[GMEM_SET_USER_MEMORY_REGION2] = oracle_set_region,
+	[GMEM_SET_MEMORY_ATTRIBUTES] = oracle_set_attributes,
+	[GMEM_SET_MEMORY_ATTRIBUTES2] = oracle_no_such_ioctl,
+	[GMEM_FALLOCATE] = oracle_fallocate,
+	[GMEM_FTRUNCATE] = oracle_refuse_file,
+	[GMEM_FCHMOD] = oracle_refuse_file,
+	[GMEM_FCHOWN] = oracle_refuse_file,
+	[GMEM_FUTIMENS] = oracle_refuse_file,
+	[GMEM_READ] = oracle_refuse_file,
+	[GMEM_WRITE] = oracle_refuse_file,
+	[GMEM_PREAD] = oracle_pread,
+	[GMEM_PWRITE] = oracle_pread,
+	[GMEM_LSEEK] = oracle_lseek,
+	[GMEM_FSYNC] = oracle_refuse_file,
+	[GMEM_FCNTL] = oracle_fcntl,
+	[GMEM_FSTAT] = oracle_fstat,
+	[GMEM_FSTATFS] = oracle_fstatfs,
+	[GMEM_CACHESTAT] = oracle_cachestat,
+	[GMEM_MMAP] = oracle_mmap,
+	[GMEM_MUNMAP] = oracle_munmap,
+	[GMEM_MPROTECT] = oracle_mprotect,
+	[GMEM_MADVISE] = oracle_madvise,
+	[GMEM_FORK] = oracle_fork,
+	[GMEM_EXIT] = oracle_exit,
+	[GMEM_LOAD] = oracle_load,
+	[GMEM_STORE] = oracle_store,
+	[GMEM_PIN] = oracle_pin,
+	[GMEM_UNPIN] = oracle_unpin,
+	[GMEM_PIN_LOAD] = oracle_pin_access,
+	[GMEM_PIN_STORE] = oracle_pin_access,
+	[GMEM_GUEST_LOAD] = oracle_guest_access,
+	[GMEM_GUEST_STORE] = oracle_guest_access,
+	[GMEM_POPULATE] = oracle_populate,
+	[GMEM_PRE_FAULT_MEMORY] = oracle_pre_fault,
+	[GMEM_MEMORY_FAILURE] = oracle_memory_failure,
+	[GMEM_INJECT] = oracle_inject,
+	[GMEM_DUP] = oracle_dup,
+	[GMEM_CLOSE] = oracle_close,
+};
+
+/* gmem.h: fields that make no sense. */
+static bool makes_no_sense(const struct oracle *o, const struct gmem_call *c)
+{
+	bool is_access = c->size == 1 || c->size == 2 || c->size == 4 || c->size == 8;
+
+	switch (c->verb) {
+	case GMEM_LOAD:
+	case GMEM_STORE:
+		return !is_access || c->addr + c->size <= c->addr;
+	case GMEM_GUEST_LOAD:
+	case GMEM_GUEST_STORE:
+		return !is_access || c->gpa % PAGE + c->size > PAGE;
+	case GMEM_PIN_LOAD:
+	case GMEM_PIN_STORE:
+		return !is_access;
+	case GMEM_FCNTL:
+		return c->cmd != GMEM_F_GETFD && c->cmd != GMEM_F_GETFL &&
+		       c->cmd != GMEM_F_ADD_SEALS && c->cmd != GMEM_F_GET_SEALS;
+	case GMEM_FSTAT:
+		return c->field > GMEM_ST_UID;
+	case GMEM_FSTATFS:
+		return c->field > GMEM_F_BSIZE;
+	case GMEM_INJECT:
+		return c->what > GMEM_INJECT_ENOMEM;
+	case GMEM_FORK:
+		return c->value >= TASKS || o->processes[c->value].there;
+	case GMEM_EXIT:
+		return c->task == 0;
+	default:
+		return false;
+	}
+}
+
+/* A file's calls are of guest_memfds only, a pin's of pins. Everything else takes everything. */
+static bool is_of_another_kind(struct oracle *o, const struct gmem_call *c)
+{
+	const struct open *open = find_open(o, c, c->fd);
+
+	if (!open || (c->verb == GMEM_MMAP && c->flags & GMEM_MAP_ANONYMOUS))
+		return false;
+	if ((c->verb >= GMEM_FALLOCATE && c->verb <= GMEM_MMAP) || c->verb == GMEM_MEMORY_FAILURE)
+		return open->kind != FILE_;
+	if (c->verb >= GMEM_UNPIN && c->verb <= GMEM_PIN_STORE)
+		return open->kind != PIN;
+	return false;
+}
+
+/* A number as wide as the kernel's, and none of the flags that only the kernel knows. */
+static bool can_be_said(const struct gmem_call *c)
+{
+	const struct gmem_param *p;
+	uint64_t v;
+
+	for (p = gmem_verb_info(c->verb)->params; p->name; p++) {
+		memcpy(&v, (const char *)c + p->offset, sizeof(v));
+		if (p->kind == GMEM_P_FD ? (int64_t)v != (int32_t)v :
+					   p->bits == 32 && v > UINT32_MAX)
+			return false;
+	}
+	if (c->verb == GMEM_MMAP && (c->flags & ~UINT64_C(0x33)))
+		return false;
+	if (c->verb == GMEM_MPROTECT && (c->prot >> 24 & 3))
+		return false; /* PROT_GROWSDOWN, PROT_GROWSUP */
+	return c->argp <= 1;
+}
+
+enum oracle_answer oracle_call(struct oracle *o, const struct gmem_call *c,
+			       const struct gmem_result *models, struct gmem_result *r)
+{
+	memset(r, 0, sizeof(*r));
+	if (o->outside)
+		return ORACLE_OUTSIDE;
+	if (c->verb >= GMEM_NR_VERBS || c->task >= TASKS || !o->processes[c->task].there ||
+	    makes_no_sense(o, c) || is_of_another_kind(o, c)) {
+		r->value = -EINVAL;
+		return ORACLE_MISUSE;
+	}
+	o->models = models;
+	if (can_be_said(c))
+		r->value = verbs[c->verb](o, c, r);
+	else
+		o->outside = true;
+	if (c->verb != GMEM_INJECT)
+		o->processes[c->task].inject = GMEM_INJECT_NONE;
+	return o->outside ? ORACLE_OUTSIDE : ORACLE_ANSWERS;
+}
+
+int oracle_agrees(uint32_t verb, const struct gmem_result *a, const struct gmem_result *b)
+{
+	if (a->outcome != b->outcome || a->value != b->value || a->gpa != b->gpa ||
+	    a->exit_size != b->exit_size || a->exit_flags != b->exit_flags)
+		return 0;
+	return verb != GMEM_PRE_FAULT_MEMORY || a->value < 0 || a->out == b->out;
+}

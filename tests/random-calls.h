@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Random calls for tests without a kernel. tools/random.h makes up what can be asked of a real one;
+ * this asks for everything: private memory, wrong numbers in every parameter, descriptors that
+ * are closed, calls that repeat an earlier one but for one parameter. It knows of a verb what
+ * gmem_verb_info() says and no more.
+ *
+ *	random_calls_begin(&rc, &random, types);
+ *	for (...) {
+ *		random_call(&rc, &linked);
+ *		... make it ...
+ *		random_call_result(&rc, &result);
+ *	}
+ */
+#ifndef RANDOM_CALLS_H
+#define RANDOM_CALLS_H
+
+#include "random.h"
+
+#define RANDOM_CALLS_MOST 256 /* calls in one world */
+
+struct random_calls {
+	struct random *random;
+	uint8_t types; /* bits of VM types to make */
+	uint8_t favourite;
+	uint8_t opens, opening;
+	uint32_t tasks, tasks_ever; /* bits */
+	uint32_t nr_calls;
+	struct linked_call calls[RANDOM_CALLS_MOST];
+	/* of each call that bound something: */
+	uint32_t kind
+		[RANDOM_CALLS_MOST]; /* GMEM_FD_*, or RANDOM_CALLS_MAPPING; 0: nothing, or gone */
+	uint32_t had_by[RANDOM_CALLS_MOST]; /* bits of tasks */
+};
+#define RANDOM_CALLS_MAPPING (UINT32_C(1) << 31)
+
+void random_calls_begin(struct random_calls *rc, struct random *random, uint8_t types);
+void random_call(struct random_calls *rc, struct linked_call *l);
+void random_call_result(struct random_calls *rc, const struct gmem_result *r);
+
+#endif
