@@ -298,7 +298,6 @@ static int insert_slot(struct gmem_run *run)
 	gmem_range_set(run->b, &vm->slots, id, id + 1u, run->t->new_slot);
 	map_gfns(run->b, s, run->t->new_slot);
 	vm->nr_memslot_pages += s->npages;
-	vm->nr_slots++;
 	run->b->nr_slots++;
 	return 0;
 }

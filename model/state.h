@@ -129,7 +129,6 @@ struct gmem_vm {
 	uint32_t slots;		    /* range tree: as_id << 16 | id -> slot */
 	uint32_t gfns[GMEM_MAX_AS]; /* range tree: gfn -> slot */
 	uint32_t attributes;	    /* range tree: gfn -> GMEM_ATTRIBUTE_* */
-	uint32_t nr_slots;
 	uint64_t nr_memslot_pages;
 	/* mmu_lock */
 	uint32_t sptes; /* range tree: gfn -> SPTE_* */

@@ -66,7 +66,6 @@ const struct gmem_step gmem_op_unbind[] = {
 static int free_slot(struct gmem_run *run)
 {
 	gmem_cell_free(run->b, run->t->slot);
-	VM(run->b, run->t->vm)->nr_slots--;
 	run->b->nr_slots--;
 	return 0;
 }
