@@ -7,6 +7,7 @@
  * or look at an argument.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -63,6 +64,8 @@ struct cachestat_result {
 
 /* The kernel refuses to look there before it looks anywhere. */
 #define BAD_POINTER ((void *)-4096L)
+
+#define MOST_TRIES 10000
 
 static char buffer[65536]; /* of read and write */
 
@@ -424,11 +427,31 @@ static far_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_CLOSE] = do_close,
 };
 
+/*
+ * An io_uring that is gone (backend-kvm-pin.c) still has some work done by the task that made it,
+ * at no certain moment, and until then it looks as if a signal were pending. The calls that this
+ * can interrupt can all be made again.
+ */
+static bool was_interrupted(const struct far *f, const struct gmem_call *c,
+			    const struct gmem_result *r)
+{
+	if (c->verb == GMEM_LOAD || c->verb == GMEM_GUEST_LOAD || c->verb == GMEM_PIN_LOAD)
+		return false; /* a value */
+	return !f->signal_next && r->outcome == GMEM_VALUE && r->value == -EINTR;
+}
+
 enum backend_status far_call(struct far *f, const struct gmem_call *c, struct gmem_result *r)
 {
 	far_verb *verb = c->verb < GMEM_NR_VERBS ? verbs[c->verb] : NULL;
-	enum backend_status status = verb ? verb(f, c, r) : far_refuse(f, "no such call");
+	enum backend_status status;
+	int tries = 0;
 
+	if (!verb)
+		return far_refuse(f, "no such call");
+	do {
+		*r = (struct gmem_result){ .outcome = GMEM_VALUE };
+		status = verb(f, c, r);
+	} while (status == BACKEND_DONE && was_interrupted(f, c, r) && ++tries < MOST_TRIES);
 	/* What is injected is for the next call only. */
 	if (c->verb != GMEM_INJECT)
 		f->signal_next = false;
