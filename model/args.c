@@ -73,6 +73,16 @@ bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c
 	}
 }
 
+/* Whether this is the first mapping of the inode, in the order of addresses. */
+static bool is_first_of_inode(const struct gmem_block *b, const struct gmem_process *p,
+			      const struct gmem_vma *v)
+{
+	for (uint32_t i = CINODE(b, v->inode)->vmas; i; i = CVMA(b, i)->next)
+		if (CVMA(b, i)->start < v->start && CPROCESS(b, CVMA(b, i)->process) == p)
+			return false;
+	return true;
+}
+
 static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_call *c)
 {
 	const struct gmem_process *p = CPROCESS(b, process_of(b, c));
@@ -80,10 +90,12 @@ static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_cal
 	struct gmem_range r = { 0, 0, 0 };
 
 	while (gmem_range_next(b, p->vmas, r.end, &r)) {
-		const struct gmem_inode *inode = CINODE(b, CVMA(b, r.value)->inode);
+		const struct gmem_vma *v = CVMA(b, r.value);
+		const struct gmem_inode *inode = CINODE(b, v->inode);
 
 		cells += 4;
-		if (inode->kind == INODE_ANON && inode->flags != GMEM_MAP_SHARED)
+		if (inode->kind == INODE_ANON && inode->flags != GMEM_MAP_SHARED &&
+		    is_first_of_inode(b, p, v))
 			cells += 1 + gmem_range_cells(b, inode->folios) +
 				 gmem_range_cells(b, inode->bytes);
 	}
@@ -96,16 +108,52 @@ static uint64_t cells_for_copy(const struct gmem_block *b, uint32_t inode)
 	return 3 * 20 * (uint64_t)gmem_range_cells(b, CINODE(b, inode)->bytes);
 }
 
-/* Truncation under a pin copies what the pin keeps. */
+/*
+ * Truncation under a pin copies what the pin keeps: an orphan for each mapping at most, and each
+ * of them may cut a pin in two.
+ */
 static uint64_t cells_for_orphans(const struct gmem_block *b)
 {
 	uint64_t cells = 0;
 
 	for (uint32_t i = b->inodes; i; i = CINODE(b, i)->next)
-		for (uint32_t p = CINODE(b, i)->pins; p; p = CPIN(b, p)->next)
-			cells += 32 + 3 * 20 * (uint64_t)gmem_range_cells(b, CPIN(b, p)->holder) +
-				 (p == CINODE(b, i)->pins ? cells_for_copy(b, i) : 0);
+		for (uint32_t p = CINODE(b, i)->pins; p; p = CPIN(b, p)->next) {
+			uint64_t cuts = b->nr_vmas < CPIN(b, p)->npages ? b->nr_vmas :
+									  CPIN(b, p)->npages;
+
+			cells += 64 + 3 * cuts;
+			if (p == CINODE(b, i)->pins)
+				cells += cells_for_copy(b, i) + 8 * (uint64_t)b->nr_vmas;
+		}
 	return cells;
+}
+
+/* Pages that guests have mapped. */
+static uint64_t guest_pages(const struct gmem_block *b)
+{
+	uint64_t pages = 0;
+
+	for (uint32_t vm = b->vms; vm; vm = CVM(b, vm)->next)
+		for (struct gmem_range r = { 0, 0, 0 };
+		     gmem_range_next(b, CVM(b, vm)->sptes, r.end, &r);)
+			pages += r.end - r.start;
+	return pages;
+}
+
+/*
+ * What goes from the host's page tables is cut out of the guests', mapping by mapping and memslot
+ * by memslot; a cut adds two points, and there are never more than two for each page.
+ */
+static uint64_t cells_for_zaps(const struct gmem_block *b)
+{
+	uint64_t cuts = (uint64_t)b->nr_slots * b->nr_vmas;
+
+	if (cuts > 1024) {
+		uint64_t pages = guest_pages(b);
+
+		cuts = cuts < pages ? cuts : pages;
+	}
+	return 3 * cuts;
 }
 
 static uint64_t cells_for_populate(const struct gmem_block *b, const struct gmem_call *c)
@@ -132,10 +180,12 @@ uint64_t gmem_cells_for_verb(const struct gmem_block *b, const struct gmem_call 
 	case GMEM_CLOSE:
 	case GMEM_MADVISE:
 	case GMEM_MUNMAP:
+	case GMEM_MPROTECT:
 	case GMEM_MMAP:
 	case GMEM_EXIT:
 	case GMEM_UNPIN:
-		return b->nr_pins ? cells_for_orphans(b) : 0;
+	case GMEM_MEMORY_FAILURE:
+		return cells_for_zaps(b) + (b->nr_pins ? cells_for_orphans(b) : 0);
 	default:
 		return 0;
 	}

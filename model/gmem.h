@@ -139,8 +139,8 @@ enum gmem_verb {
 	GMEM_MPROTECT,
 	GMEM_MADVISE,
 	/*
-	 * fork(2). Takes task (the parent) and value (the number the child's task will have,
-	 * unused so far). Results in that number. The child has the parent's descriptors and
+	 * fork(2). Takes task (the parent) and value (the number the child's task will have, below
+	 * 32 and not in use). Results in that number. The child has the parent's descriptors and
 	 * mappings. Clauses PROC-*.
 	 */
 	GMEM_FORK,
@@ -505,7 +505,8 @@ void gmem_world_set_profile(struct gmem_world *w, const struct gmem_profile *p);
 
 /*
  * Makes one call and runs it to its end. See enum gmem_verb. GMEM_DONE, GMEM_MISUSE (r.value
- * is -EINVAL), GMEM_VIOLATED (the call was made) or GMEM_FAILED.
+ * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. Where a violation stopped the call half way, its task
+ * answers GMEM_VIOLATED from then on, until another world is copied over this one.
  */
 enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *call,
 			   struct gmem_result *r);

@@ -10,6 +10,7 @@
  * other way round.
  */
 #include "ops.h"
+#include "profile.h"
 
 uint32_t gmem_process_new(struct gmem_block *b)
 {
@@ -189,5 +190,6 @@ bool gmem_has_readonly_mem(const struct gmem_vm *vm)
 /* Whether the kernel is built for private memory at all (CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES). */
 bool gmem_machine_has_private_mem(const struct gmem_block *b)
 {
-	return b->machine.arch == GMEM_X86_64 && (b->machine.vm_types & ~1u);
+	return b->machine.arch == GMEM_X86_64 &&
+	       (b->machine.vm_types & b->profile->n.vm_types & ~UINT64_C(1));
 }

@@ -162,7 +162,7 @@ static int allocate_gap(struct gmem_run *run)
 
 	if (t->page >= t->end)
 		return 0;
-	if (t->inject == GMEM_INJECT_SIGNAL && t->start + t->inject_after < t->end)
+	if (t->inject == GMEM_INJECT_SIGNAL && t->inject_after < t->end - t->start)
 		stop = t->start + t->inject_after;
 	if (t->page >= stop)
 		return -EINTR;

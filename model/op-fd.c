@@ -48,17 +48,23 @@ static int copy_descriptors(struct gmem_run *run)
 	return 0;
 }
 
-/* Private memory is copied at once; unlike the kernel, which copies it when it is written. */
+/*
+ * Private memory is copied at once; unlike the kernel, which copies it when it is written. It is
+ * copied once, however many mappings show parts of it.
+ */
 static uint32_t inherited_inode(struct gmem_block *b, uint32_t idx)
 {
 	struct gmem_inode *old = INODE(b, idx), *copy;
 
 	if (old->kind != INODE_ANON || old->flags == GMEM_MAP_SHARED)
 		return idx;
+	if (old->mark.counted)
+		return old->mark.counted;
 	idx = gmem_inode_new(b, INODE_ANON, old->size, old->flags);
 	copy = INODE(b, idx);
 	copy->folios = gmem_range_copy(b, old->folios);
 	copy->bytes = gmem_range_copy(b, old->bytes);
+	old->mark.counted = idx;
 	return idx;
 }
 
@@ -70,6 +76,8 @@ static int copy_mappings(struct gmem_run *run)
 	struct gmem_range r = { 0, 0, 0 };
 
 	p->mmap_next = gmem_process(run)->mmap_next;
+	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
+		INODE(b, i)->mark.counted = 0;
 	while (gmem_range_next(b, gmem_process(run)->vmas, r.end, &r)) {
 		uint32_t idx = gmem_cell_alloc(b);
 		struct gmem_vma *v = VMA(b, idx);

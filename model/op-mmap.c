@@ -101,11 +101,19 @@ static int choose_address(struct gmem_run *run)
 	return 0;
 }
 
+/* Where the next mapping goes, past those that were put at an address of the caller's. */
 static bool room_is_left(struct gmem_run *run)
 {
-	uint64_t end = gmem_process(run)->mmap_next + length_in_pages(run->c->length);
+	struct gmem_process *p = gmem_process(run);
+	uint64_t pages = length_in_pages(run->c->length);
+	struct gmem_range r;
 
-	return is_fixed(run) || end <= PAGES(TASK_SIZE);
+	if (is_fixed(run))
+		return true;
+	while (gmem_range_next(run->b, p->vmas, p->mmap_next, &r) &&
+	       r.start <= p->mmap_next + pages)
+		p->mmap_next = r.end + 1;
+	return p->mmap_next + pages <= PAGES(TASK_SIZE);
 }
 
 static bool next_mapping_in_range(struct gmem_run *run)
@@ -167,7 +175,7 @@ static int insert_mapping(struct gmem_run *run)
 	v->prot = (uint32_t)(run->c->prot & PROT_BITS);
 	v->start = t->start;
 	v->end = t->end;
-	if (t->end >= gmem_process(run)->mmap_next)
+	if (!is_fixed(run))
 		gmem_process(run)->mmap_next = t->end + 1;
 	if (is_anonymous(run)) {
 		v->inode = gmem_inode_new(b, INODE_ANON, BYTES(t->end - t->start), map_type(run));
@@ -275,6 +283,9 @@ static int remove_mapping(struct gmem_run *run)
 
 	isolate(run);
 	v = VMA(run->b, run->t->vma);
+	if (INODE(run->b, v->inode)->kind == INODE_ANON &&
+	    INODE(run->b, v->inode)->flags == GMEM_MAP_PRIVATE)
+		gmem_truncate(run, v->inode, v->pgoff, v->pgoff + (v->end - v->start));
 	gmem_range_set(run->b, &gmem_process(run)->vmas, v->start, v->end, 0);
 	vma_unlink(run, run->t->vma);
 	return 0;
@@ -345,6 +356,10 @@ static int protect_next_mapping(struct gmem_run *run)
 		return -ENOMEM;
 	if ((run->c->prot & GMEM_PROT_EXEC) && VMA(run->b, t->vma)->file)
 		return -EACCES;
+	if (VMA(run->b, t->vma)->prot == (run->c->prot & PROT_BITS)) {
+		t->start = VMA(run->b, t->vma)->end;
+		return AGAIN;
+	}
 	isolate(run);
 	v = VMA(run->b, t->vma);
 	VMA(run->b, t->vma)->prot = (uint32_t)(run->c->prot & PROT_BITS);

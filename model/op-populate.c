@@ -193,7 +193,7 @@ static bool prefault_range_is_valid(struct gmem_run *run)
 
 static bool vcpu_ioctl_exists(struct gmem_run *run)
 {
-	return run->b->machine.arch == GMEM_X86_64;
+	return run->b->machine.arch == GMEM_X86_64 && run->b->profile->n.has_prefault;
 }
 
 static bool tdp_is_enabled(struct gmem_run *run)
@@ -281,7 +281,7 @@ const struct gmem_step gmem_op_pre_fault_page[] = {
 /* kvm_vcpu_pre_fault_memory() */
 const struct gmem_step gmem_op_pre_fault_memory[] = {
 	IOCTL_OF_A_VM,
-	CHECK(vcpu_ioctl_exists, PREFAULT_1, ENOTTY),
+	CHECK(vcpu_ioctl_exists, PREFAULT_1, EINVAL),
 	CHECK(argp_is_readable, PREFAULT_2, EFAULT),
 	CHECK(flags_are_zero, PREFAULT_3, EINVAL),
 	CHECK(prefault_range_is_valid, PREFAULT_3, EINVAL),

@@ -42,6 +42,7 @@
 	[GMEM_PIN_STORE] = gmem_op_pin_store,                                                   \
 	[GMEM_GUEST_LOAD] = gmem_op_guest_load,                                                 \
 	[GMEM_GUEST_STORE] = gmem_op_guest_store,                                               \
+	[GMEM_PRE_FAULT_MEMORY] = gmem_op_pre_fault_memory,                                     \
 	[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure,                                         \
 	[GMEM_INJECT] = gmem_op_inject,                                                         \
 	[GMEM_DUP] = gmem_op_dup,                                                               \

@@ -27,7 +27,6 @@ const struct gmem_profile gmem_linux_6_18 = {
 		[GMEM_FALLOCATE] = gmem_op_fallocate,
 		[GMEM_MMAP] = gmem_op_mmap,
 		[GMEM_POPULATE] = gmem_op_populate,
-		[GMEM_PRE_FAULT_MEMORY] = gmem_op_pre_fault_memory,
 		[T_GUEST_FAULT] = gmem_op_guest_fault,
 	},
 };

@@ -27,7 +27,6 @@ const struct gmem_profile gmem_linux_6_8 = {
 		[GMEM_FALLOCATE] = gmem_op_fallocate_6_8,
 		[GMEM_MMAP] = gmem_op_mmap_6_8,
 		[GMEM_POPULATE] = gmem_op_no_ioctl,
-		[GMEM_PRE_FAULT_MEMORY] = gmem_op_no_ioctl,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_6_8,
 	},
 };

@@ -245,6 +245,8 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 	if (c->verb >= GMEM_NR_VERBS || !gmem_task_exists(w, c->task) ||
 	    !gmem_call_makes_sense(w->b, c))
 		return misuse(r);
+	if (TASK(w->b, w->b->tasks[c->task])->depth)
+		return GMEM_VIOLATED; /* a call of this task was stopped by a violation */
 	if (!gmem_reserve(w, cells_for(w->b, c))) {
 		r->value = -ENOMEM;
 		return GMEM_FAILED;

@@ -65,6 +65,9 @@ const struct gmem_step gmem_op_unbind[] = {
 
 static int free_slot(struct gmem_run *run)
 {
+	if (slot_of(run)->file)
+		gmem_violate(run->w, "I7", "a memslot is freed that a file is bound to: memslot",
+			     slot_of(run)->id, 0);
 	gmem_cell_free(run->b, run->t->slot);
 	run->b->nr_slots--;
 	return 0;

@@ -48,6 +48,9 @@ uint32_t gmem_cell_take(struct gmem_block *b)
 		b->free = *(uint32_t *)gmem_cell(b, idx);
 		b->nr_free--;
 	} else {
+		/* Rather stop than write beyond the block: gmem_reserve() was asked for too little. */
+		if (b->used == b->capacity)
+			__builtin_trap();
 		idx = b->used++;
 	}
 	return idx;
@@ -147,6 +150,8 @@ enum gmem_status gmem_world_copy(struct gmem_world *dst, const struct gmem_world
 {
 	uint32_t capacity;
 
+	if (dst == src)
+		return GMEM_DONE;
 	if (dst->b->capacity < src->b->used && !set_capacity(dst, src->b->used + CELLS_AT_FIRST))
 		return GMEM_FAILED;
 	capacity = dst->b->capacity;

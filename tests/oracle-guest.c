@@ -216,7 +216,7 @@ int64_t oracle_pre_fault(struct oracle *o, const struct gmem_call *c, struct gme
 	if (err)
 		return err;
 	if (o->is_6_8)
-		return -ENOTTY;
+		return -EINVAL; /* of the vCPU */
 	if (c->argp)
 		return -EFAULT;
 	if (c->flags || !aligned(c->gpa) || !aligned(c->size) || c->gpa + c->size <= c->gpa)

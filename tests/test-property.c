@@ -3,9 +3,10 @@
  * The model and the oracle answer the same random calls the same way.
  *
  * Every seed is a world of its own: a profile, a machine, and up to a hundred calls, made up by
- * random-calls.h or by tools/random.h. On some of the worlds the invariants are checked after every call, on a
- * few after every step. What goes wrong is made small and printed as a trace that demands what the
- * oracle says, with the seed and the profile in its header: `gmem replay` shows it again.
+ * random-calls.h or by tools/random.h. On some of the worlds the invariants are checked after every
+ * call, on a few after every step. What goes wrong is made small and printed as a trace that
+ * demands what the oracle says, with the seed and the profile in its header: `gmem replay` shows it
+ * again.
  *
  * GMEM_TEST_SCALE makes it shorter or longer (percent), GMEM_TEST_SEED begins elsewhere.
  */

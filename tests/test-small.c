@@ -24,7 +24,7 @@
 #define P GMEM_PAGE_SIZE
 #define GPA 0x100000
 
-/* Each alphabet's calls, after the ones that open its world. What a call names is what these got. */
+/* Calls, and the ones that open their world: what a call names is what these got. */
 struct alphabet {
 	const char *name;
 	unsigned int most; /* calls in a sequence */
