@@ -118,7 +118,7 @@ static int advise(struct gmem_run *run, const struct gmem_vma *v, uint64_t start
 	case GMEM_MADV_REMOVE:
 		return punch_behind(run, v, start, end);
 	case GMEM_MADV_COLLAPSE:
-		return INODE(run->b, v->inode)->kind == INODE_GMEM ? -EINVAL : 0;
+		return -EINVAL;
 	default:
 		return 0;
 	}

@@ -67,7 +67,7 @@ static int64_t advise_page_range(struct oracle *o, const struct gmem_call *c,
 		drop_pages(o, m->memory, pgoff, pgoff_end);
 		return 0;
 	case GMEM_MADV_COLLAPSE:
-		return o->memories[m->memory].kind == GUEST_MEMFD ? -EINVAL : 0;
+		return -EINVAL;
 	default:
 		return 0;
 	}
