@@ -20,7 +20,7 @@ bool has_private_memory(const struct oracle *o, int vm)
 /* The kernel is built for it where there is anything beside default VMs. */
 bool machine_has_private_memory(const struct oracle *o)
 {
-	return o->machine.vm_types & ~1u;
+	return vm_types(o) & ~UINT64_C(1);
 }
 
 /* Guests whose registers the host cannot read have no read-only memory. */

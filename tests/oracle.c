@@ -322,12 +322,28 @@ static bool makes_no_sense(const struct oracle *o, const struct gmem_call *c)
 	}
 }
 
+/* What is refused, or done, without a look at the descriptor. */
+static bool needs_no_fd(const struct gmem_call *c)
+{
+	switch (c->verb) {
+	case GMEM_MMAP:
+		return c->flags & GMEM_MAP_ANONYMOUS || !aligned(c->offset);
+	case GMEM_PREAD:
+	case GMEM_PWRITE:
+		return (int64_t)c->offset < 0;
+	case GMEM_FTRUNCATE:
+		return (int64_t)c->length < 0;
+	default:
+		return false;
+	}
+}
+
 /* A file's calls are of guest_memfds only, a pin's of pins. Everything else takes everything. */
 static bool is_of_another_kind(struct oracle *o, const struct gmem_call *c)
 {
 	const struct open *open = find_open(o, c, c->fd);
 
-	if (!open || (c->verb == GMEM_MMAP && c->flags & GMEM_MAP_ANONYMOUS))
+	if (!open || needs_no_fd(c))
 		return false;
 	if ((c->verb >= GMEM_FALLOCATE && c->verb <= GMEM_MMAP) || c->verb == GMEM_MEMORY_FAILURE)
 		return open->kind != FILE_;

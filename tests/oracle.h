@@ -25,8 +25,7 @@ struct oracle;
 
 enum oracle_answer {
 	ORACLE_ANSWERS,
-	ORACLE_MISUSE,	/* the library should answer GMEM_MISUSE, or refuse the call before that is
-			   found out; nothing changed */
+	ORACLE_MISUSE,	/* the library should answer GMEM_MISUSE; nothing changed */
 	ORACLE_OUTSIDE, /* no opinion, now and for this world ever after */
 };
 

@@ -53,7 +53,7 @@ enum pair_verdict pair_call(struct pair *p, const struct gmem_call *c, struct gm
 	case ORACLE_OUTSIDE:
 		return PAIR_OUTSIDE;
 	case ORACLE_MISUSE:
-		return status == GMEM_MISUSE || r->value < 0 ? PAIR_AGREES : PAIR_DIFFERS;
+		return status == GMEM_MISUSE ? PAIR_AGREES : PAIR_DIFFERS;
 	default:
 		return status == GMEM_DONE && oracle_agrees(c->verb, r, &p->oracles) ? PAIR_AGREES :
 										       PAIR_DIFFERS;

@@ -23,7 +23,7 @@
 #include "random-calls.h"
 #include "shrink.h"
 
-#define WORLDS 100000 /* at full scale, of each kind */
+#define WORLDS 70000 /* at full scale, of each kind */
 #define LENGTH 100
 
 static const struct kind {

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the benchmarks share: two ways to do something, timed in turns.
+ *
+ *	static void allocate_one(void *arg, unsigned long n)	(does it n times)
+ *	...
+ *	double ns[2];
+ *
+ *	bench_title("model and kernel");
+ *	bench_two(allocate_one, &small, allocate_one, &large, ns);
+ *	printf("%.1f\n", ns[1] / ns[0]);
+ *
+ * A figure is the median of BENCH_ROUNDS rounds, in nanoseconds for once; a round lasts about
+ * BENCH_ROUND_NS. Rounds of the two alternate, so that both meet the same weather.
+ */
+#ifndef TESTS_BENCH_H
+#define TESTS_BENCH_H
+
+#include <stdint.h>
+
+#define BENCH_ROUNDS 11
+#define BENCH_ROUND_NS 10e6
+
+typedef void (*bench_fn)(void *arg, unsigned long n);
+
+/* Says what follows, on which machine, and what the figures are good for. */
+void bench_title(const char *what);
+double bench_one(bench_fn f, void *arg);
+void bench_two(bench_fn a, void *a_arg, bench_fn b, void *b_arg, double ns[2]);
+
+/* The value; the program ends with a message where that is below 0. */
+int64_t bench_must(int64_t value, const char *what);
+
+/* A pseudorandom number below limit, from a state that is not 0. */
+static inline uint64_t bench_random(uint64_t *state, uint64_t limit)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state % limit;
+}
+
+#endif
