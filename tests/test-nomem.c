@@ -233,16 +233,40 @@ static uint64_t make_scraps(struct fixture *f)
 	return addr;
 }
 
-static void calls_with_much_to_do(void **state)
+static void make_and_put_back(struct fixture *f, const struct gmem_call *c,
+			      const struct gmem_world *saved)
+{
+	struct gmem_result r;
+
+	assert_int_equal(make(f, c, &r), GMEM_DONE);
+	if (r.value < 0 && r.value != -ENOMEM_) /* at a hole between mappings */
+		fail_msg("verb %u was refused: %d", c->verb, (int)r.value);
+	if (c->verb == GMEM_FORK)
+		MAKE(f, .verb = GMEM_EXIT, .task = 1);
+	assert_int_equal(gmem_world_copy(f->w, saved), GMEM_DONE);
+}
+
+/* Each call from the same world; addr is where make_scraps() has put its mappings. */
+static void make_each(struct fixture *f, const struct gmem_call *calls, size_t n)
+{
+	struct gmem_world *saved = tight_copy(f);
+
+	for (size_t i = 0; i < n; i++)
+		make_and_put_back(f, &calls[i], saved);
+	MAKE(f, .verb = GMEM_MUNMAP, .addr = 0, .length = UINT64_C(1) << 46);
+	MAKE(f, .verb = GMEM_CLOSE, .fd = FILE_FD);
+	MAKE(f, .verb = GMEM_CLOSE, .fd = VM_FD);
+	gmem_world_free(saved);
+}
+
+static void host_calls_with_much_to_do(void **state)
 {
 	uint64_t length = 2 * NR_SCRAPS * PAGE, addr;
-	struct gmem_world *saved;
 	struct fixture f;
 
 	(void)state;
 	begin(&f);
 	addr = make_scraps(&f);
-	saved = tight_copy(&f);
 	const struct gmem_call calls[] = {
 		{ .verb = GMEM_FALLOCATE, .fd = FILE_FD, .mode = 3, .length = length },
 		{ .verb = GMEM_FALLOCATE, .fd = FILE_FD, .mode = 1, .length = length },
@@ -281,6 +305,20 @@ static void calls_with_much_to_do(void **state)
 		  .addr = addr + PAGE - 3,
 		  .size = 8,
 		  .value = UINT64_C(0x0102030405060708) },
+	};
+	make_each(&f, calls, sizeof(calls) / sizeof(calls[0]));
+	end(&f);
+}
+
+static void guest_calls_with_much_to_do(void **state)
+{
+	uint64_t length = 2 * NR_SCRAPS * PAGE, addr;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	addr = make_scraps(&f);
+	const struct gmem_call calls[] = {
 		{ .verb = GMEM_MEMORY_FAILURE, .fd = FILE_FD },
 		{ .verb = GMEM_CLOSE, .fd = VM_FD },
 		{ .verb = GMEM_CLOSE, .fd = FILE_FD },
@@ -292,20 +330,7 @@ static void calls_with_much_to_do(void **state)
 		{ .verb = GMEM_POPULATE, .fd = SNP_FD, .gpa = GPA, .size = length, .addr = addr },
 		{ .verb = GMEM_POPULATE, .fd = SNP_FD, .gpa = GPA, .size = length },
 	};
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		struct gmem_result r;
-
-		assert_int_equal(make(&f, &calls[i], &r), GMEM_DONE);
-		if (r.value < 0 && r.value != -ENOMEM_) /* at a hole between mappings */
-			fail_msg("call %zu was refused: %d", i, (int)r.value);
-		if (calls[i].verb == GMEM_FORK)
-			MAKE(&f, .verb = GMEM_EXIT, .task = 1);
-		assert_int_equal(gmem_world_copy(f.w, saved), GMEM_DONE);
-	}
-	MAKE(&f, .verb = GMEM_MUNMAP, .addr = 0, .length = UINT64_C(1) << 46);
-	MAKE(&f, .verb = GMEM_CLOSE, .fd = FILE_FD);
-	MAKE(&f, .verb = GMEM_CLOSE, .fd = VM_FD);
-	gmem_world_free(saved);
+	make_each(&f, calls, sizeof(calls) / sizeof(calls[0]));
 	end(&f);
 }
 
@@ -413,7 +438,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_corpus),
 		cmocka_unit_test(random_calls),
-		cmocka_unit_test(calls_with_much_to_do),
+		cmocka_unit_test(host_calls_with_much_to_do),
+		cmocka_unit_test(guest_calls_with_much_to_do),
 		cmocka_unit_test(a_pin_keeps_many_bytes),
 		cmocka_unit_test(many_bytes_are_populated),
 		cmocka_unit_test(a_big_fork),
