@@ -365,15 +365,15 @@ static const struct operation {
 /* 0 if the operation was too slow. */
 static int measure(const struct operation *o, struct model *m, struct kernel *k)
 {
-	double ns[2];
+	struct bench_figures f;
 
 	if (k->why || (o->guest && k->vcpu.why)) {
 		printf("%-36s %10.1f %12s %13s\n", o->name, bench_one(o->model, m), "-", "-");
 		return 1;
 	}
-	bench_two(o->model, m, o->kernel, k, ns);
-	printf("%-36s %10.1f %12.1f %13.2f\n", o->name, ns[0], ns[1], ns[1] / ns[0]);
-	return ns[1] >= o->least * ns[0];
+	f = bench_two(o->model, m, o->kernel, k);
+	printf("%-36s %10.1f %12.1f %13.2f\n", o->name, f.a, f.b, f.ratio);
+	return f.ratio >= o->least;
 }
 
 int main(void)

@@ -210,15 +210,15 @@ static const struct figure {
 static unsigned int compare(const struct comparison *c)
 {
 	struct scene small, large;
-	double ns[2];
+	struct bench_figures f;
 	bool missed;
 
 	c->small(&small);
 	c->large(&large);
 	small.in_turn = large.in_turn = c->order == IN_TURN;
-	bench_two(c->run, &small, c->run, &large, ns);
-	missed = ns[1] > MOST_RATIO * ns[0] && c->order != NOT_JUDGED;
-	printf("%-46s %9.1f %9.1f %7.2f%s\n", c->name, ns[0], ns[1], ns[1] / ns[0],
+	f = bench_two(c->run, &small, c->run, &large);
+	missed = f.ratio > MOST_RATIO && c->order != NOT_JUDGED;
+	printf("%-46s %9.1f %9.1f %7.2f%s\n", c->name, f.a, f.b, f.ratio,
 	       missed		      ? "  MISSED" :
 	       c->order == NOT_JUDGED ? "  (not judged)" :
 					"");

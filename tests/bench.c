@@ -62,18 +62,18 @@ double bench_one(bench_fn f, void *arg)
 	return median(rounds);
 }
 
-void bench_two(bench_fn a, void *a_arg, bench_fn b, void *b_arg, double ns[2])
+struct bench_figures bench_two(bench_fn a, void *a_arg, bench_fn b, void *b_arg)
 {
 	unsigned long a_n = times_a_round(a, a_arg), b_n = times_a_round(b, b_arg);
-	double a_rounds[BENCH_ROUNDS], b_rounds[BENCH_ROUNDS];
+	double a_rounds[BENCH_ROUNDS], b_rounds[BENCH_ROUNDS], ratios[BENCH_ROUNDS];
 	unsigned int i;
 
 	for (i = 0; i < BENCH_ROUNDS; i++) {
 		a_rounds[i] = round_of(a, a_arg, a_n) / (double)a_n;
 		b_rounds[i] = round_of(b, b_arg, b_n) / (double)b_n;
+		ratios[i] = b_rounds[i] / a_rounds[i];
 	}
-	ns[0] = median(a_rounds);
-	ns[1] = median(b_rounds);
+	return (struct bench_figures){ median(a_rounds), median(b_rounds), median(ratios) };
 }
 
 int64_t bench_must(int64_t value, const char *what)

@@ -4,29 +4,34 @@
  *
  *	static void allocate_one(void *arg, unsigned long n)	(does it n times)
  *	...
- *	double ns[2];
+ *	struct bench_figures f;
  *
- *	bench_title("model and kernel");
- *	bench_two(allocate_one, &small, allocate_one, &large, ns);
- *	printf("%.1f\n", ns[1] / ns[0]);
+ *	bench_title("What size costs");
+ *	f = bench_two(allocate_one, &small, allocate_one, &large);
+ *	printf("%.1f\n", f.ratio);
  *
  * A figure is the median of BENCH_ROUNDS rounds, in nanoseconds for once; a round lasts about
- * BENCH_ROUND_NS. Rounds of the two alternate, so that both meet the same weather.
+ * BENCH_ROUND_NS. Rounds of the two alternate, so that both meet the same weather, and the ratio is
+ * the median of the ratios of neighbours: not quite the ratio of the medians.
  */
 #ifndef TESTS_BENCH_H
 #define TESTS_BENCH_H
 
 #include <stdint.h>
 
-#define BENCH_ROUNDS 11
+#define BENCH_ROUNDS 21
 #define BENCH_ROUND_NS 10e6
+
+struct bench_figures {
+	double a, b, ratio; /* ns, ns, b to a */
+};
 
 typedef void (*bench_fn)(void *arg, unsigned long n);
 
 /* Says what follows, on which machine, and what the figures are good for. */
 void bench_title(const char *what);
 double bench_one(bench_fn f, void *arg);
-void bench_two(bench_fn a, void *a_arg, bench_fn b, void *b_arg, double ns[2]);
+struct bench_figures bench_two(bench_fn a, void *a_arg, bench_fn b, void *b_arg);
 
 /* The value; the program ends with a message where that is below 0. */
 int64_t bench_must(int64_t value, const char *what);

@@ -98,6 +98,7 @@ static void copy(struct life *l, struct gmem_world *dst, const struct gmem_world
 /* Returns the hash that the world has in the middle of its life. */
 static uint64_t live(struct life *l)
 {
+	const uint64_t files = 20 + scaled(380);
 	uint64_t hash;
 
 	make_profile(l);
@@ -106,17 +107,17 @@ static uint64_t live(struct life *l)
 	for (int i = 0; i < 40; i++)
 		listen(l, MAKE(l, .verb = GMEM_CREATE_VM, .fd = GMEM_KVM_FD,
 			       .type = GMEM_VM_SW_PROTECTED));
-	for (uint64_t i = 0; i < 400; i++)
+	for (uint64_t i = 0; i < files; i++)
 		MAKE(l, .verb = GMEM_CREATE_GUEST_MEMFD, .fd = 4 + (int64_t)i % 40, .size = MiB);
-	for (uint64_t i = 0; i < 400; i++)
+	for (uint64_t i = 0; i < files; i++)
 		assert_int_equal(MAKE(l, .verb = GMEM_SET_USER_MEMORY_REGION2,
 				      .fd = 4 + (int64_t)i % 40, .slot = i, .gpa = 2 * i * MiB,
 				      .size = MiB, .memfd = 44 + (int64_t)i,
 				      .flags = GMEM_MEM_GUEST_MEMFD),
 				 0);
 	copy(l, l->other, l->w);
-	for (int64_t i = 0; i < 400; i += 20)
-		MAKE(l, .verb = GMEM_CLOSE, .fd = 44 + i);
+	for (uint64_t i = 0; i < files; i += 20)
+		MAKE(l, .verb = GMEM_CLOSE, .fd = 44 + (int64_t)i);
 	hash = gmem_world_hash(l->w);
 	copy(l, l->w, l->other);
 	assert_true(gmem_world_equal(l->w, l->other));

@@ -205,21 +205,21 @@ static void random_calls(void **state)
 
 /* ---- calls that have much to do ---- */
 
-enum { VM_FD = 4, FILE_FD, SNP_FD, SNP_FILE, NR_SCRAPS = 300, NR_MAPS = 30 };
+enum { VM_FD = 4, FILE_FD, SNP_FD, SNP_FILE };
 
 /* A file in scraps: every other page there, written, seen by guest, host and pins. */
-static uint64_t make_scraps(struct fixture *f)
+static uint64_t make_scraps(struct fixture *f, uint64_t scraps)
 {
-	uint64_t addr, length = 2 * NR_SCRAPS * PAGE;
+	uint64_t addr, length = 2 * scraps * PAGE;
 
 	create_vm(f->w, GMEM_VM_DEFAULT);
 	create_gmem(f->w, VM_FD, length, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
 	create_vm(f->w, GMEM_VM_SNP);
 	create_gmem(f->w, SNP_FD, length, 0);
 	addr = map(f->w, FILE_FD, 0, length);
-	for (uint64_t i = 0; i < NR_MAPS; i++)
+	for (uint64_t i = 0; i < 30; i++)
 		map(f->w, FILE_FD, i * PAGE, length);
-	for (uint64_t i = 0; i < NR_SCRAPS; i++) {
+	for (uint64_t i = 0; i < scraps; i++) {
 		store(f->w, addr + 2 * i * PAGE + i, i % 255 + 1);
 		assert_int_equal(bind_slot(f->w, VM_FD, i, GPA + 4 * i * PAGE, 2 * PAGE, FILE_FD,
 					   2 * i * PAGE),
@@ -261,12 +261,12 @@ static void make_each(struct fixture *f, const struct gmem_call *calls, size_t n
 
 static void host_calls_with_much_to_do(void **state)
 {
-	uint64_t length = 2 * NR_SCRAPS * PAGE, addr;
+	uint64_t scraps = 20 + scaled(280), length = 2 * scraps * PAGE, addr;
 	struct fixture f;
 
 	(void)state;
 	begin(&f);
-	addr = make_scraps(&f);
+	addr = make_scraps(&f, scraps);
 	const struct gmem_call calls[] = {
 		{ .verb = GMEM_FALLOCATE, .fd = FILE_FD, .mode = 3, .length = length },
 		{ .verb = GMEM_FALLOCATE, .fd = FILE_FD, .mode = 1, .length = length },
@@ -312,12 +312,12 @@ static void host_calls_with_much_to_do(void **state)
 
 static void guest_calls_with_much_to_do(void **state)
 {
-	uint64_t length = 2 * NR_SCRAPS * PAGE, addr;
+	uint64_t scraps = 20 + scaled(280), length = 2 * scraps * PAGE, addr;
 	struct fixture f;
 
 	(void)state;
 	begin(&f);
-	addr = make_scraps(&f);
+	addr = make_scraps(&f, scraps);
 	const struct gmem_call calls[] = {
 		{ .verb = GMEM_MEMORY_FAILURE, .fd = FILE_FD },
 		{ .verb = GMEM_CLOSE, .fd = VM_FD },
@@ -395,9 +395,9 @@ static void a_big_fork(void **state)
 	(void)state;
 	begin(&f);
 	f.w->checking = GMEM_CHECK_NEVER;
-	for (int i = 0; i < 900; i++)
+	for (unsigned long i = 0; i < scaled(900); i++)
 		create_vm(f.w, GMEM_VM_DEFAULT);
-	for (int i = 0; i < 8; i++)
+	for (unsigned long i = 0; i < scaled(8); i++)
 		fill(f.w, map_anonymous(f.w, GMEM_MAP_PRIVATE));
 	MAKE(&f, .verb = GMEM_FORK, .value = 1);
 	MAKE(&f, .verb = GMEM_FORK, .value = 2, .task = 1);
