@@ -203,7 +203,7 @@ static int in_range(struct parser *p, const struct gmem_param *param, const char
 static int parse_value(struct parser *p, const struct gmem_param *param, struct linked_call *l,
 		       uint32_t *fds)
 {
-	char *field = (char *)&l->call + param->offset;
+	uint64_t *field = (uint64_t *)(void *)((char *)&l->call + param->offset);
 	const char *at = p->x.p;
 	uint64_t v = 0;
 
@@ -221,7 +221,7 @@ static int parse_value(struct parser *p, const struct gmem_param *param, struct 
 	} else if (!lex_number(&p->x, &v)) {
 		return 0;
 	}
-	memcpy(field, &v, sizeof(v));
+	*field = v;
 	return in_range(p, param, at, v);
 }
 
