@@ -268,6 +268,17 @@ static const char *bindings_and_memslots_agree(struct gmem_block *b, struct gmem
 	return wrong;
 }
 
+/* A memslot whose memory a process can address is found by its userspace_addr. */
+static bool is_found_by_hva(struct gmem_block *b, const struct gmem_vm *vm, uint32_t idx)
+{
+	const struct gmem_slot *s = SLOT(b, idx);
+	uint64_t page = PAGES(s->hva);
+
+	return page > PAGES(TASK_SIZE) ||
+	       (gmem_range_get(b, vm->hvas, HVA_KEY(page, s->as_id, s->id)) == idx &&
+		s->npages <= vm->most_pages);
+}
+
 static const char *check_slot_index(struct gmem_block *b, struct gmem_seen *s,
 				    const struct gmem_vm *vm)
 {
@@ -283,6 +294,9 @@ static const char *check_slot_index(struct gmem_block *b, struct gmem_seen *s,
 		    g.start != slot->gfn || g.end != slot->gfn + slot->npages || g.value != r.value)
 			return s->a = vm->number, s->b = slot->id,
 			       "a memslot is not where its gfns are: VM, memslot";
+		if (!is_found_by_hva(b, vm, r.value))
+			return s->a = vm->number, s->b = slot->id,
+			       "a memslot is not found by its address: VM, memslot";
 	}
 	for (unsigned int as = 0; as < GMEM_MAX_AS; as++)
 		for (g.end = 0; gmem_range_next(b, vm->gfns[as], g.end, &g);)

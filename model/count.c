@@ -115,6 +115,8 @@ static const char *trees_of_vm(const struct gmem_block *b, const struct gmem_vm 
 	for (unsigned int as = 0; as < GMEM_MAX_AS && !wrong; as++)
 		wrong = fn(b, vm->gfns[as], sum);
 	if (!wrong)
+		wrong = fn(b, vm->hvas, sum);
+	if (!wrong)
 		wrong = fn(b, vm->attributes, sum);
 	return wrong ? wrong : fn(b, vm->sptes, sum);
 }

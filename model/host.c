@@ -41,14 +41,34 @@ static bool notify_slot(struct gmem_run *run, const struct gmem_slot *s, uint64_
 	return true;
 }
 
-/* kvm_mmu_notifier_invalidate_range_start() and _end(), for one VM */
+/* Beyond what a process can address nothing is ever mapped, and nobody has to be told. */
+void gmem_index_hva(struct gmem_block *b, const struct gmem_slot *s, uint32_t idx)
+{
+	uint64_t page = PAGES(s->hva), key = HVA_KEY(page, s->as_id, s->id);
+	struct gmem_vm *vm = VM(b, s->vm);
+
+	if (page > PAGES(TASK_SIZE))
+		return;
+	gmem_range_set(b, &vm->hvas, key, key + 1, idx);
+	if (!vm->hvas)
+		vm->most_pages = 0;
+	if (idx && s->npages > vm->most_pages)
+		vm->most_pages = s->npages;
+}
+
+/*
+ * kvm_mmu_notifier_invalidate_range_start() and _end(), for one VM. A memslot that reaches into
+ * the range begins no more than the biggest one's size before it.
+ */
 static void notify_vm(struct gmem_run *run, uint32_t vm, uint64_t start, uint64_t end)
 {
 	const struct gmem_event e = { .kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_HOST };
-	struct gmem_range r = { 0, 0, 0 };
+	const struct gmem_vm *v = VM(run->b, vm);
+	uint64_t first = start > v->most_pages ? start - v->most_pages : 0;
+	struct gmem_range r = { 0, HVA_KEY(first, 0, 0), 0 };
 	bool found = false;
 
-	while (gmem_range_next(run->b, VM(run->b, vm)->slots, r.end, &r))
+	while (gmem_range_next_in(run->b, v->hvas, r.end, HVA_KEY(end, 0, 0), &r))
 		found |= notify_slot(run, SLOT(run->b, r.value), start, end, !found);
 	if (!found)
 		return;

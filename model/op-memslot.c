@@ -297,6 +297,7 @@ static int insert_slot(struct gmem_run *run)
 
 	gmem_range_set(run->b, &vm->slots, id, id + 1u, run->t->new_slot);
 	map_gfns(run->b, s, run->t->new_slot);
+	gmem_index_hva(run->b, s, run->t->new_slot);
 	vm->nr_memslot_pages += s->npages;
 	run->b->nr_slots++;
 	return 0;
@@ -406,6 +407,7 @@ static int remove_slot(struct gmem_run *run)
 
 	gmem_range_set(run->b, &vm->slots, id, id + 1u, 0);
 	map_gfns(run->b, s, 0);
+	gmem_index_hva(run->b, s, 0);
 	vm->nr_memslot_pages -= s->npages;
 	return 0;
 }

@@ -115,6 +115,11 @@ void gmem_invalidate_end(struct gmem_run *run, uint32_t file, uint64_t start, ui
 /* op-mmap.c: puts a mapping on its inode's list, and counts its references */
 void gmem_vma_link(struct gmem_block *b, uint32_t idx);
 
+/* The key in gmem_vm.hvas of a memslot with this userspace_addr, in pages. */
+#define HVA_KEY(page, as, id) ((uint64_t)(page) << 16 | (uint64_t)(as) << 15 | (id))
+/* Puts a memslot where notifications find it, or with 0 takes it out. */
+void gmem_index_hva(struct gmem_block *b, const struct gmem_slot *s, uint32_t idx);
+
 /* op-memslot.c */
 uint32_t gmem_slot_by_id(const struct gmem_block *b, const struct gmem_vm *vm, uint32_t id);
 uint32_t gmem_slot_by_gfn(const struct gmem_block *b, const struct gmem_vm *vm, uint64_t gfn);

@@ -86,7 +86,7 @@ void gmem_truncate(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_
 {
 	struct gmem_inode *i = INODE(run->b, inode);
 
-	if (gmem_range_empty(run->b, i->folios, start, end))
+	if ((i->pins || i->vmas) && gmem_range_empty(run->b, i->folios, start, end))
 		return;
 	if (i->pins)
 		gmem_pins_keep(run, inode, start, end);

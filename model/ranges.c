@@ -35,19 +35,34 @@ struct split {
 };
 
 /*
- * The number of keys at or below key. All are looked at: a branch that leaves early is guessed
- * wrong once a node, which costs more.
+ * The number of keys at or below key, where there are more than ten. A branch for each key would
+ * have to guess, and in a big tree it would guess wrong in every node: so the five are found
+ * first and then the place in them, all without.
  */
-static unsigned int upto(const struct node *n, uint64_t key)
+static unsigned int upto_of_many(const struct node *n, uint64_t key)
 {
-	unsigned int count = 0;
+	unsigned int used = n->n, more = 0;
+	unsigned int i = 5u * ((n->key[5] <= key) + (n->key[10] <= key) +
+			       ((used > 15) & (n->key[15] <= key)));
 
-	for (unsigned int i = 0; i < n->n; i++)
-		count += n->key[i] <= key;
-	return count;
+	for (unsigned int k = 0; k < 5; k++)
+		more += (i + k < used) & (n->key[i + k] <= key);
+	return i + more;
 }
 
-static unsigned int child_of(const struct node *n, uint64_t key)
+/* The number of keys at or below key. */
+static inline unsigned int upto(const struct node *n, uint64_t key)
+{
+	unsigned int i = 0;
+
+	if (n->n > 10)
+		return upto_of_many(n, key);
+	while (i < n->n && n->key[i] <= key)
+		i++;
+	return i;
+}
+
+static inline unsigned int child_of(const struct node *n, uint64_t key)
 {
 	unsigned int i = upto(n, key);
 

@@ -5,7 +5,7 @@
  * point that changes nothing is never stored. A tree is a cell index; 0 is the empty tree.
  *
  * The tree is maple-shaped: many ranges a node, so that a world of a few ranges costs one cell
- * and a hundred thousand are four nodes deep. A call may allocate at most GMEM_RANGE_CELLS cells;
+ * and a hundred thousand are five nodes deep. A call may allocate at most GMEM_RANGE_CELLS cells;
  * whoever calls has reserved them (gmem_reserve()).
  */
 #ifndef GMEM_RANGES_H

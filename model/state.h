@@ -128,11 +128,12 @@ struct gmem_vm {
 	/* slots_lock */
 	uint32_t slots;		    /* range tree: as_id << 16 | id -> slot */
 	uint32_t gfns[GMEM_MAX_AS]; /* range tree: gfn -> slot */
+	uint32_t hvas;		    /* range tree: order of userspace_addr -> slot */
 	uint32_t attributes;	    /* range tree: gfn -> GMEM_ATTRIBUTE_* */
+	uint64_t most_pages;	    /* no memslot has more */
 	uint64_t nr_memslot_pages;
 	/* mmu_lock */
-	uint32_t sptes; /* range tree: gfn -> SPTE_* */
-	uint32_t pad;
+	uint32_t sptes;			 /* range tree: gfn -> SPTE_* */
 	int64_t in_progress;		 /* mmu_invalidate_in_progress */
 	uint64_t range_start, range_end; /* mmu_invalidate_range_*, gfns */
 	uint64_t seq;			 /* mmu_invalidate_seq; of no meaning between calls */

@@ -230,6 +230,7 @@ static bool next_slot(struct gmem_run *run)
 	s = slot_of(run);
 	gmem_range_set(run->b, &vm->slots, r.start, r.end, 0);
 	gmem_range_set(run->b, &vm->gfns[s->as_id], s->gfn, s->gfn + s->npages, 0);
+	gmem_index_hva(run->b, s, 0);
 	vm->nr_memslot_pages -= s->npages;
 	return true;
 }

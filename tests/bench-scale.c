@@ -29,7 +29,7 @@
 struct scene {
 	struct gmem_world *w;
 	int64_t vm, file;
-	uint64_t places, length, random, turn;
+	uint64_t places, length, random, turn, addr;
 	bool in_turn;
 	struct gmem_world *copy;
 };
@@ -115,6 +115,29 @@ static void open_many_ranges(struct scene *s)
 	open_ranges(s, MANY_RANGES);
 }
 
+/* Ordinary memslots, whose memory is what the host has mapped of the file. */
+static void open_hosted(struct scene *s, uint64_t n)
+{
+	uint64_t i;
+
+	open_scene(s, n, PAGE);
+	s->addr = map(s->w, s->file, 0, n * APART);
+	for (i = 0; i < n; i++)
+		bench_must(call(s->w, .verb = GMEM_SET_USER_MEMORY_REGION, .fd = s->vm, .slot = i,
+				.gpa = i * APART, .size = PAGE, .addr = s->addr + i * APART),
+			   "set_user_memory_region");
+}
+
+static void open_hosted_slot(struct scene *s)
+{
+	open_hosted(s, 1);
+}
+
+static void open_many_hosted_slots(struct scene *s)
+{
+	open_hosted(s, MANY_SLOTS);
+}
+
 static void close_scene(struct scene *s)
 {
 	gmem_world_free(s->w);
@@ -130,6 +153,18 @@ static void allocate_punch(void *arg, unsigned long n)
 		offset = somewhere(s);
 		bench_must(allocate(s->w, s->file, offset, s->length), "allocate");
 		bench_must(punch(s->w, s->file, offset, s->length), "punch");
+	}
+}
+
+static void store_punch(void *arg, unsigned long n)
+{
+	struct scene *s = arg;
+	uint64_t where;
+
+	while (n--) {
+		where = somewhere(s);
+		bench_must(store(s->w, s->addr + where, 1), "store");
+		bench_must(punch(s->w, s->file, where, PAGE), "punch");
 	}
 }
 
@@ -192,6 +227,8 @@ static const struct comparison {
 	  open_other_slots, IN_TURN },
 	{ "allocate + punch, 100000 ranges / 1, random", allocate_punch, open_range,
 	  open_many_ranges, AT_RANDOM },
+	{ "store + punch under ordinary slots, 10000 / 1", store_punch, open_hosted_slot,
+	  open_many_hosted_slots, IN_TURN },
 	{ "bind + unbind, 10000 slots / 1", bind_unbind, open_slot, open_many_slots, IN_TURN },
 	{ "guest load, 10000 slots / 1", load_by_guest, open_slot, open_many_slots, IN_TURN },
 	{ "guest load, 10000 slots / 1, random", load_by_guest, open_slot, open_many_slots,
