@@ -363,6 +363,8 @@ static enum backend_status kvm_run(void *ctx, const struct linked_call *calls, s
 	enum backend_status status;
 
 	*done = 0;
+	if (!n)
+		return BACKEND_DONE;
 	if (n > KVM_MAX_CALLS)
 		return say(e, BACKEND_UNSUPPORTED, "more than %u calls", KVM_MAX_CALLS);
 	memcpy(ch->calls, calls, n * sizeof(*calls));

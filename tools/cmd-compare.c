@@ -172,7 +172,7 @@ static int compare_file(struct compare_all *o, const char *path)
 	struct trace t;
 	char *name;
 
-	if (!read_trace(&t, "gmem compare", path))
+	if (!read_trace_with_calls(&t, "gmem compare", path))
 		return EXIT_WRONG_USE;
 	why = not_of_this_kernel(&t, &e);
 	if (why) {
@@ -221,7 +221,8 @@ static void print_summary(const struct compare_all *o)
 
 	if (o->stats)
 		print_stats(o);
-	printf("%lu traces, %lu calls: %lu difference%s", o->traces, o->calls, o->found.differences,
+	printf("%lu trace%s, %lu call%s: %lu difference%s", o->traces, o->traces == 1 ? "" : "s",
+	       o->calls, o->calls == 1 ? "" : "s", o->found.differences,
 	       o->found.differences == 1 ? "" : "s");
 	if (o->found.differences > o->found.nr_kinds)
 		printf(" of %u kinds", o->found.nr_kinds);
@@ -255,6 +256,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'n':
 		o->count = number_option(state, "--count", arg);
+		if (!o->count)
+			argp_error(state, "--count is a number from 1");
 		break;
 	case 'l':
 		o->length = number_option(state, "--length", arg);
@@ -263,6 +266,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'j':
 		o->jobs = number_option(state, "--jobs", arg);
+		if (!o->jobs)
+			argp_error(state, "--jobs is a number from 1");
 		break;
 	case 'k':
 		if (access(arg, W_OK | X_OK))

@@ -142,7 +142,7 @@ int cmd_record(int argc, char **argv)
 	int status;
 
 	parse_options(&argp, argc, argv, &o);
-	if (!read_trace(&t, "gmem record", o.trace))
+	if (!read_trace_with_calls(&t, "gmem record", o.trace))
 		return EXIT_WRONG_USE;
 	if (backend_kvm.machine(&here, &e) != BACKEND_DONE) {
 		fprintf(stderr, "gmem record: %s\n", e.why);

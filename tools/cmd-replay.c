@@ -266,6 +266,10 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which trace?");
 		break;
+	case ARGP_KEY_END:
+		if (o->backend == &backend_kvm && (o->profile || o->check || o->clauses))
+			argp_error(state, "--profile, --check and --clauses are of the model");
+		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -41,6 +41,17 @@ uint64_t number_option(struct argp_state *state, const char *option, const char 
 	return v;
 }
 
+int read_trace_with_calls(struct trace *t, const char *command, const char *path)
+{
+	if (!read_trace(t, command, path))
+		return 0;
+	if (t->nr_calls)
+		return 1;
+	fprintf(stderr, "%s: %s: the trace has no calls\n", command, path);
+	trace_free(t);
+	return 0;
+}
+
 int read_trace(struct trace *t, const char *command, const char *path)
 {
 	const char *name = strcmp(path, "-") ? path : "standard input";

@@ -28,6 +28,8 @@ uint64_t number_option(struct argp_state *state, const char *option, const char 
 
 /* Reads a trace; if it cannot, says why on standard error and returns 0. */
 int read_trace(struct trace *t, const char *command, const char *path);
+/* The same; a trace without calls is wrong as well. */
+int read_trace_with_calls(struct trace *t, const char *command, const char *path);
 /* The profile to judge the trace by: the asked one, else the trace's, else the default. */
 const struct gmem_profile *profile_for(const struct trace *t, const struct gmem_profile *asked);
 /* The profile of the kernel that runs here: the newest that is not newer; or null. */

@@ -150,7 +150,7 @@ void story_totals(const struct totals *n)
 	if (n->unmet)
 		printf("%lu not met", n->unmet);
 	else
-		fputs("all met", stdout);
+		fputs(n->demands ? "all met" : "nothing judged", stdout);
 	if (n->failed)
 		printf("; %lu trace%s failed", n->failed, s(n->failed));
 	if (n->skipped)
