@@ -15,6 +15,7 @@
 #define ARM64_USER_MEM_SLOTS 32767u
 #define MAX_NR_PAGES ((UINT64_C(1) << 31) - 1)
 #define X86_MAX_GPA_BITS 52
+#define ARM64_IPA_BITS 40 /* of a VM of type 0 */
 #define ARM64_USER_PTR_MAX (UINT64_C(1) << 48)
 
 enum gmem_change { CHANGE_NONE, CHANGE_CREATE, CHANGE_DELETE, CHANGE_MOVE, CHANGE_FLAGS };
@@ -277,6 +278,12 @@ static bool gfns_are_in_reach(struct gmem_run *run)
 	       run->c->gpa + run->c->size - 1 < UINT64_C(1) << X86_MAX_GPA_BITS;
 }
 
+static bool gfns_are_in_ipa_space(struct gmem_run *run)
+{
+	return run->b->machine.arch != GMEM_ARM64 ||
+	       run->c->gpa + run->c->size <= UINT64_C(1) << ARM64_IPA_BITS;
+}
+
 static bool arch_takes_this_guest_memfd(struct gmem_run *run)
 {
 	const struct gmem_slot *s = SLOT(run->b, run->t->new_slot);
@@ -323,6 +330,7 @@ const struct gmem_step gmem_op_create_slot[] = {
 	CALL(T_BIND, SLOT_23, .when = wants_guest_memfd, .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNBIND),
+	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNBIND),
 	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, .when = wants_guest_memfd,
 	      .to = L_UNBIND),
 	DO(insert_slot, SLOT_22),
@@ -380,6 +388,7 @@ const struct gmem_step gmem_op_move_slot[] = {
 	DO(flush_shadow, SLOT_26),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
 	DO(move_gfns, SLOT_26),
 	DO(make_valid, SLOT_26, .at = L_UNLOCK),
 	UNLOCK(SLOTS_ARCH_LOCK),

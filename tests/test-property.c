@@ -75,10 +75,12 @@ static void note_row(void *arg, const struct gmem_step_event *e)
 static int passes_always(const char *row)
 {
 	static const char *const rows[] = {
-		"arch_takes_this_guest_memfd",		     /* arm64 */
-		"vcpu_ioctl_exists", "binding_is_the_slots", /* bindings and memslots agree */
-		"ioctl_exists"
-	}; /* private memory is left out once */
+		"gfns_are_in_ipa_space",       /* arm64 */
+		"arch_takes_this_guest_memfd", /* arm64 */
+		"vcpu_ioctl_exists",	       /* arm64, 6.8 */
+		"binding_is_the_slots",	       /* bindings and memslots agree */
+		"ioctl_exists",		       /* private memory is left out once */
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
