@@ -8,13 +8,18 @@ _gmem_profiles()
 	"$1" profiles 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p'
 }
 
+_gmem_bugs()
+{
+	"$1" bugs 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p'
+}
+
 _gmem_options()
 {
 	local common='-? --help --usage -V --version'
 
 	case $1 in
 	replay)
-		echo "$common -c --check -j --json -l --clauses -o --on -p --profile -q --quiet" \
+		echo "$common -b --bug -c --check -j --json -l --clauses -o --on -p --profile -q --quiet" \
 			"-s --step"
 		;;
 	record)
@@ -24,8 +29,14 @@ _gmem_options()
 		echo "$common -j --jobs -k --keep -l --length -n --count -p --profile -s --seed" \
 			"-t --stats"
 		;;
+	bugs)
+		echo "$common -p --profile"
+		;;
 	explain)
 		echo "$common -l --list -p --profile"
+		;;
+	explore)
+		echo "$common --bug --full --preemptions -p --profile -q --quiet --seconds --states"
 		;;
 	*)
 		echo "$common"
@@ -37,13 +48,18 @@ _gmem_options()
 _gmem_values()
 {
 	case $2:$3 in
-	replay:-p | replay:--profile | compare:-p | compare:--profile | explain:-p | explain:--profile)
+	replay:-p | replay:--profile | compare:-p | compare:--profile | explain:-p | \
+		explain:--profile | explore:-p | explore:--profile | bugs:-p | bugs:--profile)
 		_gmem_profiles "$1"
+		;;
+	replay:-b | replay:--bug)
+		_gmem_bugs "$1"
 		;;
 	replay:-o | replay:--on)
 		echo model kvm
 		;;
 	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
+	explore:--bug | explore:--preemptions | explore:--seconds | explore:--states) ;;
 	*)
 		return 1
 		;;
@@ -53,7 +69,7 @@ _gmem_values()
 _gmem()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="replay record compare explain profiles" command="" words i
+	local commands="replay record compare explain explore bugs profiles" command="" words i
 
 	# --option=value comes as three words
 	if [ "$cur" = = ]; then
@@ -83,11 +99,15 @@ _gmem()
 		words=$commands
 	elif [ "$command" = profiles ]; then
 		words=$(_gmem_profiles "$1")
+	elif [ "$command" = bugs ]; then
+		words=$(_gmem_bugs "$1")
 	else
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.trace' -- "$cur"; compgen -d -- "$cur")
 		[ "$command" = explain ] || return
+		# clauses are known in small letters as well
 		words=$("$1" explain --list 2>/dev/null)
+		cur=${cur^^}
 	fi
 	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -65,6 +65,7 @@ bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c
 	case GMEM_INJECT:
 		return c->what <= GMEM_INJECT_ENOMEM;
 	case GMEM_FORK:
+	case GMEM_THREAD:
 		return fork_makes_sense(b, c);
 	case GMEM_EXIT:
 		return c->task != 0;
@@ -86,16 +87,16 @@ static bool is_first_of_inode(const struct gmem_block *b, const struct gmem_proc
 static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_call *c)
 {
 	const struct gmem_process *p = CPROCESS(b, process_of(b, c));
-	uint64_t cells = gmem_range_cells(b, p->fds) + 2 * gmem_range_cells(b, p->vmas);
+	uint64_t cells = gmem_range_cells(b, p->fds) + 2 * gmem_range_cells(b, p->vmas) +
+			 4 * gmem_range_cells(b, p->ptes);
 	struct gmem_range r = { 0, 0, 0 };
 
 	while (gmem_range_next(b, p->vmas, r.end, &r)) {
 		const struct gmem_vma *v = CVMA(b, r.value);
 		const struct gmem_inode *inode = CINODE(b, v->inode);
 
-		cells += 4;
-		if (inode->kind == INODE_ANON && inode->flags != GMEM_MAP_SHARED &&
-		    is_first_of_inode(b, p, v))
+		cells += 6;
+		if (gmem_is_private_memory(inode) && is_first_of_inode(b, p, v))
 			cells += 1 + gmem_range_cells(b, inode->folios) +
 				 gmem_range_cells(b, inode->bytes);
 	}
@@ -105,7 +106,7 @@ static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_cal
 /* Copying bytes stores each run of equal bytes once; a page has at most one run a byte. */
 static uint64_t cells_for_copy(const struct gmem_block *b, uint32_t inode)
 {
-	return 3 * 20 * (uint64_t)gmem_range_cells(b, CINODE(b, inode)->bytes);
+	return 3 * GMEM_RANGE_POINTS * (uint64_t)gmem_range_cells(b, CINODE(b, inode)->bytes);
 }
 
 /*
@@ -167,26 +168,39 @@ static uint64_t cells_for_populate(const struct gmem_block *b, const struct gmem
 	return cells;
 }
 
+/* A part a mapping. */
+static uint64_t cells_for_pin(const struct gmem_block *b, const struct gmem_call *c)
+{
+	(void)c;
+	return 4 * (uint64_t)b->nr_vmas;
+}
+
+static uint64_t cells_for_truncation(const struct gmem_block *b, const struct gmem_call *c)
+{
+	(void)c;
+	return cells_for_zaps(b) + (b->nr_pins ? cells_for_orphans(b) : 0);
+}
+
+static uint64_t (*const cells_for[GMEM_NR_VERBS])(const struct gmem_block *b,
+						  const struct gmem_call *c) = {
+	[GMEM_FORK] = cells_for_fork,
+	[GMEM_POPULATE] = cells_for_populate,
+	[GMEM_PIN] = cells_for_pin,
+	[GMEM_FALLOCATE] = cells_for_truncation,
+	[GMEM_SET_MEMORY_ATTRIBUTES2] = cells_for_truncation,
+	[GMEM_CONVERT_SHARED] = cells_for_truncation,
+	[GMEM_CONVERT_PRIVATE] = cells_for_truncation,
+	[GMEM_CLOSE] = cells_for_truncation,
+	[GMEM_MADVISE] = cells_for_truncation,
+	[GMEM_MUNMAP] = cells_for_truncation,
+	[GMEM_MPROTECT] = cells_for_truncation,
+	[GMEM_MMAP] = cells_for_truncation,
+	[GMEM_EXIT] = cells_for_truncation,
+	[GMEM_UNPIN] = cells_for_truncation,
+	[GMEM_MEMORY_FAILURE] = cells_for_truncation,
+};
+
 uint64_t gmem_cells_for_verb(const struct gmem_block *b, const struct gmem_call *c)
 {
-	switch (c->verb) {
-	case GMEM_FORK:
-		return cells_for_fork(b, c);
-	case GMEM_POPULATE:
-		return cells_for_populate(b, c);
-	case GMEM_PIN:
-		return 4 * (uint64_t)b->nr_vmas; /* a part a mapping */
-	case GMEM_FALLOCATE:
-	case GMEM_CLOSE:
-	case GMEM_MADVISE:
-	case GMEM_MUNMAP:
-	case GMEM_MPROTECT:
-	case GMEM_MMAP:
-	case GMEM_EXIT:
-	case GMEM_UNPIN:
-	case GMEM_MEMORY_FAILURE:
-		return cells_for_zaps(b) + (b->nr_pins ? cells_for_orphans(b) : 0);
-	default:
-		return 0;
-	}
+	return cells_for[c->verb] ? cells_for[c->verb](b, c) : 0;
 }

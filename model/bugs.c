@@ -4,28 +4,90 @@
  * the normative tables hold no bug and no switch for one.
  *
  * gmem_profile_with_bugs() lays a copy of a profile out in one block: the profile, then all of
- * its tables, and edits that.
+ * its tables, and edits that. gmem_profile_without() does the same for mistakes that nobody made
+ * yet: any row can be without effect.
  */
 #include "bugs.h"
 
 #include <string.h>
 
+#include "ops.h"
 #include "profile.h"
+
+static bool has_mmap(const struct gmem_profile *p)
+{
+	return (p->n.create_flags & GMEM_FLAG_MMAP) && !p->n.has_shareability;
+}
+
+/* Since that was mended a guest's access is held against the attribute before anything else. */
+static bool asks_for_attribute_first(const struct gmem_profile *p)
+{
+	const struct gmem_step *s = p->tables[T_GUEST_FAULT];
+
+	while (s->kind != STEP_CHECK && s->kind != STEP_RETRY_IF && s->kind != STEP_END)
+		s++;
+	return s->kind == STEP_CHECK;
+}
+
+static bool converts(const struct gmem_profile *p)
+{
+	return p->n.has_file_attributes || p->n.has_shareability;
+}
+
+/* v13 takes no reference to unbind: dying or not is all the same to it. */
+static bool unbinds_with_a_reference(const struct gmem_profile *p)
+{
+	const struct gmem_step *s = p->tables[T_UNBIND];
+
+	while (s->kind != STEP_END && s->clause != CL_UNBIND_4)
+		s++;
+	return s->kind != STEP_END;
+}
 
 static const struct bug {
 	const char *id, *title;
 	const struct gmem_edit *edits;
+	/* Whether the profile has what the bug is about, beside the rows; null: every profile has. */
+	bool (*concerns)(const struct gmem_profile *p);
 } bugs[] = {
-	{ "B40", "clearing KVM_MEM_GUEST_MEMFD is taken for a change of flags", gmem_bug_b40 },
-	{ "B45", "the end of a binding is compared as a signed number", gmem_bug_b45 },
+	{ "B22", "a bind that is refused keeps its reference on the file", gmem_bug_b22, NULL },
+	{ "B23", "a file may have no pages", gmem_bug_b23, NULL },
+	{ "B26", "all files share one inode", gmem_bug_b26, NULL },
+	{ "B28", "a memslot may be of a guest_memfd and read-only", gmem_bug_b28, NULL },
+	{ "B30", "an access of the wrong kind is emulated where no memslot is", gmem_bug_b30,
+	  asks_for_attribute_first },
+	{ "B33", "an error is taken for a page", gmem_bug_b33, NULL },
+	{ "B34", "a page counts as populated before it is", gmem_bug_b34, NULL },
+	{ "B36", "a memslot is freed under a fault that looks at it", gmem_bug_b36, NULL },
+	{ "B38", "what can be mapped is taken to be shared", gmem_bug_b38, has_mmap },
+	{ "B38b", "a punch takes private mappings alone, of files that begin shared, too",
+	  gmem_bug_b38b, has_mmap },
+	{ "B39", "a dying file keeps its binding to a memslot that is freed", gmem_bug_b39,
+	  unbinds_with_a_reference },
+	{ "B40", "clearing KVM_MEM_GUEST_MEMFD is taken for a change of flags", gmem_bug_b40,
+	  NULL },
+	{ "B42", "source pages are looked up under the invalidate lock", gmem_bug_b42, NULL },
+	{ "B45", "the end of a binding is compared as a signed number", gmem_bug_b45, NULL },
+	{ "B46", "a binding is stored in part, and that is a success", gmem_bug_b46, NULL },
+	{ "B47", "an overlap of bindings is refused as anything else is", gmem_bug_b47, NULL },
+	{ "B54", "a page is tested for being shared, and mapped when it may no longer be",
+	  gmem_bug_b54, converts },
+	{ "X1", "a TDX guest keeps shared mappings of what is punched", gmem_bug_x1, has_mmap },
+	{ "X2", "memory failure and a punch take two locks in opposite order", gmem_bug_x2, NULL },
 };
+#define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
 
 static const struct bug *find_bug(const char *id)
 {
-	for (unsigned int i = 0; i < sizeof(bugs) / sizeof(bugs[0]); i++)
+	for (unsigned int i = 0; i < NR_BUGS; i++)
 		if (!strcmp(bugs[i].id, id))
 			return &bugs[i];
 	return NULL;
+}
+
+const char *gmem_bug(unsigned int n)
+{
+	return n < NR_BUGS ? bugs[n].id : NULL;
 }
 
 const char *gmem_bug_title(const char *id)
@@ -66,45 +128,92 @@ static size_t name_size(const struct gmem_profile *p, const char *const *ids)
 	return n;
 }
 
-static bool apply(struct gmem_step *steps, const struct gmem_edit *edit)
+static struct gmem_step *find_row(struct gmem_step *steps, const struct gmem_edit *e)
 {
+	unsigned int n = e->nth;
+
 	for (; steps->kind != STEP_END; steps++)
-		if (!strcmp(steps->name, edit->row)) {
-			*steps = edit->with;
-			return true;
-		}
-	return false;
+		if (!strcmp(steps->name, e->row) && !n--)
+			return steps;
+	return NULL;
 }
 
-static bool apply_all(struct gmem_profile *copy, const char *const *ids)
+/* There is room for one more row after the END of each table for each edit. */
+static bool apply(struct gmem_step *steps, const struct gmem_edit *edit)
 {
+	struct gmem_step *s = find_row(steps, edit);
+
+	if (!s)
+		return false;
+	if (edit->kind == EDIT_DROP) {
+		memmove(s, s + 1, rows_of(s + 1) * sizeof(*s));
+		return true;
+	}
+	if (edit->kind == EDIT_INSERT)
+		memmove(s + 1, s, rows_of(s) * sizeof(*s));
+	*s = edit->with;
+	return true;
+}
+
+/* Rows that the bugs may add to any one table. */
+static size_t inserts_of(const char *const *ids)
+{
+	size_t n = 0;
+
 	for (; *ids; ids++) {
 		const struct bug *bug = find_bug(*ids);
 
 		for (const struct gmem_edit *e = bug ? bug->edits : NULL; e && e->row; e++)
-			if (!apply((struct gmem_step *)copy->tables[e->table], e))
-				return false;
-		if (!bug)
-			return false;
+			n += e->kind == EDIT_INSERT;
 	}
+	return n;
+}
+
+/* The tables that a call can come to. */
+static void reach(const struct gmem_profile *p, unsigned int table, bool *reached)
+{
+	if (reached[table])
+		return;
+	reached[table] = true;
+	for (const struct gmem_step *s = p->tables[table]; s->kind != STEP_END; s++)
+		if (s->kind == STEP_CALL || s->kind == STEP_CALL_EACH)
+			reach(p, s->table, reached);
+}
+
+/* An edit of what no call comes to would change nothing. */
+static bool apply_one(struct gmem_profile *copy, const struct bug *bug, const bool *reached)
+{
+	if (!bug || (bug->concerns && !bug->concerns(copy)))
+		return false;
+	for (const struct gmem_edit *e = bug->edits; e->row; e++)
+		if (!reached[e->table] || !apply((struct gmem_step *)copy->tables[e->table], e))
+			return false;
 	return true;
 }
 
-enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct gmem_profile *p,
-					const char *const *ids, gmem_resize_fn resize, void *arg)
+static bool apply_all(struct gmem_profile *copy, const char *const *ids, const bool *reached)
 {
-	const char *const *wanted = ids ? ids : p->bugs;
+	for (; *ids; ids++)
+		if (!apply_one(copy, find_bug(*ids), reached))
+			return false;
+	return true;
+}
+
+/* A copy whose tables can be edited, with room for so many more rows in each. */
+static struct gmem_profile *lay_out(const struct gmem_profile *p, const char *const *ids,
+				    size_t more, gmem_resize_fn resize, void *arg)
+{
 	size_t rows = 0, size;
 	struct gmem_profile *c;
 	struct gmem_step *next;
 
 	for (unsigned int t = 0; t < GMEM_NR_TABLES; t++)
-		rows += rows_of(p->tables[t]);
-	size = sizeof(*c) + rows * sizeof(*next) + name_size(p, wanted);
+		rows += rows_of(p->tables[t]) + more;
+	size = sizeof(*c) + rows * sizeof(*next) + name_size(p, ids);
 	resize = resize ? resize : gmem_resize_by_libc;
-	*copy = c = resize(arg, NULL, 0, size);
+	c = resize(arg, NULL, 0, size);
 	if (!c)
-		return GMEM_FAILED;
+		return NULL;
 	*c = *p;
 	c->resize = resize;
 	c->resize_arg = arg;
@@ -114,15 +223,84 @@ enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct
 		rows = rows_of(p->tables[t]);
 		memcpy(next, p->tables[t], rows * sizeof(*next));
 		c->tables[t] = next;
-		next += rows;
+		next += rows + more;
 	}
 	c->name = (char *)next;
-	name_copy((char *)next, p, wanted);
-	if (apply_all(c, wanted))
+	name_copy((char *)next, p, ids);
+	return c;
+}
+
+enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct gmem_profile *p,
+					const char *const *ids, gmem_resize_fn resize, void *arg)
+{
+	const char *const *wanted = ids ? ids : p->bugs;
+	bool reached[GMEM_NR_TABLES] = { false };
+
+	*copy = lay_out(p, wanted, inserts_of(wanted), resize, arg);
+	if (!*copy)
+		return GMEM_FAILED;
+	for (unsigned int verb = 0; verb < GMEM_NR_VERBS; verb++)
+		reach(p, verb, reached);
+	reach(p, T_TASK_WORK, reached);
+	if (apply_all(*copy, wanted, reached))
 		return GMEM_DONE;
-	gmem_profile_free(c);
+	gmem_profile_free(*copy);
 	*copy = NULL;
 	return GMEM_MISUSE;
+}
+
+static int do_nothing(struct gmem_run *run)
+{
+	(void)run;
+	return 0;
+}
+
+/*
+ * A row that does nothing stays in its place, for its label. A check is still asked, for what it
+ * looks up, but does not refuse.
+ */
+static void forget(struct gmem_step *s)
+{
+	if (s->kind == STEP_CHECK) {
+		s->err = 0;
+		return;
+	}
+	s->kind = STEP_DO;
+	s->name = "do_nothing";
+	s->check = NULL;
+	s->act = do_nothing;
+	s->clause = CL_NONE;
+}
+
+/* The UNLOCKs of a LOCK: those of its class up to the next LOCK of that class. */
+static void forget_unlocks(struct gmem_step *lock)
+{
+	for (struct gmem_step *s = lock + 1; s->kind != STEP_END; s++) {
+		if (s->kind == STEP_LOCK && s->lock == lock->lock)
+			return;
+		if (s->kind == STEP_UNLOCK && s->lock == lock->lock)
+			forget(s);
+	}
+}
+
+enum gmem_status gmem_profile_without(struct gmem_profile **copy, const struct gmem_profile *p,
+				      unsigned int table, unsigned int row, gmem_resize_fn resize,
+				      void *arg)
+{
+	static const char *const none[] = { NULL };
+	struct gmem_step *s;
+
+	*copy = NULL;
+	if (table >= GMEM_NR_TABLES || row >= rows_of(p->tables[table]) - 1)
+		return GMEM_MISUSE;
+	*copy = lay_out(p, none, 0, resize, arg);
+	if (!*copy)
+		return GMEM_FAILED;
+	s = (struct gmem_step *)(*copy)->tables[table] + row;
+	if (s->kind == STEP_LOCK)
+		forget_unlocks(s);
+	forget(s);
+	return GMEM_DONE;
 }
 
 void gmem_profile_free(struct gmem_profile *copy)

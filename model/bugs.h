@@ -8,13 +8,38 @@
 
 #include "step.h"
 
-/* Replaces the row of that name in that table. A list ends with a null name. */
+/*
+ * One row of a table is replaced, dropped, or gets another one before it. It is the nth, from 0, of
+ * those with that name ("lock" and "unlock" are what LOCK and UNLOCK rows are called). A list ends
+ * with a null name.
+ */
+enum gmem_edit_kind { EDIT_REPLACE, EDIT_DROP, EDIT_INSERT };
+
 struct gmem_edit {
 	uint32_t table;
 	const char *row;
 	struct gmem_step with;
+	uint8_t kind; /* enum gmem_edit_kind */
+	uint8_t nth;
 };
 
-extern const struct gmem_edit gmem_bug_b40[], gmem_bug_b45[];
+#define REPLACE_ROW(tab, name, n, ...)                                                         \
+	{                                                                                      \
+		.table = tab, .row = name, .with = __VA_ARGS__, .kind = EDIT_REPLACE, .nth = n \
+	}
+#define DROP_ROW(tab, name, n)                                         \
+	{                                                              \
+		.table = tab, .row = name, .kind = EDIT_DROP, .nth = n \
+	}
+/* Before that row. */
+#define INSERT_ROW(tab, name, n, ...)                                                         \
+	{                                                                                     \
+		.table = tab, .row = name, .with = __VA_ARGS__, .kind = EDIT_INSERT, .nth = n \
+	}
+
+extern const struct gmem_edit gmem_bug_b22[], gmem_bug_b23[], gmem_bug_b26[], gmem_bug_b28[],
+	gmem_bug_b30[], gmem_bug_b33[], gmem_bug_b34[], gmem_bug_b36[], gmem_bug_b38[],
+	gmem_bug_b38b[], gmem_bug_b39[], gmem_bug_b40[], gmem_bug_b42[], gmem_bug_b45[],
+	gmem_bug_b46[], gmem_bug_b47[], gmem_bug_b54[], gmem_bug_x1[], gmem_bug_x2[];
 
 #endif

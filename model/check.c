@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "convert.h"
 #include "ops.h"
 #include "ranges.h"
 #include "seen.h"
@@ -35,7 +36,7 @@ static const char *locks_are_free(struct gmem_block *b, struct gmem_seen *s)
 			return s->a = INODE(b, i)->ino, "a lock of an inode is held: inode";
 	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
 		if (VM(b, i)->slots_lock || VM(b, i)->slots_arch_lock || VM(b, i)->mmu_lock ||
-		    VM(b, i)->srcu)
+		    VM(b, i)->srcu[0] || VM(b, i)->srcu[1])
 			return s->a = VM(b, i)->number, "a lock of a VM is held: VM";
 	for (uint32_t i = b->processes; i; i = PROCESS(b, i)->next)
 		if (PROCESS(b, i)->mmap_lock)
@@ -77,9 +78,9 @@ static const char *check_ptes(struct gmem_block *b, struct gmem_seen *s,
 static const char *is_shared(struct gmem_block *b, struct gmem_seen *s,
 			     const struct gmem_inode *inode, uint64_t pgoff, uint64_t end)
 {
-	(void)b;
-	(void)end;
-	if (inode->kind != INODE_GMEM || (inode->flags & GMEM_FLAG_INIT_SHARED))
+	if (inode->kind == INODE_GMEM)
+		pgoff = gmem_shared_until(b, inode, pgoff, end);
+	if (inode->kind != INODE_GMEM || pgoff == end)
 		return NULL;
 	return s->a = inode->ino, s->b = pgoff, "the host maps a private page: inode, page";
 }
@@ -186,24 +187,20 @@ static const char *start_and_end_balance(struct gmem_block *b, struct gmem_seen 
 	return NULL;
 }
 
-static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s,
-				    const struct gmem_vm *vm)
+static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, uint32_t idx)
 {
-	struct gmem_range r = { 0, 0, 0 }, a;
+	const struct gmem_vm *vm = VM(b, idx);
+	struct gmem_range r = { 0, 0, 0 };
 
 	while (gmem_range_next(b, vm->attributes, r.end, &r))
 		if (r.value != GMEM_ATTRIBUTE_PRIVATE)
 			return s->a = vm->number, s->b = r.start, "an unknown attribute: VM, gfn";
 	r.end = 0;
-	while (gmem_range_next(b, vm->sptes, r.end, &r)) {
-		bool private = gmem_range_next(b, vm->attributes, r.start, &a) &&
-			       a.start <= r.start && a.end >= r.end;
-		bool shared = gmem_range_empty(b, vm->attributes, r.start, r.end);
-
-		if (r.value & SPTE_PRIVATE ? !private : !shared)
-			return s->a = vm->number, s->b = r.start,
-			       "the guest maps against the attribute: VM, gfn";
-	}
+	while (gmem_range_next(b, vm->sptes, r.end, &r))
+		for (uint64_t gfn = r.start; gfn < r.end; gfn++)
+			if (!(r.value & SPTE_PRIVATE) == gmem_is_private_gfn(b, idx, gfn))
+				return s->a = vm->number, s->b = gfn,
+				       "the guest maps against the attribute: VM, gfn";
 	return NULL;
 }
 
@@ -213,7 +210,7 @@ static const char *attributes_rule_the_guest(struct gmem_block *b, struct gmem_s
 
 	for (uint32_t i = b->vms; i && !wrong; i = VM(b, i)->next)
 		if (!VM(b, i)->in_progress)
-			wrong = check_attributes(b, s, VM(b, i));
+			wrong = check_attributes(b, s, i);
 	return wrong;
 }
 
@@ -244,12 +241,9 @@ static const char *check_files_bindings(struct gmem_block *b, struct gmem_seen *
 
 	while (gmem_range_next(b, f->bindings, r.end, &r)) {
 		const struct gmem_slot *slot = SLOT(b, r.value);
-		struct gmem_range found = { 0, 0, 0 };
+		uint32_t id = (uint32_t)slot->as_id << 16 | slot->id;
 
-		while (gmem_range_next(b, VM(b, f->vm)->slots, found.end, &found) &&
-		       found.value != r.value)
-			;
-		if (found.value != r.value || slot->file != file)
+		if (gmem_slot_by_id(b, VM(b, f->vm), id) != r.value || slot->file != file)
 			return s->a = INODE(b, f->inode)->ino, s->b = r.start,
 			       "a binding to a memslot that is not there: inode, page";
 	}
@@ -333,6 +327,68 @@ static const char *bytes_are_in_pages(struct gmem_block *b, struct gmem_seen *s)
 	return NULL;
 }
 
+/* From the first page to the last one attribute follows the other. */
+static const char *attributes_cover_the_file(struct gmem_block *b, struct gmem_seen *s)
+{
+	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next) {
+		uint64_t covered = 0, pages = PAGES(INODE(b, i)->size);
+		struct gmem_range r = { 0, 0, 0 };
+
+		while (gmem_range_next(b, INODE(b, i)->attributes, r.end, &r)) {
+			if (r.start != covered || r.value > PAGE_PRIVATE)
+				break;
+			covered = r.end;
+		}
+		if (covered != (INODE(b, i)->kind == INODE_GMEM ? pages : 0))
+			return s->a = INODE(b, i)->ino, s->b = covered,
+			       "a page is neither shared nor private: inode, page";
+	}
+	return NULL;
+}
+
+/* A huge folio is whole while all of it is private, and there as a whole. */
+static const char *check_folios(struct gmem_block *b, struct gmem_seen *s,
+				const struct gmem_inode *inode)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(b, inode->folios, r.end, &r)) {
+		uint64_t block = gmem_round_down(inode, r.start);
+
+		for (; block < r.end; block += gmem_folio_pages(inode))
+			if (gmem_folio_is_misshapen(b, inode, block))
+				return s->a = inode->ino, s->b = block,
+				       "a huge folio is whole, or there, in part: inode, page";
+	}
+	return NULL;
+}
+
+static const char *huge_folios_are_private(struct gmem_block *b, struct gmem_seen *s)
+{
+	const char *wrong = NULL;
+
+	for (uint32_t i = b->inodes; i && !wrong; i = INODE(b, i)->next)
+		if (INODE(b, i)->order)
+			wrong = check_folios(b, s, INODE(b, i));
+	return wrong;
+}
+
+/* What a row holds on to is there: nothing that a running operation names has been freed. */
+static const char *operations_hold_what_is_there(struct gmem_block *b, struct gmem_seen *s)
+{
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
+		const struct gmem_task *t = b->tasks[i] ? TASK(b, b->tasks[i]) : NULL;
+		unsigned int top = t ? t->depth : 0;
+
+		if (!top || t->level[top - 1].table != T_GUEST_FAULT || !t->slot)
+			continue;
+		if (!gmem_slot_is_there(b, VM(b, t->vm), t->slot))
+			return s->a = i, s->b = t->gfn,
+			       "a fault looks at a memslot that was freed: task, gfn";
+	}
+	return NULL;
+}
+
 static const struct invariant {
 	const char *name, *sentence;
 	const char *(*holds)(struct gmem_block *b, struct gmem_seen *s);
@@ -352,6 +408,11 @@ static const struct invariant {
 	{ "I10", "Every reference is counted, and none twice.", gmem_check_references, true },
 	{ "I11", "Every range tree is in order, and neighbours differ.", gmem_check_trees, false },
 	{ "I12", "Every cell belongs to somebody.", gmem_check_cells, true },
+	{ "I13", "Every page of a file is shared or private.", attributes_cover_the_file, false },
+	{ "I14", "A huge folio is whole as long as all of it is private.", huge_folios_are_private,
+	  true },
+	{ "I15", "What a running operation looks at has not been freed.",
+	  operations_hold_what_is_there, false },
 };
 #define NR_INVARIANTS (sizeof(invariants) / sizeof(invariants[0]))
 #define TREES 10u /* I11 */
@@ -389,12 +450,19 @@ enum gmem_status gmem_check(const struct gmem_world *w, struct gmem_violation *v
 	return GMEM_DONE;
 }
 
+static const char *sentence_of(const char *invariant)
+{
+	for (unsigned int i = 0; i < NR_INVARIANTS; i++)
+		if (!strcmp(invariants[i].name, invariant))
+			return invariants[i].sentence;
+	return "The tables of steps fit together.";
+}
+
 void gmem_violate(struct gmem_world *w, const char *invariant, const char *saw, uint64_t a,
 		  uint64_t b)
 {
 	if (w->violated)
 		return;
 	w->violated = true;
-	w->violation = (struct gmem_violation){ invariant, "The tables of steps fit together.", saw,
-						a, b };
+	w->violation = (struct gmem_violation){ invariant, sentence_of(invariant), saw, a, b };
 }

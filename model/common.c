@@ -10,7 +10,7 @@ struct gmem_process *gmem_process(struct gmem_run *run)
 	return PROCESS(run->b, run->t->process);
 }
 
-bool fdget(struct gmem_run *run)
+bool find_fd(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -24,6 +24,16 @@ bool fdget(struct gmem_run *run)
 	t->vm = file->vm;
 	run->misused = !(gmem_kinds_of_fd(run->c->verb) >> file->kind & 1);
 	return !run->misused;
+}
+
+/* The call holds the file until it is over: step.c gives it back. */
+bool fdget(struct gmem_run *run)
+{
+	if (!find_fd(run))
+		return false;
+	run->t->fd_file = run->t->file;
+	GFILE(run->b, run->t->file)->refs++;
+	return true;
 }
 
 bool is_vm(struct gmem_run *run)
@@ -48,7 +58,7 @@ bool mm_is_the_vms(struct gmem_run *run)
 
 bool argp_is_readable(struct gmem_run *run)
 {
-	return !run->c->argp;
+	return run->c->argp != 1;
 }
 
 bool fd_is_available(struct gmem_run *run)
@@ -68,6 +78,36 @@ bool has_failed(struct gmem_run *run)
 	return run->t->level[run->t->depth - 1].err != 0;
 }
 
+bool holds_mmu_lock(struct gmem_run *run)
+{
+	return gmem_lock_is_held(run, MMU_LOCK);
+}
+
+/* Taken by a row of the table that runs: whoever called it may hold one, too. */
+bool holds_invalidate_lock(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+	const struct gmem_held *held = OP(run->b, t->op)->held;
+
+	for (unsigned int i = 0; i < t->nr_held; i++)
+		if (held[i].class == INVALIDATE_LOCK &&
+		    held[i].table == t->level[t->depth - 1].table)
+			return true;
+	return false;
+}
+
+bool holds_mmap_lock(struct gmem_run *run)
+{
+	return gmem_lock_is_held(run, MMAP_LOCK);
+}
+
+bool guest_is_populated_by_firmware(struct gmem_run *run)
+{
+	uint32_t type = VM(run->b, run->t->vm)->type;
+
+	return type == GMEM_VM_SNP || type == GMEM_VM_TDX;
+}
+
 bool never(struct gmem_run *run)
 {
 	(void)run;
@@ -77,6 +117,19 @@ bool never(struct gmem_run *run)
 int return_zero(struct gmem_run *run)
 {
 	run->res->value = 0;
+	return 0;
+}
+
+int return_loaded(struct gmem_run *run, uint64_t bytes)
+{
+	run->res->value = (int64_t)bytes;
+	run->res->loaded = run->res->value < 0 && run->res->value >= -4095;
+	return 0;
+}
+
+int return_unspecified(struct gmem_run *run)
+{
+	run->res->outcome = GMEM_UNSPECIFIED;
 	return 0;
 }
 
@@ -91,6 +144,10 @@ int return_fd(struct gmem_run *run)
 
 int remove_descriptor(struct gmem_run *run)
 {
+	/* Another thread may have been first: what the number says now is what goes. */
+	run->t->file = gmem_fd_file(run->b, gmem_process(run), run->c->fd);
+	if (!run->t->file)
+		return -EBADF;
 	gmem_fd_remove(run->b, gmem_process(run), run->c->fd);
 	gmem_fput(run, run->t->file);
 	return 0;

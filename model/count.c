@@ -128,6 +128,10 @@ static const char *trees_of_inode(const struct gmem_block *b, const struct gmem_
 
 	if (!wrong)
 		wrong = fn(b, inode->bytes, sum);
+	if (!wrong)
+		wrong = fn(b, inode->open_bytes, sum);
+	if (!wrong)
+		wrong = fn(b, inode->attributes, sum);
 	for (uint32_t f = inode->files; f && !wrong; f = CFILE(b, f)->next)
 		wrong = fn(b, CFILE(b, f)->bindings, sum);
 	return wrong;
@@ -153,6 +157,9 @@ static const char *every_tree(const struct gmem_block *b, tree_fn fn, uint64_t *
 		wrong = trees_of_inode(b, CINODE(b, i), fn, sum);
 	for (uint32_t i = b->processes; i && !wrong; i = CPROCESS(b, i)->next)
 		wrong = trees_of_process(b, CPROCESS(b, i), fn, sum);
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS && !wrong; i++)
+		if (b->tasks[i])
+			wrong = fn(b, CTASK(b, b->tasks[i])->work, sum);
 	return wrong;
 }
 
@@ -204,7 +211,7 @@ const char *gmem_check_cells(struct gmem_block *b, struct gmem_seen *s)
 	for (uint32_t i = b->processes; i; i = PROCESS(b, i)->next)
 		cells++;
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
-		cells += b->tasks[i] != 0;
+		cells += b->tasks[i] ? 2 : 0; /* and its operation */
 	if (cells == b->used)
 		return NULL;
 	return s->a = cells, s->b = b->used, "cells found, and cells handed out";

@@ -38,6 +38,8 @@
 extern "C" {
 #endif
 
+#define GMEM_MAX_TASKS 32u /* of one world */
+
 #define GMEM_PAGE_SHIFT 12
 #define GMEM_PAGE_SIZE (UINT64_C(1) << GMEM_PAGE_SHIFT)
 
@@ -62,13 +64,14 @@ enum gmem_verb {
 	 */
 	GMEM_CHECK_EXTENSION,
 	/*
-	 * KVM_CREATE_VM on /dev/kvm. Takes type (enum gmem_vm_type). Results in a VM descriptor.
-	 * Clauses VM-*.
+	 * KVM_CREATE_VM on /dev/kvm. Takes type (enum gmem_vm_type; on arm64 the width of guest
+	 * addresses in bits, 0 for 40). Results in a VM descriptor. Clauses VM-*.
 	 */
 	GMEM_CREATE_VM,
 	/*
-	 * KVM_CREATE_GUEST_MEMFD. Takes fd (a VM), size, flags (GMEM_FLAG_*). Results in a
-	 * guest_memfd descriptor, which holds a reference on the VM. Clauses CREATE-*.
+	 * KVM_CREATE_GUEST_MEMFD. Takes fd (a VM), size, flags (GMEM_FLAG_*), page_order (profiles
+	 * that have it). Results in a guest_memfd descriptor, which holds a reference on the VM.
+	 * Clauses CREATE-*, HUGE-*.
 	 */
 	GMEM_CREATE_GUEST_MEMFD,
 	/*
@@ -89,10 +92,27 @@ enum gmem_verb {
 	 */
 	GMEM_SET_MEMORY_ATTRIBUTES,
 	/*
-	 * KVM_SET_MEMORY_ATTRIBUTES2 on the guest_memfd. Takes fd, offset, size, attributes,
-	 * flags. Profiles that do not have it: -ENOTTY. Clauses FILE-*.
+	 * KVM_SET_MEMORY_ATTRIBUTES2 on the guest_memfd. Takes fd, offset, size, attributes, flags
+	 * (GMEM_CONTENT_*), reserved (1: a reserved word is set), error_offset. Results in 0, with
+	 * the structure's error_offset in r.out: as it was, where nothing is written back. argp = 2
+	 * is a structure that can be read and not written. Profiles that do not have it: -ENOTTY.
+	 * coco-rfc-v1 takes a VM, too, with offset as the guest address. Clauses CONV-*.
 	 */
 	GMEM_SET_MEMORY_ATTRIBUTES2,
+	/*
+	 * KVM_GMEM_CONVERT_SHARED and KVM_GMEM_CONVERT_PRIVATE on the guest_memfd. Take fd, offset,
+	 * size, error_offset, argp as above. Result in 0, with error_offset in r.out. Profiles that
+	 * do not have them: -ENOTTY. Clauses SHARE-*.
+	 */
+	GMEM_CONVERT_SHARED,
+	GMEM_CONVERT_PRIVATE,
+	/* KVM_ENABLE_CAP on the VM. Takes fd, cap. Results in 0. Clauses CAP-*, SHARE-*. */
+	GMEM_ENABLE_CAP,
+	/*
+	 * The end of launching a guest: SNP_LAUNCH_FINISH, TDX_FINALIZE_VM. Takes fd (a VM).
+	 * Results in 0, and once. Clauses VM-*.
+	 */
+	GMEM_LAUNCH_FINISH,
 	/*
 	 * fallocate(2). Takes fd (a guest_memfd), mode (GMEM_FALLOC_*), offset, length. Results in
 	 * 0. Allocates pages, or frees them and tells every bound VM. Clauses FALLOC-*, PUNCH-*,
@@ -140,16 +160,21 @@ enum gmem_verb {
 	GMEM_MADVISE,
 	/*
 	 * fork(2). Takes task (the parent) and value (the number the child's task will have, below
-	 * 32 and not in use). Results in that number. The child has the parent's descriptors and
+	 * GMEM_MAX_TASKS and not in use). Results in that number. The child has the parent's descriptors and
 	 * mappings. Clauses PROC-*.
 	 */
 	GMEM_FORK,
+	/*
+	 * A second task of the same process, with its descriptors and its memory, as pthread_create(3)
+	 * makes one. Takes and results in what GMEM_FORK does. Clauses PROC-*.
+	 */
+	GMEM_THREAD,
 	/* _exit(2). Takes task. Results in 0. The task is gone, and with the last one its
 	 * process: mappings, then descriptors. Task 0 cannot exit. Clauses PROC-*. */
 	GMEM_EXIT,
 	/*
-	 * A load by the host program. Takes addr, size (1, 2, 4 or 8). Results in the value, or in
-	 * GMEM_SIGBUS or GMEM_SIGSEGV. May allocate the page. Clauses HOST-*.
+	 * A load by the host program. Takes addr, size (1, 2, 4 or 8). Results in the value, in
+	 * GMEM_UNSPECIFIED, GMEM_SIGBUS or GMEM_SIGSEGV. May allocate the page. Clauses HOST-*.
 	 */
 	GMEM_LOAD,
 	/* A store by the host program. As GMEM_LOAD, with value; results in 0. Clauses HOST-*. */
@@ -162,21 +187,23 @@ enum gmem_verb {
 	/* Ends a pin. Takes fd. Results in 0. Clauses PIN-*. */
 	GMEM_UNPIN,
 	/* A load through the pin, as a device makes one. Takes fd (a pin), offset, size. Results
-	 * in the value. Clauses PIN-*. */
+	 * in the value, or in GMEM_UNSPECIFIED. Clauses PIN-*. */
 	GMEM_PIN_LOAD,
 	/* A store through the pin. Takes fd (a pin), offset, size, value. Results in 0. */
 	GMEM_PIN_STORE,
 	/*
 	 * A load by the guest. Takes fd (a VM), gpa, size (1, 2, 4 or 8, inside one page), access
-	 * (GMEM_ACCESS_PRIVATE or 0; heeded by SNP and TDX guests). Results in the value, or in
-	 * GMEM_MEMORY_FAULT or GMEM_MMIO, or in -EFAULT from KVM_RUN. Clauses GUEST-*, PFN-*.
+	 * (GMEM_ACCESS_PRIVATE or 0; heeded by SNP and TDX guests). Results in the value, in
+	 * GMEM_UNSPECIFIED, GMEM_MEMORY_FAULT or GMEM_MMIO, or in -EFAULT from KVM_RUN. Clauses
+	 * GUEST-*, PFN-*.
 	 */
 	GMEM_GUEST_LOAD,
 	/* A store by the guest. As GMEM_GUEST_LOAD, with value; results in 0. */
 	GMEM_GUEST_STORE,
 	/*
 	 * kvm_gmem_populate() as SNP_LAUNCH_UPDATE and TDX_INIT_MEM_REGION call it. Takes fd (a
-	 * VM), gpa, size, addr (source). Results in the number of pages done. Clauses POPULATE-*.
+	 * VM), gpa, size, addr (source; 0 for none). Results in the number of pages done. Clauses
+	 * POPULATE-*.
 	 */
 	GMEM_POPULATE,
 	/*
@@ -184,8 +211,12 @@ enum gmem_verb {
 	 * left in r.out. Clauses PREFAULT-*.
 	 */
 	GMEM_PRE_FAULT_MEMORY,
-	/* A machine check hits the page at offset. Takes fd (a guest_memfd), offset. Results in 0,
-	 * or -ENXIO where no page is allocated. Clauses POISON-*. */
+	/*
+	 * A machine check hits the page at offset, as madvise(HWPOISON) makes one. Takes fd (a
+	 * guest_memfd), offset. Results in -EBUSY where the page was marked (with its
+	 * neighbours, if it is part of a huge page), -EHWPOISON where it was before, or -ENXIO where
+	 * none is allocated. Clauses POISON-*.
+	 */
 	GMEM_MEMORY_FAILURE,
 	/*
 	 * Arranges what the next call of the same task meets, and then is forgotten. Takes what
@@ -205,7 +236,7 @@ enum gmem_verb {
 enum gmem_arch { GMEM_X86_64, GMEM_ARM64 };
 
 enum gmem_vm_type {
-	GMEM_VM_DEFAULT = 0, /* KVM_X86_DEFAULT_VM; arm64 has only this one */
+	GMEM_VM_DEFAULT = 0, /* KVM_X86_DEFAULT_VM; on arm64 a VM of 40 bits */
 	GMEM_VM_SW_PROTECTED = 1,
 	GMEM_VM_SEV = 2,
 	GMEM_VM_SEV_ES = 3,
@@ -217,6 +248,18 @@ enum gmem_vm_type {
 /* KVM_CREATE_GUEST_MEMFD flags */
 #define GMEM_FLAG_MMAP (UINT64_C(1) << 0)
 #define GMEM_FLAG_INIT_SHARED (UINT64_C(1) << 1)
+/* the same bits in rfc-shareability-v2, and more; HUGETLB also in coco-hugetlb */
+#define GMEM_FLAG_SUPPORT_SHARED (UINT64_C(1) << 0)
+#define GMEM_FLAG_INIT_PRIVATE (UINT64_C(1) << 1)
+#define GMEM_FLAG_HUGETLB (UINT64_C(1) << 2)
+#define GMEM_FLAG_HUGE_SHIFT 58 /* above: log2 of the page size */
+#define GMEM_FLAG_HUGE_2MB (UINT64_C(21) << GMEM_FLAG_HUGE_SHIFT)
+#define GMEM_FLAG_HUGE_1GB (UINT64_C(30) << GMEM_FLAG_HUGE_SHIFT)
+#define GMEM_FLAG_HUGE_16GB (UINT64_C(34) << GMEM_FLAG_HUGE_SHIFT)
+
+/* KVM_SET_MEMORY_ATTRIBUTES2 flags, in the versions that had content modes */
+#define GMEM_CONTENT_ZERO (UINT64_C(1) << 0)
+#define GMEM_CONTENT_PRESERVE (UINT64_C(1) << 1)
 
 /* memslot flags */
 #define GMEM_MEM_LOG_DIRTY_PAGES (UINT64_C(1) << 0)
@@ -244,6 +287,7 @@ enum gmem_vm_type {
 #define GMEM_MAP_SHARED UINT64_C(0x01)
 #define GMEM_MAP_PRIVATE UINT64_C(0x02)
 #define GMEM_MAP_SHARED_VALIDATE UINT64_C(0x03)
+#define GMEM_MAP_DROPPABLE UINT64_C(0x08)
 #define GMEM_MAP_FIXED UINT64_C(0x10)
 #define GMEM_MAP_ANONYMOUS UINT64_C(0x20)
 
@@ -258,6 +302,15 @@ enum gmem_cap { /* the numbers of KVM_CAP_* */
 		GMEM_CAP_VM_TYPES = 235,
 		GMEM_CAP_PRE_FAULT_MEMORY = 236,
 		GMEM_CAP_GUEST_MEMFD_FLAGS = 244,
+		/* numbers that moved from version to version: these are the last */
+		GMEM_CAP_GMEM_SHARED_MEM = 240,
+		GMEM_CAP_GMEM_CONVERSION = 241,
+		GMEM_CAP_GMEM_HUGETLB = 242,
+		GMEM_CAP_MEMORY_ATTRIBUTES2 = 245,
+		GMEM_CAP_MEMORY_ATTRIBUTES2_FLAGS = 250,
+		GMEM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES = 252,
+		/* planned and never given a number: this one is the model's */
+		GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING = 0x10000,
 };
 
 enum gmem_whence { GMEM_SEEK_SET, GMEM_SEEK_CUR, GMEM_SEEK_END, GMEM_SEEK_DATA, GMEM_SEEK_HOLE };
@@ -297,14 +350,18 @@ struct gmem_call {
 		uint64_t size, length; /* bytes */
 	};
 	uint64_t flags;
-	uint64_t gpa;
+	union {
+		uint64_t gpa, reserved, page_order;
+	};
 	uint64_t addr; /* host virtual address, from GMEM_MMAP */
 	uint64_t offset;
 	union {
 		uint64_t mode, prot, attributes, access;
 	};
-	uint64_t value;
-	uint64_t argp; /* 1: the structure's address was a bad pointer */
+	union {
+		uint64_t value, error_offset;
+	};
+	uint64_t argp; /* 1: the structure's address was a bad pointer; 2: it is read-only */
 };
 
 enum gmem_outcome {
@@ -313,6 +370,7 @@ enum gmem_outcome {
 	GMEM_SIGSEGV,	   /* the access raised SIGSEGV */
 	GMEM_MEMORY_FAULT, /* KVM_EXIT_MEMORY_FAULT; value is KVM_RUN's negated errno */
 	GMEM_MMIO,	   /* KVM_EXIT_MMIO; value 0 */
+	GMEM_UNSPECIFIED,  /* bytes whose value the design leaves open; value 0 */
 	GMEM_NR_OUTCOMES,
 };
 
@@ -321,9 +379,10 @@ struct gmem_result {
 	uint16_t clause;  /* of the row that decided; gmem_clause() */
 	uint16_t row;	  /* its number in table, from 0 */
 	uint32_t table;	  /* enum gmem_verb, or a part of one; gmem_table_name() */
-	uint32_t pad;
+	uint32_t
+		loaded; /* 1: value is eight bytes that were loaded, though it looks like an errno */
 	int64_t value;
-	uint64_t out;	     /* GMEM_PRE_FAULT_MEMORY: bytes left */
+	uint64_t out;	     /* GMEM_PRE_FAULT_MEMORY: bytes left; conversions: error_offset */
 	uint64_t gpa;	     /* of an exit: where */
 	uint64_t exit_size;  /* of an exit: bytes */
 	uint64_t exit_flags; /* GMEM_EXIT_FLAG_PRIVATE; for MMIO 1 if it is a write */
@@ -389,11 +448,20 @@ int gmem_errno_number(const char *name);
 
 struct gmem_profile;
 
-/* Profile number n, from 0; null past the last. The last one is the default. */
+/* Profile number n, from 0: releases, then proposals; null past the last. */
 const struct gmem_profile *gmem_profile(unsigned int n);
+/* The newest release. */
+const struct gmem_profile *gmem_profile_default(void);
 /* The profile of that name; null if there is none. */
 const struct gmem_profile *gmem_profile_find(const char *name);
 const char *gmem_profile_name(const struct gmem_profile *p);
+/*
+ * The names that a profile has for the values of a parameter, where they are others than
+ * gmem_param.names: capability numbers moved, and bits changed their meaning. Null if they are
+ * not, or p is null.
+ */
+const struct gmem_name *gmem_profile_names(const struct gmem_profile *p,
+					   const struct gmem_param *param);
 /* One sentence: what it is the interface of. */
 const char *gmem_profile_summary(const struct gmem_profile *p);
 
@@ -406,13 +474,16 @@ int gmem_profile_number(const struct gmem_profile *p, unsigned int n, struct gme
 
 /* The museum bugs that the kernel of that release shipped with: "B45"; null past the last. */
 const char *gmem_profile_bug(const struct gmem_profile *p, unsigned int n);
+/* The id of museum bug number n, from 0, in the order of ids; null past the last. */
+const char *gmem_bug(unsigned int n);
 /* A museum bug's title; null for an unknown id. */
 const char *gmem_bug_title(const char *id);
 
 /* One row of an operation's table. */
 struct gmem_row {
 	const char *name;   /* of the step function: what the kernel does there */
-	const char *kind;   /* "check", "lock", "unlock", "do", "each", "call", "done" */
+	const char *kind;   /* "check", "lock", "unlock", "wait", "do", "each", "call", "call each",
+			       "done", "retry", "answer" */
 	const char *detail; /* lock and mode, or the table called; may be empty */
 	uint16_t clause;
 	int16_t err; /* what a failing check results in, negated; 0 if it varies */
@@ -453,15 +524,25 @@ typedef void *(*gmem_resize_fn)(void *arg, void *p, size_t old_size, size_t new_
  */
 enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct gmem_profile *p,
 					const char *const *ids, gmem_resize_fn resize, void *arg);
+/*
+ * A copy in which one row of a table is without effect: a lock is not taken, nor given back; a
+ * check is asked, and does not refuse; any other row is passed over. For finding out what notices.
+ * GMEM_DONE, GMEM_FAILED or GMEM_MISUSE (there is no such row).
+ */
+enum gmem_status gmem_profile_without(struct gmem_profile **copy, const struct gmem_profile *p,
+				      unsigned int table, unsigned int row, gmem_resize_fn resize,
+				      void *arg);
 void gmem_profile_free(struct gmem_profile *copy);
 
 /* The machine and the kernel's configuration, as far as a caller can tell. */
 struct gmem_machine {
-	uint8_t arch;	  /* enum gmem_arch */
-	uint8_t vm_types; /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
-	uint8_t smm;	  /* x86: a second address space for memslots */
-	uint8_t tdp;	  /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
-	uint32_t max_fds; /* RLIMIT_NOFILE of every process; 0 means 1024 */
+	uint8_t arch;	   /* enum gmem_arch */
+	uint8_t vm_types;  /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
+	uint8_t smm;	   /* x86: a second address space for memslots */
+	uint8_t tdp;	   /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
+	uint32_t max_fds;  /* RLIMIT_NOFILE of every process; 0 means 1024 */
+	uint8_t phys_bits; /* x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
+	uint8_t in_place;  /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
 };
 extern const struct gmem_machine gmem_machine_default; /* x86-64 with everything */
 
@@ -500,7 +581,10 @@ uint64_t gmem_world_hash(const struct gmem_world *w);
 int gmem_world_equal(const struct gmem_world *a, const struct gmem_world *b);
 
 const struct gmem_profile *gmem_world_profile(const struct gmem_world *w);
-/* Goes on under another profile. */
+/*
+ * Goes on under another profile. What one design lets a guest or a host map another may not, and
+ * then the next check says so: for a world in which nobody has mapped a page yet.
+ */
 void gmem_world_set_profile(struct gmem_world *w, const struct gmem_profile *p);
 
 /*
@@ -510,6 +594,25 @@ void gmem_world_set_profile(struct gmem_world *w, const struct gmem_profile *p);
  */
 enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *call,
 			   struct gmem_result *r);
+
+/*
+ * Calls that overlap: begun one after the other, and run row by row in any order. gmem_begin()
+ * begins a call of a task that runs none: GMEM_DONE, GMEM_MISUSE or GMEM_FAILED. gmem_step() runs
+ * the next row of a task's call: GMEM_DONE, GMEM_MISUSE (it runs none), GMEM_VIOLATED or
+ * GMEM_FAILED; *progress says what became of it, and r is filled in when the call is over.
+ */
+enum gmem_progress {
+	GMEM_RAN,   /* a row */
+	GMEM_WAITS, /* for a lock, or for somebody else: nothing has changed */
+	GMEM_OVER,  /* that was the last row */
+};
+enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *call);
+enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progress *progress,
+			   struct gmem_result *r);
+/* 1 if gmem_step() would run a row of the task, 0 if it is in no call or waits. */
+int gmem_task_can_step(const struct gmem_world *w, uint32_t task);
+/* 1 if the task is in a call, else 0. */
+int gmem_task_runs(const struct gmem_world *w, uint32_t task);
 
 /* GMEM_FD_* of a descriptor of that task's process; 0 if it has no such descriptor. */
 unsigned int gmem_fd_kind(const struct gmem_world *w, uint32_t task, int64_t fd);
@@ -535,7 +638,7 @@ const char *gmem_invariant(unsigned int n, const char **sentence);
 
 enum gmem_event_kind { GMEM_INVALIDATE_START, GMEM_INVALIDATE_END, GMEM_MEMORY_ERROR };
 enum gmem_event_origin {
-	GMEM_BY_FILE,	    /* the guest_memfd: punch, release, memory failure */
+	GMEM_BY_FILE,	    /* the guest_memfd: punch, release, conversion, memory failure */
 	GMEM_BY_ATTRIBUTES, /* KVM_SET_MEMORY_ATTRIBUTES */
 	GMEM_BY_HOST,	    /* the host's page tables: mmu_notifier */
 };
@@ -552,9 +655,121 @@ typedef void (*gmem_listener_fn)(void *arg, const struct gmem_event *event);
 
 /*
  * From now on fn(arg, event) sees what the VM is told; null ends it. The listener must not
- * call the library. GMEM_DONE, GMEM_MISUSE (fd of task 0 is not a VM) or GMEM_FAILED.
+ * call the library. GMEM_DONE, GMEM_MISUSE (fd of that task's process is not
+ * a VM) or GMEM_FAILED.
  */
-enum gmem_status gmem_listen(struct gmem_world *w, int64_t fd, gmem_listener_fn fn, void *arg);
+enum gmem_status gmem_listen(struct gmem_world *w, uint32_t task, int64_t fd, gmem_listener_fn fn,
+			     void *arg);
+
+/* ---- Locks: what could wait for what ---- */
+
+struct gmem_lockdep;
+
+/* Where a lock is taken, or somebody is waited for. */
+struct gmem_lock_site {
+	uint8_t class; /* gmem_lock_name() */
+	uint8_t mode;  /* 0: read, 1: write */
+	uint16_t row;
+	uint32_t table;
+	uint32_t verb; /* of the operation */
+};
+
+/* Who had held took, or waited for, taken. */
+struct gmem_lock_link {
+	struct gmem_lock_site held, taken;
+};
+
+enum gmem_lock_problem {
+	GMEM_LOCK_CYCLE,       /* the links lead back to where they began */
+	GMEM_LOCK_RECURSION,   /* a lock of the class that is held already */
+	GMEM_LOCK_SLEEP,       /* what may sleep, under a lock that spins */
+	GMEM_LOCK_IN_NOTIFIER, /* what may sleep, inside the mmu notifier's call */
+};
+
+#define GMEM_MOST_LOCK_LINKS 8
+#define GMEM_MOST_LOCK_REPORTS 32
+
+struct gmem_lock_report {
+	uint8_t problem; /* enum gmem_lock_problem */
+	uint32_t nr_links;
+	struct gmem_lock_link links[GMEM_MOST_LOCK_LINKS];
+};
+
+/* A checker that has seen nothing; null if there is no memory. resize may be null. */
+struct gmem_lockdep *gmem_lockdep_new(gmem_resize_fn resize, void *arg);
+void gmem_lockdep_free(struct gmem_lockdep *d);
+/* From now on d sees what calls in this world take; null ends it. Several worlds may share one. */
+void gmem_watch_locks(struct gmem_world *w, struct gmem_lockdep *d);
+/* Report number n, from 0; null past the last. */
+const struct gmem_lock_report *gmem_lock_report(const struct gmem_lockdep *d, unsigned int n);
+/* The n-th order that was seen; 0 past the last. */
+int gmem_lock_order(const struct gmem_lockdep *d, unsigned int n, struct gmem_lock_link *link);
+/* "kvm->slots_lock"; null for a number that is no class. */
+const char *gmem_lock_name(unsigned int lock);
+
+/* ---- Exploring: every order in which overlapping calls can run ---- */
+
+/*
+ * What overlaps: calls that several tasks make, each its own in their order. Calls are numbered
+ * from 0; a handle that one makes is known when it is over, so each is asked for when it begins.
+ */
+struct gmem_overlap {
+	const struct gmem_world *world; /* where all of them begin; no task is in a call */
+	uint32_t nr_calls;		/* at most 65535 */
+	const uint32_t *tasks;		/* of each call: who makes it */
+	const uint8_t *binds;		/* of each call: 1 if others use what it makes */
+	struct gmem_call (*call)(void *arg, uint32_t n, const struct gmem_result *results);
+	/* 0 if a call must not result in that */
+	int (*accepts)(void *arg, uint32_t n, const struct gmem_result *r);
+	/* all calls are over: 0 if it must not end so */
+	int (*end)(void *arg, const struct gmem_world *w, const struct gmem_result *results);
+	/* the world in which something was found; may be null */
+	void (*found)(void *arg, const struct gmem_world *w);
+	void *arg;
+};
+
+#define GMEM_NO_BOUND UINT32_MAX
+
+struct gmem_explored;
+
+struct gmem_bounds {
+	uint64_t states;      /* to remember */
+	uint32_t depth;	      /* rows of one order */
+	uint32_t preemptions; /* of one order: a task is left that could go on; or GMEM_NO_BOUND */
+	uint8_t reduce;	      /* 1: rows that concern nobody else are not tried in every order */
+	/* asked now and then: 0 ends it. queue: states that are not gone on from yet. May be null. */
+	int (*go_on)(void *arg, const struct gmem_explored *x, uint32_t depth);
+	void *arg;
+};
+
+enum gmem_finding {
+	GMEM_FOUND_NOTHING,
+	GMEM_FOUND_VIOLATION, /* of an invariant: violation */
+	GMEM_FOUND_DEADLOCK,  /* every task that is not over waits */
+	GMEM_FOUND_RESULT,    /* a call must not result in that: call, result */
+	GMEM_FOUND_END,	      /* it must not end so */
+	GMEM_FOUND_MISUSE,    /* a call that cannot be asked: call */
+};
+
+struct gmem_explored {
+	uint64_t states, steps, revisits, ends;
+	uint32_t deepest;
+	uint8_t cut; /* 1: a bound kept it from seeing everything */
+	uint8_t finding;
+	uint32_t call;
+	struct gmem_result result;
+	struct gmem_violation violation;
+	uint32_t nr_schedule;
+	uint32_t *
+		schedule; /* the caller's, with room for bounds.depth: which task ran, row by row */
+};
+
+/*
+ * Runs them in every order of their rows, checking the invariants after each, up to the first
+ * finding. GMEM_DONE or GMEM_FAILED. Rows of one call run as gmem_step() runs them.
+ */
+enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,
+			      struct gmem_explored *x);
 
 /* Sees every row that runs: for explaining, and for coverage of the rules. */
 struct gmem_step_event {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's side: mappings, page tables, and loads and stores through them.
- *
- * A page table entry appears when a page is touched and goes when the page is truncated, the
- * mapping ends or the program gives it back; and each time, the VMs of that process whose
- * memslots point there are told, as by the mmu notifier.
+ * The host's side: faults, and loads and stores through the page tables. How entries leave them
+ * is in zap.c.
  */
+#include "bugs.h"
+#include "convert.h"
 #include "ops.h"
 
 struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint64_t page)
@@ -15,116 +14,18 @@ struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint6
 	return idx ? VMA(b, idx) : NULL;
 }
 
-/* The part of one memslot that lies behind [start, end) (pages of the address). */
-static bool notify_slot(struct gmem_run *run, const struct gmem_slot *s, uint64_t start,
-			uint64_t end, bool first)
-{
-	uint64_t hva = PAGES(s->hva);
-	uint64_t from = hva > start ? hva : start;
-	uint64_t to = hva + s->npages < end ? hva + s->npages : end;
-	struct gmem_event e = {
-		.kind = GMEM_INVALIDATE_START,
-		.origin = GMEM_BY_HOST,
-		.slot = s->id,
-		.as_id = s->as_id,
-		.gfn = s->gfn + from - hva,
-		.gfn_end = s->gfn + to - hva,
-	};
-
-	if (from >= to)
-		return false;
-	if (first)
-		gmem_mmu_invalidate_start(run, s->vm);
-	gmem_mmu_invalidate_range_add(run, s->vm, e.gfn, e.gfn_end);
-	gmem_unmap_gfns(run->b, s->vm, e.gfn, e.gfn_end, SPTE_GMEM);
-	gmem_emit(run, s->vm, &e);
-	return true;
-}
-
-/* Beyond what a process can address nothing is ever mapped, and nobody has to be told. */
-void gmem_index_hva(struct gmem_block *b, const struct gmem_slot *s, uint32_t idx)
-{
-	uint64_t page = PAGES(s->hva), key = HVA_KEY(page, s->as_id, s->id);
-	struct gmem_vm *vm = VM(b, s->vm);
-
-	if (page > PAGES(TASK_SIZE))
-		return;
-	gmem_range_set(b, &vm->hvas, key, key + 1, idx);
-	if (!vm->hvas)
-		vm->most_pages = 0;
-	if (idx && s->npages > vm->most_pages)
-		vm->most_pages = s->npages;
-}
-
-/*
- * kvm_mmu_notifier_invalidate_range_start() and _end(), for one VM. A memslot that reaches into
- * the range begins no more than the biggest one's size before it.
- */
-static void notify_vm(struct gmem_run *run, uint32_t vm, uint64_t start, uint64_t end)
-{
-	const struct gmem_event e = { .kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_HOST };
-	const struct gmem_vm *v = VM(run->b, vm);
-	uint64_t first = start > v->most_pages ? start - v->most_pages : 0;
-	struct gmem_range r = { 0, HVA_KEY(first, 0, 0), 0 };
-	bool found = false;
-
-	while (gmem_range_next_in(run->b, v->hvas, r.end, HVA_KEY(end, 0, 0), &r))
-		found |= notify_slot(run, SLOT(run->b, r.value), start, end, !found);
-	if (!found)
-		return;
-	gmem_mmu_invalidate_end(run, vm);
-	gmem_emit(run, vm, &e);
-}
-
-void gmem_notify_host(struct gmem_run *run, uint32_t process, uint64_t start, uint64_t end)
-{
-	for (uint32_t vm = run->b->vms; vm; vm = VM(run->b, vm)->next)
-		if (VM(run->b, vm)->process == process && VM(run->b, vm)->slots)
-			notify_vm(run, vm, start, end);
-}
-
-void gmem_zap(struct gmem_run *run, uint32_t process, uint64_t start, uint64_t end)
-{
-	gmem_notify_host(run, process, start, end);
-	gmem_range_set(run->b, &PROCESS(run->b, process)->ptes, start, end, 0);
-}
-
-/* Entries that map a page; a poisoned one maps none, and truncation does not find it. */
-static void zap_mapped(struct gmem_run *run, uint32_t process, uint64_t start, uint64_t end)
-{
-	uint32_t *ptes = &PROCESS(run->b, process)->ptes;
-	struct gmem_range r = { 0, start, 0 };
-
-	while (gmem_range_next_in(run->b, *ptes, r.end, end, &r))
-		if (r.value & PTE_PRESENT)
-			gmem_zap(run, process, r.start, r.end);
-}
-
-void gmem_zap_inode(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
-{
-	for (uint32_t i = INODE(run->b, inode)->vmas; i; i = VMA(run->b, i)->next) {
-		const struct gmem_vma *v = VMA(run->b, i);
-		uint64_t from = v->pgoff > start ? v->pgoff : start;
-		uint64_t last = v->pgoff + (v->end - v->start);
-		uint64_t to = last < end ? last : end;
-
-		if (from < to)
-			zap_mapped(run, v->process, v->start + from - v->pgoff,
-				   v->start + to - v->pgoff);
-	}
-}
-
-/* The part of one mapping that can be faulted in: up to the end of the file, if it is shared. */
-static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v)
+/* Where what can be faulted in from page on ends: the mapping, the file, or what is shared. */
+static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_t page)
 {
 	const struct gmem_inode *inode = INODE(run->b, v->inode);
-	uint64_t pages = PAGES(inode->size);
+	uint64_t pgoff = v->pgoff + (page - v->start), end = v->pgoff + (v->end - v->start);
 
 	if (inode->kind != INODE_GMEM)
 		return v->end;
-	if (!(inode->flags & GMEM_FLAG_INIT_SHARED) || v->pgoff >= pages)
-		return v->start;
-	return v->end - v->start < pages - v->pgoff ? v->end : v->start + (pages - v->pgoff);
+	if (end > PAGES(inode->size))
+		end = PAGES(inode->size);
+	end = gmem_shared_until(run->b, inode, pgoff, end);
+	return end > pgoff ? page + (end - pgoff) : page;
 }
 
 /* Makes pages of the inode used: present and zeroed once. Stops before a poisoned one. */
@@ -142,8 +43,7 @@ static uint64_t use_folios(struct gmem_run *run, struct gmem_inode *inode, uint6
 			break;
 		if (r.end > end)
 			r.end = end;
-		gmem_range_set(run->b, &inode->folios, pgoff, r.end,
-			       FOLIO_PRESENT | FOLIO_UPTODATE);
+		gmem_add_folios(run->b, inode, pgoff, r.end, FOLIO_PRESENT | FOLIO_UPTODATE);
 		pgoff = r.end;
 	}
 	return pgoff;
@@ -161,34 +61,143 @@ static uint64_t next_poisoned_entry(struct gmem_run *run, uint64_t page, uint64_
 	return end;
 }
 
-int gmem_fault_in(struct gmem_run *run, uint64_t page, uint64_t end)
+/*
+ * The end of the pages from page on whose entries can be made at once; one that a write copies
+ * comes alone, for it is told.
+ */
+static uint64_t next_copied_entry(struct gmem_run *run, uint64_t page, uint64_t end)
+{
+	uint32_t ptes = gmem_process(run)->ptes;
+	struct gmem_range r = { 0, page, 0 };
+
+	while (run->t->write && gmem_range_next_in(run->b, ptes, r.end, end, &r))
+		if (r.value & PTE_COPY)
+			return r.start > page ? r.start : page + 1;
+	return end;
+}
+
+/* Private memory that is only read is the zero page, and its entry says so. */
+static uint32_t new_entry(const struct gmem_inode *inode, bool write)
+{
+	return PTE_PRESENT | (gmem_is_private_memory(inode) && !write ? PTE_COPY : 0);
+}
+
+/* Entries that are there are as good as new ones, but for a write to one that is to be copied. */
+static void make_entries(struct gmem_run *run, const struct gmem_inode *inode, uint64_t page,
+			 uint64_t end)
+{
+	uint32_t *ptes = &gmem_process(run)->ptes;
+	uint32_t entry = new_entry(inode, run->t->write);
+	struct gmem_range r;
+
+	if (!(entry & PTE_COPY)) {
+		gmem_range_set(run->b, ptes, page, end, entry);
+		return;
+	}
+	for (; page < end; page = r.end) {
+		if (!gmem_range_next_in(run->b, *ptes, page, end, &r))
+			r.start = r.end = end;
+		gmem_range_set(run->b, ptes, page, r.start, entry);
+	}
+}
+
+/* Touches [t->page, to) of one mapping: the first page that could not be had. */
+static uint64_t touch(struct gmem_run *run, struct gmem_vma *v, uint64_t to)
 {
 	struct gmem_process *p = gmem_process(run);
+	struct gmem_inode *inode = INODE(run->b, v->inode);
+	struct gmem_task *t = run->t;
+	uint64_t pgoff = v->pgoff + (t->page - v->start);
+	uint64_t last = t->page + (use_folios(run, inode, pgoff, pgoff + (to - t->page)) - pgoff);
 
-	while (page < end) {
-		const struct gmem_vma *v = gmem_vma_at(run->b, p, page);
-		uint64_t to, used, pgoff;
-
-		if (!v)
-			return -ENOMEM;
-		to = reach_of(run, v);
-		if (to > end)
-			to = end;
-		if (page >= to)
-			return -EFAULT;
-		to = next_poisoned_entry(run, page, to);
-		if (page == to)
-			return -EHWPOISON;
-		pgoff = v->pgoff + (page - v->start);
-		used = use_folios(run, INODE(run->b, v->inode), pgoff, pgoff + (to - page));
-		if (used > pgoff)
-			gmem_range_set(run->b, &p->ptes, page, page + (used - pgoff), PTE_PRESENT);
-		if (used < pgoff + (to - page))
-			return -EHWPOISON;
-		page = to;
+	if (gmem_range_get(run->b, p->ptes, t->page) & PTE_COPY && t->write) {
+		t->owner = t->process;
+		t->zap = t->page;
+		t->zap_end = t->page + 1;
 	}
-	return 0;
+	if (t->write && gmem_is_private_memory(inode))
+		v->written = 1;
+	make_entries(run, inode, t->page, last);
+	return last;
 }
+
+static int touch_next_run(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_vma *v;
+	uint64_t to;
+
+	t->owner = 0;
+	if (t->page >= t->end)
+		return 0;
+	v = gmem_vma_at(run->b, gmem_process(run), t->page);
+	if (!v)
+		return -ENOMEM;
+	if (!(v->prot & (t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ)))
+		return -EINVAL;
+	to = next_poisoned_entry(run, t->page, v->end < t->end ? v->end : t->end);
+	if (t->page == to)
+		return -EHWPOISON;
+	if (to > reach_of(run, v, t->page))
+		to = reach_of(run, v, t->page);
+	if (t->page >= to)
+		return -EFAULT;
+	to = next_copied_entry(run, t->page, to);
+	t->page = touch(run, v, to);
+	return t->page < to ? -EHWPOISON : 0;
+}
+
+/* Sets t->inode: whose locks the next run is touched under. */
+static bool touches_guest_memfd(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	const struct gmem_vma *v = gmem_vma_at(run->b, gmem_process(run), t->page);
+
+	if (t->page >= t->end || !v || INODE(run->b, v->inode)->kind != INODE_GMEM)
+		return false;
+	t->inode = v->inode;
+	return true;
+}
+
+static bool holds_folio_lock(struct gmem_run *run)
+{
+	return gmem_lock_is_held(run, FOLIO_LOCK);
+}
+
+static bool entry_was_replaced(struct gmem_run *run)
+{
+	return !has_failed(run) && run->t->owner != 0;
+}
+
+static bool range_is_not_touched(struct gmem_run *run)
+{
+	return !has_failed(run) && run->t->page < run->t->end;
+}
+
+/*
+ * faultin_page_range(): touches every page of t->page to t->end, for writing if t->write; fails
+ * with ENOMEM (a hole), EINVAL (its protection), EFAULT (SIGBUS) or EHWPOISON
+ */
+const struct gmem_step gmem_op_fault_in[] = {
+	LOCK(FOLIO_LOCK, WRITE, HOST_13, .when = touches_guest_memfd, .at = L_AGAIN),
+	DO(touch_next_run, HOST_13, .to = L_UNLOCK),
+	UNLOCK(FOLIO_LOCK, .when = holds_folio_lock, .at = L_UNLOCK),
+	CALL(T_NOTIFY, NOTIFY_7, .when = entry_was_replaced),
+	RETRY_IF(range_is_not_touched, HOST_13, .to = L_AGAIN),
+	END,
+};
+
+/* Where pages convert: whether they are shared is asked under the invalidate lock. */
+const struct gmem_step gmem_op_fault_in_locked[] = {
+	LOCK(INVALIDATE_LOCK, READ, HOST_14, .when = touches_guest_memfd, .at = L_AGAIN),
+	LOCK(FOLIO_LOCK, WRITE, HOST_13, .when = touches_guest_memfd),
+	DO(touch_next_run, HOST_13, .to = L_UNLOCK),
+	UNLOCK(FOLIO_LOCK, .when = holds_folio_lock, .at = L_UNLOCK),
+	UNLOCK(INVALIDATE_LOCK, .when = holds_invalidate_lock),
+	CALL(T_NOTIFY, NOTIFY_7, .when = entry_was_replaced),
+	RETRY_IF(range_is_not_touched, HOST_13, .to = L_AGAIN),
+	END,
+};
 
 /* Below: a fault of t->page by the task's process; sets t->vma, t->inode, t->pgoff. */
 
@@ -226,7 +235,7 @@ static bool entry_is_not_poisoned(struct gmem_run *run)
 
 static bool page_is_mapped(struct gmem_run *run)
 {
-	return pte(run) & PTE_PRESENT;
+	return (pte(run) & PTE_PRESENT) && !(run->t->write && (pte(run) & PTE_COPY));
 }
 
 static bool is_guest_memfd(struct gmem_run *run)
@@ -241,7 +250,7 @@ static bool page_is_in_file(struct gmem_run *run)
 
 static bool memory_is_shared(struct gmem_run *run)
 {
-	return INODE(run->b, run->t->inode)->flags & GMEM_FLAG_INIT_SHARED;
+	return gmem_is_shared(run->b, INODE(run->b, run->t->inode), run->t->pgoff);
 }
 
 /* Finds or allocates the page, and zeroes it on first use. */
@@ -251,8 +260,8 @@ static int get_folio(struct gmem_run *run)
 	uint32_t folio = gmem_folio(run->b, inode, run->t->pgoff);
 
 	if (!(folio & FOLIO_UPTODATE))
-		gmem_folio_set(run->b, inode, run->t->pgoff,
-			       folio | FOLIO_PRESENT | FOLIO_UPTODATE);
+		gmem_add_folios(run->b, inode, run->t->pgoff, run->t->pgoff + 1,
+				folio | FOLIO_PRESENT | FOLIO_UPTODATE);
 	return 0;
 }
 
@@ -261,25 +270,122 @@ static bool folio_is_not_poisoned(struct gmem_run *run)
 	return !(gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->pgoff) & FOLIO_POISONED);
 }
 
+/* wp_page_copy(): the entry that a read or a fork left is of another page */
+static bool write_finds_another_page(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->owner = t->process;
+	t->zap = t->page;
+	t->zap_end = t->page + 1;
+	return t->write && (pte(run) & PTE_COPY);
+}
+
 static int map_page(struct gmem_run *run)
 {
-	gmem_range_set(run->b, &gmem_process(run)->ptes, run->t->page, run->t->page + 1,
-		       PTE_PRESENT);
+	struct gmem_task *t = run->t;
+	const struct gmem_inode *inode = INODE(run->b, t->inode);
+
+	gmem_range_set(run->b, &gmem_process(run)->ptes, t->page, t->page + 1,
+		       new_entry(inode, t->write));
+	if (t->write && gmem_is_private_memory(inode))
+		VMA(run->b, t->vma)->written = 1;
 	return 0;
+}
+
+/* What needs no fault: the entry is there, and allows it. */
+static bool processor_finds_page(struct gmem_run *run)
+{
+	return page_is_mapped(run) && address_is_mapped(run) && protection_allows(run);
 }
 
 /* handle_mm_fault(), kvm_gmem_fault_user_mapping() */
 const struct gmem_step gmem_op_host_fault[] = {
-	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV),
-	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV),
-	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS),
-	DONE_IF(page_is_mapped, HOST_4),
-	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, .when = is_guest_memfd),
-	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, .when = is_guest_memfd),
+	DONE_IF(processor_finds_page, HOST_4),
+	LOCK(MMAP_LOCK, READ, HOST_15),
+	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, .when = is_guest_memfd, .to = L_UNLOCK_OUTER),
+	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, .when = is_guest_memfd, .to = L_UNLOCK_OUTER),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, .when = is_guest_memfd),
 	DO(get_folio, HOST_7),
-	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS),
+	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_UNLOCK),
+	CALL(T_NOTIFY, NOTIFY_7, .when = write_finds_another_page),
 	DO(map_page, HOST_9),
+	UNLOCK(FOLIO_LOCK, .when = is_guest_memfd, .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
 	END,
+};
+
+static int hold_folio(struct gmem_run *run)
+{
+	run->t->folio_of = run->t->inode;
+	run->t->folio = run->t->pgoff;
+	return 0;
+}
+
+static int put_folio(struct gmem_run *run)
+{
+	run->t->folio_of = 0;
+	return 0;
+}
+
+/*
+ * In-place conversion: whether the page is shared is asked under the invalidate lock, which is
+ * given back before the page is mapped; a conversion in between finds the reference.
+ */
+const struct gmem_step gmem_op_host_fault_locked[] = {
+	DONE_IF(processor_finds_page, HOST_4),
+	LOCK(MMAP_LOCK, READ, HOST_15),
+	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, .when = is_guest_memfd, .to = L_UNLOCK_OUTER),
+	LOCK(INVALIDATE_LOCK, READ, HOST_14, .when = is_guest_memfd),
+	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, .when = is_guest_memfd, .to = L_UNLOCK),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, .when = is_guest_memfd),
+	DO(hold_folio, HOST_14),
+	DO(get_folio, HOST_7),
+	UNLOCK(INVALIDATE_LOCK, .when = is_guest_memfd),
+	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_END),
+	CALL(T_NOTIFY, NOTIFY_7, .when = write_finds_another_page),
+	DO(map_page, HOST_9),
+	UNLOCK(FOLIO_LOCK, .when = is_guest_memfd, .at = L_END),
+	DO(put_folio, HOST_14),
+	UNLOCK(INVALIDATE_LOCK, .when = holds_invalidate_lock, .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
+	END,
+};
+
+/* rfc-shareability-v2: the lock is held until the page is mapped */
+const struct gmem_step gmem_op_host_fault_shareability[] = {
+	DONE_IF(processor_finds_page, HOST_4),
+	LOCK(MMAP_LOCK, READ, HOST_15),
+	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, .when = is_guest_memfd, .to = L_UNLOCK_OUTER),
+	LOCK(INVALIDATE_LOCK, READ, HOST_14, .when = is_guest_memfd),
+	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, .when = is_guest_memfd, .to = L_UNLOCK),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, .when = is_guest_memfd),
+	DO(get_folio, HOST_7),
+	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_END),
+	CALL(T_NOTIFY, NOTIFY_7, .when = write_finds_another_page),
+	DO(map_page, HOST_9),
+	UNLOCK(FOLIO_LOCK, .when = is_guest_memfd, .at = L_END),
+	UNLOCK(INVALIDATE_LOCK, .when = is_guest_memfd, .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
+	END,
+};
+
+/* Museum B54: whether the page is shared is asked before the lock is taken. */
+const struct gmem_edit gmem_bug_b54[] = {
+	DROP_ROW(T_HOST_FAULT, "memory_is_shared", 0),
+	INSERT_ROW(T_HOST_FAULT, "lock", 1,
+		   CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, .when = is_guest_memfd,
+			 .to = L_UNLOCK_OUTER)),
+	{ 0 },
 };
 
 /* The next page of the access that is not known to be mapped. */
@@ -308,23 +414,40 @@ static uint32_t byte_at(struct gmem_run *run, uint64_t addr, uint64_t *offset)
 	return v->inode;
 }
 
+/* Between the fault and the access a page may have gone again. */
+static bool access_faults(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint64_t last = PAGES(run->c->addr + run->c->size - 1);
+
+	for (t->page = PAGES(run->c->addr); t->page <= last; t->page++)
+		if (!processor_finds_page(run))
+			return true;
+	return false;
+}
+
 static int load_bytes(struct gmem_run *run)
 {
 	uint64_t value = 0, offset;
 
+	if (access_faults(run))
+		return RETRY;
 	for (uint64_t i = run->c->size; i-- > 0;) {
 		uint32_t inode = byte_at(run, run->c->addr + i, &offset);
 
+		if (gmem_bytes_are_open(run->b, inode, offset, 1))
+			return return_unspecified(run);
 		value = value << 8 | gmem_bytes_read(run->b, inode, offset, 1);
 	}
-	run->res->value = (int64_t)value;
-	return 0;
+	return return_loaded(run, value);
 }
 
 static int store_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
 
+	if (access_faults(run))
+		return RETRY;
 	for (uint64_t i = 0; i < run->c->size; i++) {
 		uint32_t inode = byte_at(run, run->c->addr + i, &offset);
 
@@ -334,15 +457,15 @@ static int store_bytes(struct gmem_run *run)
 }
 
 const struct gmem_step gmem_op_load[] = {
-	DO(begin_access, HOST_10),
+	DO(begin_access, HOST_10, .at = L_AGAIN, .local = true),
 	CALL_EACH(next_page_of_access, T_HOST_FAULT, HOST_10),
-	ANSWER(load_bytes, HOST_11),
+	ANSWER(load_bytes, HOST_11, .to = L_AGAIN),
 	END,
 };
 
 const struct gmem_step gmem_op_store[] = {
-	DO(begin_access, HOST_10),
+	DO(begin_access, HOST_10, .at = L_AGAIN, .local = true),
 	CALL_EACH(next_page_of_access, T_HOST_FAULT, HOST_10),
-	ANSWER(store_bytes, HOST_12),
+	ANSWER(store_bytes, HOST_12, .to = L_AGAIN),
 	END,
 };

@@ -2,74 +2,82 @@
 /*
  * Locks: classes and their instances. An instance belongs to the object that the task's locals
  * name at that moment; the task remembers which, because a later row may have changed the local.
+ * Taking and dropping them is in lock.h.
  *
  * With one task running, a lock that cannot be had is a mistake in a table.
  */
+#include "lockdep.h"
 #include "step.h"
 
-/* Which local of the task names the owner, and where in the owner the lock is. */
-static const struct {
-	uint16_t local, lock;
-} places[GMEM_NR_LOCKS] = {
-#define PLACE(local, type, lock)                                               \
-	{                                                                      \
-		offsetof(struct gmem_task, local), offsetof(struct type, lock) \
-	}
-	[SLOTS_LOCK] = PLACE(vm, gmem_vm, slots_lock),
-	[SLOTS_ARCH_LOCK] = PLACE(vm, gmem_vm, slots_arch_lock),
-	[SRCU] = PLACE(vm, gmem_vm, srcu),
-	[INVALIDATE_LOCK] = PLACE(inode, gmem_inode, invalidate_lock),
-	[MMU_LOCK] = PLACE(vm, gmem_vm, mmu_lock),
-	[MMAP_LOCK] = PLACE(process, gmem_process, mmap_lock),
-	[FOLIO_LOCK] = PLACE(inode, gmem_inode, folio_lock),
-#undef PLACE
-};
-
-static uint32_t owner_of(const struct gmem_task *t, unsigned int class)
+bool gmem_lock_is_free(const struct gmem_run *run, unsigned int class, unsigned int mode)
 {
-	return *(const uint32_t *)((const char *)t + places[class].local);
+	gmem_lock l = *gmem_lock_state(run->b, class, gmem_lock_owner(run->t, class), 0);
+
+	if (class == SRCU)
+		return true;
+	return mode == WRITE ? l == 0 : l >= 0;
 }
 
-static gmem_lock *state_of(struct gmem_block *b, unsigned int class, uint32_t owner)
+/* Inside what the mmu notifier calls, for whatever reason it does. */
+static bool is_notified(const struct gmem_task *t)
 {
-	return (gmem_lock *)((char *)gmem_cell(b, owner) + places[class].lock);
+	for (unsigned int i = 0; i < t->depth; i++)
+		if (t->level[i].table == T_HOST_START || t->level[i].table == T_HOST_END)
+			return true;
+	return false;
 }
 
-bool gmem_lock_take(struct gmem_run *run, unsigned int class, unsigned int mode)
+void gmem_lock_seen(struct gmem_run *run, unsigned int class, unsigned int mode)
 {
-	struct gmem_task *t = run->t;
-	uint32_t owner = owner_of(t, class);
-	gmem_lock *l = state_of(run->b, class, owner);
+	const struct gmem_task *t = run->t;
+	const struct gmem_held *held = OP(run->b, t->op)->held;
+	struct gmem_lockdep *d = run->w->lockdep;
+	struct gmem_lock_site taken = { .class = (uint8_t) class,
+					.mode = (uint8_t)mode,
+					.row = run->row,
+					.table = run->table,
+					.verb = run->c->verb };
 
-	if (t->nr_held == GMEM_MAX_HELD || (mode == WRITE ? *l != 0 : *l < 0)) {
-		gmem_violate(run->w, "I1", "a task takes a lock that is held: class, owner", class,
-			     owner);
-		return false;
+	if (!d)
+		return;
+	gmem_lockdep_note(d, &taken, is_notified(t));
+	for (unsigned int i = 0; i < t->nr_held; i++) {
+		struct gmem_lock_site site = { .class = held[i].class,
+					       .mode = held[i].mode,
+					       .row = held[i].row,
+					       .table = held[i].table,
+					       .verb = run->c->verb };
+
+		gmem_lockdep_take(d, &site, &taken, held[i].owner == gmem_lock_owner(t, class));
 	}
-	*l = (gmem_lock)(mode == WRITE ? -1 : *l + 1);
-	t->held[t->nr_held++] = (struct gmem_held){ .class = (uint8_t) class,
-						    .mode = (uint8_t)mode,
-						    .owner = owner };
-	return true;
+	if (t->notifying && class != NOTIFIERS) {
+		struct gmem_lock_site site = { .class = NOTIFIERS,
+					       .table = T_HOST_START,
+					       .verb = run->c->verb };
+
+		gmem_lockdep_take(d, &site, &taken, false);
+	}
 }
 
-bool gmem_lock_drop(struct gmem_run *run, unsigned int class)
+bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class)
 {
-	struct gmem_task *t = run->t;
-	unsigned int i = t->nr_held;
-	gmem_lock *l;
+	gmem_violate(run->w, "I1", "a task takes a lock that is held: class, owner", class,
+		     gmem_lock_owner(run->t, class));
+	return false;
+}
 
-	while (i > 0 && t->held[i - 1].class != class)
-		i--;
-	if (!i) {
-		gmem_violate(run->w, "I1", "a task gives back a lock it does not hold: class",
-			     class, 0);
-		return false;
-	}
-	i--;
-	l = state_of(run->b, class, t->held[i].owner);
-	*l = (gmem_lock)(t->held[i].mode == WRITE ? 0 : *l - 1);
-	for (t->nr_held--; i < t->nr_held; i++)
-		t->held[i] = t->held[i + 1];
-	return true;
+bool gmem_lock_is_not_held(struct gmem_run *run, unsigned int class)
+{
+	gmem_violate(run->w, "I1", "a task gives back a lock it does not hold: class", class, 0);
+	return false;
+}
+
+bool gmem_lock_is_held(const struct gmem_run *run, unsigned int class)
+{
+	const struct gmem_held *held = OP(run->b, run->t->op)->held;
+
+	for (unsigned int i = 0; i < run->t->nr_held; i++)
+		if (held[i].class == class)
+			return true;
+	return false;
 }

@@ -17,6 +17,7 @@ uint32_t gmem_process_new(struct gmem_block *b)
 	uint32_t idx = gmem_cell_alloc(b);
 	struct gmem_process *p = PROCESS(b, idx);
 
+	gmem_tag(b, idx, TAG_PROCESS);
 	p->number = ++b->next_process;
 	p->mmap_next = UINT64_C(0x10000);
 	p->next = b->processes;
@@ -48,6 +49,7 @@ uint32_t gmem_task_new(struct gmem_block *b, uint32_t number, uint32_t process)
 
 	TASK(b, idx)->number = number;
 	TASK(b, idx)->process = process;
+	TASK(b, idx)->op = gmem_cell_alloc(b);
 	PROCESS(b, process)->tasks++;
 	b->tasks[number] = idx;
 	return idx;
@@ -55,6 +57,7 @@ uint32_t gmem_task_new(struct gmem_block *b, uint32_t number, uint32_t process)
 
 void gmem_task_free(struct gmem_block *b, uint32_t number)
 {
+	gmem_cell_free(b, TASK(b, b->tasks[number])->op);
 	gmem_cell_free(b, b->tasks[number]);
 	b->tasks[number] = 0;
 }
@@ -63,6 +66,7 @@ uint32_t gmem_file_new(struct gmem_block *b, enum gmem_file_kind kind)
 {
 	uint32_t idx = gmem_cell_alloc(b);
 
+	gmem_tag(b, idx, TAG_FILE);
 	GFILE(b, idx)->kind = kind;
 	return idx;
 }
@@ -72,6 +76,7 @@ uint32_t gmem_vm_new(struct gmem_block *b, uint32_t type, uint32_t process)
 	uint32_t idx = gmem_cell_alloc(b);
 	struct gmem_vm *vm = VM(b, idx);
 
+	gmem_tag(b, idx, TAG_VM);
 	vm->type = type;
 	vm->process = process;
 	vm->number = ++b->next_vm;
@@ -103,6 +108,7 @@ uint32_t gmem_inode_new(struct gmem_block *b, enum gmem_inode_kind kind, uint64_
 	uint32_t idx = gmem_cell_alloc(b);
 	struct gmem_inode *inode = INODE(b, idx);
 
+	gmem_tag(b, idx, TAG_INODE);
 	inode->kind = kind;
 	inode->ino = ++b->next_ino;
 	inode->size = size;
@@ -128,6 +134,8 @@ void gmem_inode_free(struct gmem_block *b, uint32_t idx)
 		PIN(b, p)->inode = 0; /* all that it pins is orphaned by now */
 	gmem_range_clear(b, &inode->folios);
 	gmem_range_clear(b, &inode->bytes);
+	gmem_range_clear(b, &inode->open_bytes);
+	gmem_range_clear(b, &inode->attributes);
 	gmem_cell_free(b, idx);
 }
 

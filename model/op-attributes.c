@@ -3,6 +3,7 @@
  * KVM_SET_MEMORY_ATTRIBUTES on the VM: which guest pages are private. It needs no memslot, and
  * touches neither the guest_memfd nor the memory behind userspace_addr.
  */
+#include "convert.h"
 #include "ops.h"
 
 static struct gmem_vm *vm_of(struct gmem_run *run)
@@ -23,23 +24,32 @@ static bool flags_are_zero(struct gmem_run *run)
 
 static bool attributes_are_supported(struct gmem_run *run)
 {
-	uint64_t valid = gmem_has_private_mem(run->b, vm_of(run)) ? GMEM_ATTRIBUTE_PRIVATE : 0;
+	uint64_t valid = GMEM_ATTRIBUTE_PRIVATE;
 
+	if (!gmem_has_private_mem(run->b, vm_of(run)) || gmem_file_attributes_are_on(run->b) ||
+	    vm_of(run)->file_tracks)
+		valid = 0;
 	return !(run->c->attributes & ~valid);
+}
+
+/* The second version of the structure calls it offset. */
+static uint64_t address(struct gmem_run *run)
+{
+	return run->c->verb == GMEM_SET_MEMORY_ATTRIBUTES2 ? run->c->offset : run->c->gpa;
 }
 
 static bool range_is_valid(struct gmem_run *run)
 {
-	return run->c->size && run->c->gpa + run->c->size >= run->c->gpa;
+	return run->c->size && address(run) + run->c->size >= address(run);
 }
 
 static bool range_is_aligned(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	t->gfn = PAGES(run->c->gpa);
+	t->gfn = PAGES(address(run));
 	t->gfn_end = t->gfn + PAGES(run->c->size);
-	return PAGE_ALIGNED(run->c->gpa) && PAGE_ALIGNED(run->c->size);
+	return PAGE_ALIGNED(address(run)) && PAGE_ALIGNED(run->c->size);
 }
 
 static bool all_have_the_value(struct gmem_run *run)
@@ -54,12 +64,22 @@ static bool all_have_the_value(struct gmem_run *run)
 	       r.end >= t->gfn_end && r.value == run->c->attributes;
 }
 
-/* The memslots in the range, of every address space: fn(run, slot, gfn, gfn_end) for each. */
-static bool each_slot(struct gmem_run *run, bool first_only)
+static bool a_memslot_is_concerned(struct gmem_run *run)
 {
 	const struct gmem_task *t = run->t;
 	bool found = false;
 
+	for (unsigned int as = 0; as < GMEM_MAX_AS; as++)
+		found |= !gmem_range_empty(run->b, vm_of(run)->gfns[as], t->gfn, t->gfn_end);
+	return found;
+}
+
+/* Every memslot in the range, of every address space, is told of its part. */
+static int pre_set_attributes(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+
+	gmem_mmu_invalidate_start(run, t->vm);
 	for (unsigned int as = 0; as < GMEM_MAX_AS; as++) {
 		struct gmem_range r = { 0, t->gfn, 0 };
 
@@ -73,22 +93,12 @@ static bool each_slot(struct gmem_run *run, bool first_only)
 				.gfn_end = r.end,
 			};
 
-			if (first_only)
-				return true;
-			if (!found)
-				gmem_mmu_invalidate_start(run, t->vm);
-			found = true;
 			gmem_mmu_invalidate_range_add(run, t->vm, r.start, r.end);
-			gmem_unmap_gfns(run->b, t->vm, r.start, r.end, 0);
+			gmem_unmap_gfns(run->b, t->vm, r.start, r.end,
+					FILTER_SHARED | FILTER_PRIVATE);
 			gmem_emit(run, t->vm, &e);
 		}
 	}
-	return found;
-}
-
-static int pre_set_attributes(struct gmem_run *run)
-{
-	each_slot(run, false);
 	return 0;
 }
 
@@ -103,33 +113,49 @@ static int post_set_attributes(struct gmem_run *run)
 {
 	const struct gmem_event e = { .kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_ATTRIBUTES };
 
-	if (each_slot(run, true)) {
-		gmem_mmu_invalidate_end(run, run->t->vm);
-		gmem_emit(run, run->t->vm, &e);
-	}
+	gmem_mmu_invalidate_end(run, run->t->vm);
+	gmem_emit(run, run->t->vm, &e);
 	return 0;
 }
 
 /* kvm_vm_ioctl_set_mem_attributes(), kvm_vm_set_mem_attributes() */
-const struct gmem_step gmem_op_set_memory_attributes[] = {
-	IOCTL_OF_A_VM,
-	CHECK(ioctl_exists, ATTR_1, ENOTTY),
-	CHECK(argp_is_readable, ATTR_2, EFAULT),
-	CHECK(flags_are_zero, ATTR_3, EINVAL),
-	CHECK(attributes_are_supported, ATTR_4, EINVAL),
-	CHECK(range_is_valid, ATTR_5, EINVAL),
-	CHECK(range_is_aligned, ATTR_6, EINVAL),
+const struct gmem_step gmem_op_set_vm_attributes[] = {
+	CHECK(ioctl_exists, ATTR_1, ENOTTY, .local = true),
+	CHECK(argp_is_readable, ATTR_2, EFAULT, .local = true),
+	CHECK(flags_are_zero, ATTR_3, EINVAL, .local = true),
+	CHECK(attributes_are_supported, ATTR_4, EINVAL, .local = true),
+	CHECK(range_is_valid, ATTR_5, EINVAL, .local = true),
+	CHECK(range_is_aligned, ATTR_6, EINVAL, .local = true),
 	LOCK(SLOTS_LOCK, WRITE, ATTR_7),
 	DONE_IF(all_have_the_value, ATTR_8, .to = L_UNLOCK, .says = true),
 	CHECK(no_memory_pressure, ATTR_9, ENOMEM, .to = L_UNLOCK),
-	LOCK(MMU_LOCK, WRITE, ATTR_10),
-	DO(pre_set_attributes, ATTR_10),
-	UNLOCK(MMU_LOCK),
+	LOCK(MMU_LOCK, WRITE, ATTR_10, .when = a_memslot_is_concerned),
+	DO(pre_set_attributes, ATTR_10, .when = holds_mmu_lock),
+	UNLOCK(MMU_LOCK, .when = holds_mmu_lock),
 	DO(store_attributes, ATTR_11),
-	LOCK(MMU_LOCK, WRITE, ATTR_12),
-	DO(post_set_attributes, ATTR_12),
-	UNLOCK(MMU_LOCK),
+	LOCK(MMU_LOCK, WRITE, ATTR_12, .when = a_memslot_is_concerned),
+	DO(post_set_attributes, ATTR_12, .when = holds_mmu_lock),
+	UNLOCK(MMU_LOCK, .when = holds_mmu_lock),
 	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK),
-	ANSWER(return_zero, ATTR_13),
+	ANSWER(return_zero, ATTR_13, .local = true),
+	END,
+};
+
+const struct gmem_step gmem_op_set_memory_attributes[] = {
+	IOCTL_OF_A_VM,
+	CALL(T_SET_VM_ATTRIBUTES, ATTR_7),
+	END,
+};
+
+static bool vm_attributes_are_on(struct gmem_run *run)
+{
+	return !gmem_file_attributes_are_on(run->b);
+}
+
+/* RFC v1: with the switch on the VM has no such ioctl */
+const struct gmem_step gmem_op_set_memory_attributes_rfc_v1[] = {
+	IOCTL_OF_A_VM,
+	CHECK(vm_attributes_are_on, CONV_28, ENOTTY),
+	CALL(T_SET_VM_ATTRIBUTES, ATTR_7),
 	END,
 };

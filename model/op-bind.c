@@ -4,6 +4,7 @@
  * t->new_slot, is not visible yet. Unbinding is in teardown.c.
  */
 #include "bugs.h"
+#include "convert.h"
 #include "ops.h"
 #include "profile.h"
 
@@ -60,6 +61,13 @@ static bool range_is_unbound(struct gmem_run *run)
 				start + new_slot(run)->npages);
 }
 
+/* Whether the guest's memory is the file's alone, whatever userspace_addr maps. */
+static bool is_gmem_only(const struct gmem_block *b, const struct gmem_inode *inode)
+{
+	return (inode->flags & GMEM_FLAG_MMAP) ||
+	       (b->profile->n.all_gmem_only && gmem_file_attributes_are_on(b));
+}
+
 static int store_binding(struct gmem_run *run)
 {
 	struct gmem_slot *s = new_slot(run);
@@ -67,7 +75,7 @@ static int store_binding(struct gmem_run *run)
 
 	s->file = run->t->file;
 	s->pgoff = PAGES(run->c->offset);
-	if (INODE(run->b, file->inode)->flags & GMEM_FLAG_MMAP)
+	if (is_gmem_only(run->b, INODE(run->b, file->inode)))
 		s->kflags |= SLOT_GMEM_ONLY;
 	gmem_range_set(run->b, &file->bindings, s->pgoff, s->pgoff + s->npages, run->t->new_slot);
 	return 0;
@@ -83,18 +91,130 @@ static int fput(struct gmem_run *run)
 /* kvm_gmem_bind() */
 const struct gmem_step gmem_op_bind[] = {
 	CHECK(fget_memfd, BIND_1, EBADF),
-	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END),
+	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END, .local = true),
 	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
-	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END, .local = true),
 	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
 	CHECK(range_is_unbound, BIND_6, EINVAL, .to = L_UNLOCK),
+	CHECK(no_memory_pressure, BIND_10, ENOMEM, .to = L_UNLOCK),
 	DO(store_binding, BIND_7),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	DO(fput, BIND_8, .at = L_END),
 	END,
 };
 
+/* Museum B22: a negative offset is refused without giving back the file. */
+static bool offset_is_not_negative(struct gmem_run *run)
+{
+	return (int64_t)run->c->offset >= 0;
+}
+
+const struct gmem_edit gmem_bug_b22[] = {
+	INSERT_ROW(T_BIND, "range_is_in_file", 0, CHECK(offset_is_not_negative, BIND_4, EINVAL)),
+	{ 0 },
+};
+
+/* Museum B46: where memory runs out half way, what was stored stays, and nobody is told. */
+static int store_as_much_as_fits(struct gmem_run *run)
+{
+	bool all = no_memory_pressure(run);
+	const struct gmem_slot *s = new_slot(run);
+
+	store_binding(run);
+	if (!all)
+		gmem_range_set(run->b, &GFILE(run->b, run->t->file)->bindings,
+			       s->pgoff + s->npages / 2, s->pgoff + s->npages, 0);
+	return 0;
+}
+
+const struct gmem_edit gmem_bug_b46[] = {
+	DROP_ROW(T_BIND, "no_memory_pressure", 0),
+	REPLACE_ROW(T_BIND, "store_binding", 0, DO(store_as_much_as_fits, BIND_7)),
+	{ 0 },
+};
+
 const struct gmem_edit gmem_bug_b45[] = {
-	{ T_BIND, "range_is_in_file", CHECK(signed_range_is_in_file, BIND_4, EINVAL, .to = L_END) },
+	REPLACE_ROW(T_BIND, "range_is_in_file", 0,
+		    CHECK(signed_range_is_in_file, BIND_4, EINVAL, .to = L_END)),
+	{ 0 },
+};
+
+static bool supports_shared_and_has_an_address(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->inode = GFILE(run->b, t->file)->inode;
+	return run->c->addr && (INODE(run->b, t->inode)->flags & GMEM_FLAG_SUPPORT_SHARED);
+}
+
+/* kvm_gmem_is_same_range() */
+static bool userspace_addr_maps_the_same(struct gmem_run *run)
+{
+	const struct gmem_vma *v = gmem_vma_at(run->b, gmem_process(run), PAGES(run->c->addr));
+
+	return v && v->inode == run->t->inode &&
+	       v->pgoff + (PAGES(run->c->addr) - v->start) == PAGES(run->c->offset);
+}
+
+const struct gmem_step gmem_op_bind_shareability[] = {
+	CHECK(fget_memfd, BIND_1, EBADF),
+	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END, .local = true),
+	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END, .local = true),
+	LOCK(MMAP_LOCK, READ, SHARE_20, .when = supports_shared_and_has_an_address),
+	CHECK(userspace_addr_maps_the_same, SHARE_20, EINVAL,
+	      .when = supports_shared_and_has_an_address, .to = L_UNLOCK_OUTER),
+	UNLOCK(MMAP_LOCK, .when = supports_shared_and_has_an_address),
+	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
+	CHECK(range_is_unbound, BIND_6, EINVAL, .to = L_UNLOCK),
+	CHECK(no_memory_pressure, BIND_10, ENOMEM, .to = L_UNLOCK),
+	DO(store_binding, BIND_7),
+	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .when = holds_mmap_lock, .at = L_UNLOCK_OUTER),
+	DO(fput, BIND_8, .at = L_END),
+	END,
+};
+
+/*
+ * v13 binds in two halves, before and after the architecture has had its say; the first keeps its
+ * reference on success.
+ */
+const struct gmem_step gmem_op_bind_prepare[] = {
+	CHECK(fget_memfd, BIND_1, EBADF),
+	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END, .local = true),
+	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END, .local = true),
+	DO(fput, BIND_8, .when = has_failed, .at = L_END),
+	END,
+};
+
+const struct gmem_step gmem_op_bind_commit[] = {
+	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
+	CHECK(range_is_unbound, BIND_9, EEXIST, .to = L_UNLOCK),
+	CHECK(no_memory_pressure, BIND_10, ENOMEM, .to = L_UNLOCK),
+	DO(store_binding, BIND_7),
+	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+	END,
+};
+
+/* v8: on top of 7.2, where an overlap has its own errno */
+const struct gmem_step gmem_op_bind_eexist[] = {
+	CHECK(fget_memfd, BIND_1, EBADF),
+	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END),
+	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END),
+	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
+	CHECK(range_is_unbound, BIND_9, EEXIST, .to = L_UNLOCK),
+	CHECK(no_memory_pressure, BIND_10, ENOMEM, .to = L_UNLOCK),
+	DO(store_binding, BIND_7),
+	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+	DO(fput, BIND_8, .at = L_END),
+	END,
+};
+
+/* Museum B47: a range that is bound is refused with the errno of everything else. */
+const struct gmem_edit gmem_bug_b47[] = {
+	REPLACE_ROW(T_BIND_COMMIT, "range_is_unbound", 0,
+		    CHECK(range_is_unbound, BIND_9, EINVAL, .to = L_UNLOCK)),
 	{ 0 },
 };

@@ -5,6 +5,7 @@
  * vfs_fallocate() refuses first, then kvm_gmem_fallocate(). Allocating does not zero: a page is
  * zeroed when it is first used. A hole may be punched anywhere, also past the end of the file.
  */
+#include "convert.h"
 #include "ops.h"
 #include "profile.h"
 
@@ -97,10 +98,10 @@ static bool is_allocate(struct gmem_run *run)
 
 const struct gmem_step gmem_op_fallocate_6_8[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(range_is_positive, FALLOC_1, EINVAL),
-	CHECK(vfs_supports_mode_6_8, FALLOC_2, EOPNOTSUPP),
-	CHECK(mode_is_alone_6_8, FALLOC_7, EINVAL),
-	CHECK(range_fits_a_file, FALLOC_3, EFBIG),
+	CHECK(range_is_positive, FALLOC_1, EINVAL, .local = true),
+	CHECK(vfs_supports_mode_6_8, FALLOC_2, EOPNOTSUPP, .local = true),
+	CHECK(mode_is_alone_6_8, FALLOC_7, EINVAL, .local = true),
+	CHECK(range_fits_a_file, FALLOC_3, EFBIG, .local = true),
 	CALL(T_FALLOCATE_FILE, FALLOC_4),
 	END,
 };
@@ -108,82 +109,86 @@ const struct gmem_step gmem_op_fallocate_6_8[] = {
 /* vfs_fallocate() */
 const struct gmem_step gmem_op_fallocate[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(range_is_positive, FALLOC_1, EINVAL),
-	CHECK(vfs_knows_mode, FALLOC_2, EOPNOTSUPP),
-	CHECK(range_fits_a_file, FALLOC_3, EFBIG),
+	CHECK(range_is_positive, FALLOC_1, EINVAL, .local = true),
+	CHECK(vfs_knows_mode, FALLOC_2, EOPNOTSUPP, .local = true),
+	CHECK(range_fits_a_file, FALLOC_3, EFBIG, .local = true),
 	CALL(T_FALLOCATE_FILE, FALLOC_4),
 	END,
 };
 
 /* kvm_gmem_fallocate() */
 const struct gmem_step gmem_op_fallocate_file[] = {
-	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP),
-	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
-	CHECK(range_is_aligned, FALLOC_6, EINVAL),
+	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP, .local = true),
+	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP, .local = true),
+	CHECK(range_is_aligned, FALLOC_6, EINVAL, .local = true),
 	CALL(T_PUNCH_HOLE, PUNCH_1, .when = is_punch),
 	CALL(T_ALLOCATE, ALLOC_1, .when = is_allocate),
-	ANSWER(return_zero, PUNCH_5, .when = is_punch),
-	ANSWER(return_zero, ALLOC_4, .when = is_allocate),
+	ANSWER(return_zero, PUNCH_5, .when = is_punch, .local = true),
+	ANSWER(return_zero, ALLOC_4, .when = is_allocate, .local = true),
 	END,
 };
 
-static int truncate_range(struct gmem_run *run)
-{
-	gmem_truncate(run, run->t->inode, run->t->start, run->t->end);
-	return 0;
-}
-
-/* kvm_gmem_punch_hole() */
+/* kvm_gmem_punch_hole(): takes t->inode, t->start, t->end */
 const struct gmem_step gmem_op_punch_hole[] = {
 	LOCK(INVALIDATE_LOCK, WRITE, PUNCH_1),
-	DO(invalidate_start, PUNCH_2),
-	DO(truncate_range, PUNCH_3),
-	DO(invalidate_end, PUNCH_4),
+	CALL_EACH(next_bound_file, T_INVALIDATE_START, PUNCH_2),
+	CALL(T_TRUNCATE, PUNCH_3),
+	CALL_EACH(next_bound_file, T_INVALIDATE_END, PUNCH_4),
 	UNLOCK(INVALIDATE_LOCK),
 	END,
 };
 
-static bool range_is_in_file(struct gmem_run *run)
+bool allocation_is_in_file(struct gmem_run *run)
 {
 	return run->c->offset + run->c->length <= INODE(run->b, run->t->inode)->size;
 }
 
+/* A signal is looked for before every folio; the page it is found at, or far away. */
+static uint64_t signal_comes_at(const struct gmem_task *t, const struct gmem_inode *inode)
+{
+	uint64_t start = gmem_round_down(inode, t->start), stop;
+
+	if (t->inject != GMEM_INJECT_SIGNAL || t->end <= start || t->inject_after >= t->end - start)
+		return UINT64_MAX;
+	stop = gmem_round_up(inode, start + t->inject_after);
+	return stop < t->end ? stop : UINT64_MAX;
+}
+
 /*
  * Unlike the kernel, whole gaps are filled at once; an injected signal or failure still comes
- * after the page it was asked for. A signal is looked for before every page, memory is only
- * asked for where there is none yet.
+ * after the page it was asked for. Memory is only asked for where there is none yet.
  */
-static int allocate_gap(struct gmem_run *run)
+int allocate_gap(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	struct gmem_inode *inode = INODE(run->b, t->inode);
 	struct gmem_range r;
-	uint64_t gap_end, stop = UINT64_MAX;
+	uint64_t gap_end, gap, stop = signal_comes_at(t, inode);
 
 	if (t->page >= t->end)
 		return 0;
-	if (t->inject == GMEM_INJECT_SIGNAL && t->inject_after < t->end - t->start)
-		stop = t->start + t->inject_after;
 	if (t->page >= stop)
 		return -EINTR;
 	if (!gmem_range_next(run->b, inode->folios, t->page, &r) || r.start > t->end)
 		r.start = r.end = t->end;
 	gap_end = r.start < stop ? r.start : stop;
-	if (t->inject == GMEM_INJECT_ENOMEM && gap_end > t->page) {
-		if (gap_end - t->page > t->inject_after) {
-			gmem_range_set(run->b, &inode->folios, t->page, t->page + t->inject_after,
-				       FOLIO_PRESENT);
+	gap = gap_end > t->page ? (gap_end - t->page) / gmem_folio_pages(inode) : 0;
+	if (t->inject == GMEM_INJECT_ENOMEM) {
+		if (gap > t->inject_after) {
+			gmem_add_folios(run->b, inode, t->page,
+					t->page + t->inject_after * gmem_folio_pages(inode),
+					FOLIO_PRESENT);
 			return -ENOMEM;
 		}
-		t->inject_after -= gap_end - t->page;
+		t->inject_after -= gap;
 	}
 	if (gap_end > t->page)
-		gmem_range_set(run->b, &inode->folios, t->page, gap_end, FOLIO_PRESENT);
+		gmem_add_folios(run->b, inode, t->page, gap_end, FOLIO_PRESENT);
 	t->page = r.end < stop ? r.end : stop;
 	return t->page < t->end ? AGAIN : 0;
 }
 
-static int begin_at_start(struct gmem_run *run)
+int begin_allocation(struct gmem_run *run)
 {
 	run->t->page = run->t->start;
 	return 0;
@@ -191,10 +196,12 @@ static int begin_at_start(struct gmem_run *run)
 
 /* kvm_gmem_allocate() */
 const struct gmem_step gmem_op_allocate[] = {
-	CHECK(range_is_in_file, ALLOC_1, EINVAL),
+	CHECK(allocation_is_in_file, ALLOC_1, EINVAL, .local = true),
 	LOCK(INVALIDATE_LOCK, READ, ALLOC_2),
-	DO(begin_at_start, ALLOC_3),
+	DO(begin_allocation, ALLOC_3, .local = true),
+	LOCK(FOLIO_LOCK, WRITE, ALLOC_3),
 	EACH(allocate_gap, ALLOC_3, .to = L_UNLOCK),
-	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),
+	UNLOCK(INVALIDATE_LOCK),
 	END,
 };

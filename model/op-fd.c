@@ -14,10 +14,10 @@ const struct gmem_step gmem_op_dup[] = {
 
 /* close(): a closed VM or file lives on for as long as something refers to it */
 const struct gmem_step gmem_op_close[] = {
-	CHECK(fdget, FD_1, EBADF),
+	CHECK(find_fd, FD_1, EBADF),
 	DO(remove_descriptor, FD_3),
 	DELAYED_FPUT,
-	ANSWER(return_zero, FD_3),
+	ANSWER(return_zero, FD_3, .local = true),
 	END,
 };
 
@@ -56,19 +56,38 @@ static uint32_t inherited_inode(struct gmem_block *b, uint32_t idx)
 {
 	struct gmem_inode *old = INODE(b, idx), *copy;
 
-	if (old->kind != INODE_ANON || old->flags == GMEM_MAP_SHARED)
+	if (!gmem_is_private_memory(old))
 		return idx;
 	if (old->mark.counted)
 		return old->mark.counted;
 	idx = gmem_inode_new(b, INODE_ANON, old->size, old->flags);
 	copy = INODE(b, idx);
+	old->mark.counted = idx;
+	if (old->flags == GMEM_MAP_DROPPABLE)
+		return idx; /* VM_WIPEONFORK */
 	copy->folios = gmem_range_copy(b, old->folios);
 	copy->bytes = gmem_range_copy(b, old->bytes);
-	old->mark.counted = idx;
 	return idx;
 }
 
-/* Page tables are not copied: what is mapped is found again by a fault. */
+static bool is_copied_on_write(const struct gmem_block *b, const struct gmem_vma *v)
+{
+	return v->written && CINODE(b, v->inode)->flags == GMEM_MAP_PRIVATE;
+}
+
+/* From now on parent and child have the page in common until either writes to it. */
+static void copy_entries(struct gmem_block *b, struct gmem_process *parent,
+			 struct gmem_process *child, const struct gmem_vma *v)
+{
+	struct gmem_range r = { 0, v->start, 0 };
+
+	while (gmem_range_next_in(b, parent->ptes, r.end, v->end, &r)) {
+		gmem_range_set(b, &parent->ptes, r.start, r.end, r.value | PTE_COPY);
+		gmem_range_set(b, &child->ptes, r.start, r.end, r.value | PTE_COPY);
+	}
+}
+
+/* Of the page tables only private memory is copied: the rest is found again by a fault. */
 static int copy_mappings(struct gmem_run *run)
 {
 	struct gmem_block *b = run->b;
@@ -87,8 +106,30 @@ static int copy_mappings(struct gmem_run *run)
 		v->inode = inherited_inode(b, v->inode);
 		gmem_vma_link(b, idx);
 		gmem_range_set(b, &p->vmas, v->start, v->end, idx);
+		if (is_copied_on_write(b, v))
+			copy_entries(b, gmem_process(run), p, v);
+		else
+			v->written = 0;
 	}
 	return 0;
+}
+
+/* copy_page_range(): private memory that was written is made read-only, mapping by mapping. */
+static bool next_mapping_to_share(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_range r = { 0, t->at_vma ? VMA(run->b, t->at_vma)->end : 0, 0 };
+
+	do
+		t->at_vma = gmem_range_next(run->b, gmem_process(run)->vmas, r.end, &r) ? r.value :
+											  0;
+	while (t->at_vma && !is_copied_on_write(run->b, VMA(run->b, t->at_vma)));
+	if (!t->at_vma)
+		return false;
+	t->owner = t->process;
+	t->zap = r.start;
+	t->zap_end = r.end;
+	return true;
 }
 
 static int return_task(struct gmem_run *run)
@@ -99,24 +140,62 @@ static int return_task(struct gmem_run *run)
 
 /* kernel_clone(): copy_files(), copy_mm() */
 const struct gmem_step gmem_op_fork[] = {
-	DO(create_process_and_task, PROC_1),
-	DO(copy_descriptors, PROC_1),
-	DO(copy_mappings, PROC_2),
-	ANSWER(return_task, PROC_1),
+	DO(create_process_and_task, PROC_1), DO(copy_descriptors, PROC_1),
+	LOCK(MMAP_LOCK, WRITE, PROC_2),	     CALL_EACH(next_mapping_to_share, T_NOTIFY, NOTIFY_6),
+	DO(copy_mappings, PROC_2),	     UNLOCK(MMAP_LOCK),
+	ANSWER(return_task, PROC_1),	     END,
+};
+
+static int create_task(struct gmem_run *run)
+{
+	gmem_task_new(run->b, (uint32_t)run->c->value, run->t->process);
+	return 0;
+}
+
+/* kernel_clone(CLONE_VM | CLONE_FILES) */
+const struct gmem_step gmem_op_thread[] = {
+	DO(create_task, PROC_6),
+	ANSWER(return_task, PROC_6),
 	END,
 };
 
-static bool next_mapping(struct gmem_run *run)
+static bool is_last_task(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-	struct gmem_range r;
+	return gmem_process(run)->tasks == 1;
+}
 
-	if (!gmem_range_next(run->b, gmem_process(run)->vmas, 0, &r))
-		return false;
-	t->vma = r.value;
-	t->start = r.start;
-	t->end = r.end;
-	return true;
+static bool is_one_of_several(struct gmem_run *run)
+{
+	return !is_last_task(run);
+}
+
+/* The process goes on; the task itself is freed by gmem_call(). */
+static int leave_process(struct gmem_run *run)
+{
+	gmem_process(run)->tasks--;
+	run->t->process = 0;
+	return return_zero(run);
+}
+
+/* kvm_mmu_notifier_release(): the VMs lose all of the guest's mappings, and are told no more. */
+static int release_notifiers(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+
+	for (uint32_t vm = b->vms; vm; vm = VM(b, vm)->next) {
+		if (VM(b, vm)->process != run->t->process)
+			continue;
+		gmem_range_clear(b, &VM(b, vm)->sptes);
+		VM(b, vm)->process = 0;
+	}
+	return 0;
+}
+
+static int take_all_addresses(struct gmem_run *run)
+{
+	run->t->start = 0;
+	run->t->end = PAGES(TASK_SIZE);
+	return 0;
 }
 
 static int close_next_descriptor(struct gmem_run *run)
@@ -139,10 +218,19 @@ static int free_process(struct gmem_run *run)
 	return return_zero(run);
 }
 
-/* do_exit(): exit_mm(), then exit_files() */
+static bool is_gone(struct gmem_run *run)
+{
+	return !run->t->process;
+}
+
+/* do_exit(): exit_mm(), then exit_files(); both are the last task's affair */
 const struct gmem_step gmem_op_exit[] = {
+	ANSWER(leave_process, PROC_6, .when = is_one_of_several),
+	DONE_IF(is_gone, PROC_6),
+	DO(release_notifiers, NOTIFY_8),
 	LOCK(MMAP_LOCK, WRITE, PROC_3),
-	CALL_EACH(next_mapping, T_UNMAP, PROC_3),
+	DO(take_all_addresses, PROC_3, .local = true),
+	CALL(T_UNMAP, PROC_3),
 	UNLOCK(MMAP_LOCK),
 	EACH(close_next_descriptor, PROC_4),
 	DELAYED_FPUT,

@@ -4,15 +4,35 @@
  * it all the same: flags, sizes, and how many pages it has.
  */
 #include "ops.h"
+#include "profile.h"
 
-#define ANON_INODE_FS_MAGIC 0x09041934
 #define O_RDWR_LARGEFILE 0100002
 #define S_IFREG_0600 0100600
+
+const struct gmem_step gmem_op_none[] = {
+	END,
+};
 
 /* An ioctl of another design. */
 const struct gmem_step gmem_op_no_ioctl[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_not_kvm, FD_2, EINVAL),
+	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
+	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
+	CHECK(never, FILE_1, ENOTTY),
+	END,
+};
+
+static int keep_error_offset(struct gmem_run *run)
+{
+	run->res->out = run->c->error_offset;
+	return 0;
+}
+
+/* The same for one whose structure would have had an error_offset. */
+const struct gmem_step gmem_op_no_conversion[] = {
+	DO(keep_error_offset, FILE_1, .local = true),
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
 	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
 	CHECK(never, FILE_1, ENOTTY),
 	END,
@@ -93,14 +113,18 @@ const struct gmem_step gmem_op_fcntl[] = {
 static int return_stat(struct gmem_run *run)
 {
 	static const int64_t fixed[] = {
-		[GMEM_ST_BLKSIZE] = GMEM_PAGE_SIZE,
 		[GMEM_ST_MODE] = S_IFREG_0600,
 		[GMEM_ST_NLINK] = 1,
 		[GMEM_ST_UID] = 0,
 	};
-	uint64_t size = INODE(run->b, run->t->inode)->size;
+	const struct gmem_inode *inode = INODE(run->b, run->t->inode);
 
-	run->res->value = run->c->field == GMEM_ST_SIZE ? (int64_t)size : fixed[run->c->field];
+	if (run->c->field == GMEM_ST_SIZE)
+		run->res->value = (int64_t)inode->size;
+	else if (run->c->field == GMEM_ST_BLKSIZE)
+		run->res->value = (int64_t)(GMEM_PAGE_SIZE << inode->order);
+	else
+		run->res->value = fixed[run->c->field];
 	return 0;
 }
 
@@ -113,7 +137,8 @@ const struct gmem_step gmem_op_fstat[] = {
 
 static int return_statfs(struct gmem_run *run)
 {
-	run->res->value = run->c->field == GMEM_F_TYPE ? ANON_INODE_FS_MAGIC : GMEM_PAGE_SIZE;
+	run->res->value = run->c->field == GMEM_F_TYPE ? (int64_t)run->b->profile->n.statfs_magic :
+							 (int64_t)GMEM_PAGE_SIZE;
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  * the VM's attributes for KVM_X86_SW_PROTECTED_VM, the guest itself (the call's access) for SNP
  * and TDX; other guests have no private accesses.
  */
+#include "bugs.h"
+#include "convert.h"
 #include "ops.h"
 #include "profile.h"
 
@@ -21,7 +23,7 @@ static struct gmem_slot *slot_of(struct gmem_run *run)
 
 static bool attribute_is_private(struct gmem_run *run)
 {
-	return gmem_range_get(run->b, vm_of(run)->attributes, run->t->gfn) & GMEM_ATTRIBUTE_PRIVATE;
+	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn);
 }
 
 /* A pre-fault is for whoever the attribute allows. */
@@ -40,21 +42,76 @@ static bool access_is_private(struct gmem_run *run)
 	}
 }
 
+/* What the processor finds in the guest's page tables: it takes no lock. */
 static bool guest_page_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	uint32_t spte = gmem_range_get(run->b, vm_of(run)->sptes, t->gfn);
 
 	t->private = access_is_private(run);
-	t->slot = gmem_slot_by_gfn(run->b, vm_of(run), t->gfn);
 	return spte && !(spte & SPTE_PRIVATE) == !t->private &&
 	       (!t->write || (spte & SPTE_WRITABLE));
 }
 
+static int find_slot(struct gmem_run *run)
+{
+	run->t->slot = gmem_slot_by_gfn(run->b, vm_of(run), run->t->gfn);
+	run->t->stale = 0;
+	return 0;
+}
+
 static int snapshot_seq(struct gmem_run *run)
 {
-	run->t->done = vm_of(run)->seq;
+	run->t->seq = vm_of(run)->seq;
 	return 0;
+}
+
+/* The memslot is being moved or deleted: a pre-fault gives up, a guest tries again. */
+static bool slot_is_invalid(struct gmem_run *run)
+{
+	return run->t->slot && (slot_of(run)->kflags & SLOT_INVALID);
+}
+
+/* RET_PF_RETRY leaves the read section: whoever changes the memslot waits for its end. */
+static int note_invalid_slot(struct gmem_run *run)
+{
+	run->t->stale = 1;
+	run->t->slot = 0;
+	return 0;
+}
+
+static bool slot_was_invalid(struct gmem_run *run)
+{
+	return run->t->stale;
+}
+
+static bool slot_is_valid_for_prefault(struct gmem_run *run)
+{
+	return run->c->verb != GMEM_PRE_FAULT_MEMORY || !slot_is_invalid(run);
+}
+
+/* is_page_fault_stale(): an invalidation began, or came and went, since the snapshot */
+static bool fault_is_stale(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+
+	return gmem_mmu_invalidate_retry(vm_of(run), t->seq, t->gfn);
+}
+
+static bool fault_was_fresh(struct gmem_run *run)
+{
+	return !run->t->stale;
+}
+
+static int note_staleness(struct gmem_run *run)
+{
+	run->t->stale = fault_is_stale(run);
+	return 0;
+}
+
+static bool fault_was_stale(struct gmem_run *run)
+{
+	return run->t->stale;
 }
 
 static bool access_matches_attribute(struct gmem_run *run)
@@ -91,7 +148,7 @@ static bool slot_has_gmem(struct gmem_run *run)
 
 static bool faults_from_gmem(struct gmem_run *run)
 {
-	return run->t->private || (slot_of(run)->kflags & SLOT_GMEM_ONLY);
+	return run->t->private || gmem_slot_is_gmem_only(run->b, slot_of(run));
 }
 
 static bool faults_from_host(struct gmem_run *run)
@@ -119,6 +176,13 @@ static int install_spte(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_release_faultin_page(), where the lookup gave a reference */
+static int put_page(struct gmem_run *run)
+{
+	run->t->folio_of = 0;
+	return 0;
+}
+
 /* kvm_mmu_prepare_memory_fault_exit(); the errno is that of the row that failed */
 static int prepare_memory_fault_exit(struct gmem_run *run)
 {
@@ -132,28 +196,45 @@ static int prepare_memory_fault_exit(struct gmem_run *run)
 }
 
 /*
- * kvm_mmu_faultin_pfn(), __kvm_mmu_faultin_pfn(): takes t->vm, t->gfn, t->write; changes t->slot,
- * t->private, t->mmio, and what the tables it calls change
+ * kvm_mmu_faultin_pfn(), __kvm_mmu_faultin_pfn(), kvm_tdp_mmu_page_fault(): takes t->vm, t->gfn,
+ * t->write; changes t->slot, t->private, t->mmio, t->stale, and what the tables it calls change.
+ * The caller is in a read section of kvm->srcu.
  */
 const struct gmem_step gmem_op_guest_fault[] = {
-	DONE_IF(guest_page_is_mapped, GUEST_1),
+	DONE_IF(guest_page_is_mapped, GUEST_1, .at = L_AGAIN),
+	DO(find_slot, GUEST_1),
 	DO(snapshot_seq, GUEST_2),
 	CHECK(access_matches_attribute, GUEST_3, EFAULT, .to = L_EXIT),
 	CHECK(access_is_shared, GUEST_4, EFAULT, .when = there_is_no_slot, .to = L_EXIT),
+	CHECK(slot_is_valid_for_prefault, GUEST_17, EAGAIN),
+	DO(note_invalid_slot, GUEST_17, .when = slot_is_invalid),
+	UNLOCK(SRCU, .when = slot_was_invalid),
+	LOCK(SRCU, READ, GUEST_17, .when = slot_was_invalid),
+	RETRY_IF(slot_was_invalid, GUEST_17, .to = L_AGAIN),
 	DONE_IF(becomes_mmio, GUEST_5),
 	CHECK(slot_has_gmem, GUEST_6, EFAULT, .when = is_private, .to = L_EXIT),
 	CALL(T_GET_PFN, GUEST_7, .when = faults_from_gmem, .to = L_EXIT),
 	DONE_IF(write_becomes_mmio, GUEST_8),
 	CALL(T_GET_USER_PAGE, GUEST_9, .when = faults_from_host),
-	DO(install_spte, GUEST_10),
-	DO(prepare_memory_fault_exit, GUEST_11, .when = has_failed, .at = L_EXIT),
+	LOCK(MMU_LOCK, READ, GUEST_16),
+	DO(note_staleness, GUEST_16),
+	DO(install_spte, GUEST_10, .when = fault_was_fresh),
+	UNLOCK(MMU_LOCK),
+	DO(put_page, GUEST_10),
+	RETRY_IF(fault_was_stale, GUEST_16, .to = L_AGAIN),
+	DO(prepare_memory_fault_exit, GUEST_11, .when = has_failed, .at = L_EXIT, .local = true),
 	END,
 };
 
 /* 6.8: the access is held against the attribute after the memslot was looked at */
 const struct gmem_step gmem_op_guest_fault_6_8[] = {
-	DONE_IF(guest_page_is_mapped, GUEST_1),
+	DONE_IF(guest_page_is_mapped, GUEST_1, .at = L_AGAIN),
+	DO(find_slot, GUEST_1),
 	DO(snapshot_seq, GUEST_2),
+	DO(note_invalid_slot, GUEST_17, .when = slot_is_invalid),
+	UNLOCK(SRCU, .when = slot_was_invalid),
+	LOCK(SRCU, READ, GUEST_17, .when = slot_was_invalid),
+	RETRY_IF(slot_was_invalid, GUEST_17, .to = L_AGAIN),
 	CHECK(access_matches_attribute, GUEST_3, EFAULT, .to = L_EXIT),
 	CHECK(access_is_shared, GUEST_4, EFAULT, .when = there_is_no_slot, .to = L_EXIT),
 	CHECK(slot_has_gmem, GUEST_6, EFAULT, .when = is_private, .to = L_EXIT),
@@ -161,61 +242,21 @@ const struct gmem_step gmem_op_guest_fault_6_8[] = {
 	DONE_IF(becomes_mmio, GUEST_5),
 	DONE_IF(write_becomes_mmio, GUEST_8),
 	CALL(T_GET_USER_PAGE, GUEST_9, .when = access_is_shared),
-	DO(install_spte, GUEST_10),
-	DO(prepare_memory_fault_exit, GUEST_11, .when = has_failed, .at = L_EXIT),
+	LOCK(MMU_LOCK, READ, GUEST_16),
+	DO(note_staleness, GUEST_16),
+	DO(install_spte, GUEST_10, .when = fault_was_fresh),
+	UNLOCK(MMU_LOCK),
+	RETRY_IF(fault_was_stale, GUEST_16, .to = L_AGAIN),
+	DO(prepare_memory_fault_exit, GUEST_11, .when = has_failed, .at = L_EXIT, .local = true),
 	END,
 };
 
-/* kvm_gmem_get_file() */
-static bool file_is_open(struct gmem_run *run)
-{
-	uint32_t file = slot_of(run)->file;
-
-	return file && GFILE(run->b, file)->refs;
-}
-
-static bool binding_is_the_slots(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-	const struct gmem_slot *s = slot_of(run);
-
-	t->inode = GFILE(run->b, s->file)->inode;
-	t->pgoff = t->gfn - s->gfn + s->pgoff;
-	return gmem_range_get(run->b, GFILE(run->b, s->file)->bindings, t->pgoff) == t->slot;
-}
-
-static uint32_t folio(struct gmem_run *run)
-{
-	return gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->pgoff);
-}
-
-static bool there_is_no_folio(struct gmem_run *run)
-{
-	return !folio(run);
-}
-
-static bool folio_is_not_poisoned(struct gmem_run *run)
-{
-	return !(folio(run) & FOLIO_POISONED);
-}
-
-/* Zeroed when it is used for the first time; that is also what preparing it marks. */
-static int prepare_folio(struct gmem_run *run)
-{
-	if (!(folio(run) & FOLIO_UPTODATE))
-		gmem_folio_set(run->b, INODE(run->b, run->t->inode), run->t->pgoff,
-			       FOLIO_PRESENT | FOLIO_UPTODATE);
-	return 0;
-}
-
-/* kvm_gmem_get_pfn(): takes t->slot, t->gfn; sets t->inode, t->pgoff */
-const struct gmem_step gmem_op_get_pfn[] = {
-	CHECK(file_is_open, PFN_1, EFAULT),
-	CHECK(binding_is_the_slots, PFN_2, EIO),
-	CHECK(no_memory_pressure, PFN_3, ENOMEM, .when = there_is_no_folio),
-	CHECK(folio_is_not_poisoned, PFN_4, EHWPOISON),
-	DO(prepare_folio, PFN_5),
-	END,
+/* Museum B30: what no memslot is behind is emulated before anybody looks at the attribute. */
+const struct gmem_edit gmem_bug_b30[] = {
+	DROP_ROW(T_GUEST_FAULT, "access_matches_attribute", 0),
+	INSERT_ROW(T_GUEST_FAULT, "slot_has_gmem", 0,
+		   CHECK(access_matches_attribute, GUEST_3, EFAULT, .to = L_EXIT)),
+	{ 0 },
 };
 
 static int find_user_page(struct gmem_run *run)
@@ -254,14 +295,15 @@ static bool user_page_has_not_failed(struct gmem_run *run)
 	if (gmem_range_get(run->b, p->ptes, run->t->page) & PTE_POISONED)
 		return false;
 	inode = INODE(run->b, v->inode);
-	if (inode->kind == INODE_GMEM && !(inode->flags & GMEM_FLAG_INIT_SHARED))
+	if (inode->kind == INODE_GMEM &&
+	    !gmem_is_shared(run->b, inode, v->pgoff + (run->t->page - v->start)))
 		return true;
 	return !(gmem_folio(run->b, inode, v->pgoff + (run->t->page - v->start)) & FOLIO_POISONED);
 }
 
 /* hva_to_pfn(): takes t->slot, t->gfn, t->write; sets t->inode, t->pgoff */
 const struct gmem_step gmem_op_get_user_page[] = {
-	DO(find_user_page, GUEST_9),
+	DO(find_user_page, GUEST_9, .local = true),
 	CHECK(user_page_has_not_failed, GUEST_15, FAULT_SIGBUS),
 	CHECK(mapping_allows_gup, GUEST_14, EFAULT),
 	CALL(T_HOST_FAULT, GUEST_9, .err = -EFAULT),
@@ -275,6 +317,7 @@ static int begin_access(struct gmem_run *run)
 	t->gfn = PAGES(run->c->gpa);
 	t->write = run->c->verb == GMEM_GUEST_STORE;
 	t->mmio = 0;
+	t->slot = 0;
 	return 0;
 }
 
@@ -302,11 +345,14 @@ static int exit_with_mmio(struct gmem_run *run)
 /* The inode, and the byte of it, behind a guest page that is mapped. */
 static uint32_t guest_byte(struct gmem_run *run, uint64_t *offset)
 {
-	const struct gmem_slot *s = slot_of(run);
-	uint64_t page = run->t->gfn - s->gfn, in_page = run->c->gpa & (GMEM_PAGE_SIZE - 1);
+	uint64_t page, in_page = run->c->gpa & (GMEM_PAGE_SIZE - 1);
+	const struct gmem_slot *s;
 	const struct gmem_vma *v;
 
-	if (faults_from_gmem(run)) {
+	find_slot(run);
+	s = slot_of(run);
+	page = run->t->gfn - s->gfn;
+	if (gmem_range_get(run->b, vm_of(run)->sptes, run->t->gfn) & SPTE_GMEM) {
 		*offset = BYTES(s->pgoff + page) + in_page;
 		return GFILE(run->b, s->file)->inode;
 	}
@@ -316,20 +362,28 @@ static uint32_t guest_byte(struct gmem_run *run, uint64_t *offset)
 	return v->inode;
 }
 
+/* Between the fault and the access the page may have gone again. */
 static int load_guest_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
-	uint32_t inode = guest_byte(run, &offset);
+	uint32_t inode;
 
-	run->res->value = (int64_t)gmem_bytes_read(run->b, inode, offset, run->c->size);
-	return 0;
+	if (!guest_page_is_mapped(run))
+		return RETRY;
+	inode = guest_byte(run, &offset);
+	if (gmem_bytes_are_open(run->b, inode, offset, run->c->size))
+		return return_unspecified(run);
+	return return_loaded(run, gmem_bytes_read(run->b, inode, offset, run->c->size));
 }
 
 static int store_guest_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
-	uint32_t inode = guest_byte(run, &offset);
+	uint32_t inode;
 
+	if (!guest_page_is_mapped(run))
+		return RETRY;
+	inode = guest_byte(run, &offset);
 	gmem_bytes_write(run->b, inode, offset, run->c->size, run->c->value);
 	return return_zero(run);
 }
@@ -337,18 +391,24 @@ static int store_guest_bytes(struct gmem_run *run)
 /* KVM_RUN */
 const struct gmem_step gmem_op_guest_load[] = {
 	IOCTL_OF_A_VM,
-	DO(begin_access, GUEST_1),
-	CALL(T_GUEST_FAULT, GUEST_1),
-	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio),
-	ANSWER(load_guest_bytes, GUEST_12, .when = is_memory),
+	LOCK(SRCU, READ, GUEST_1),
+	DO(begin_access, GUEST_1, .at = L_AGAIN, .local = true),
+	CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),
+	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio, .local = true),
+	ANSWER(load_guest_bytes, GUEST_12, .when = is_memory, .to = L_AGAIN),
+	UNLOCK(SRCU, .at = L_UNLOCK),
+	DELAYED_FPUT,
 	END,
 };
 
 const struct gmem_step gmem_op_guest_store[] = {
 	IOCTL_OF_A_VM,
-	DO(begin_access, GUEST_1),
-	CALL(T_GUEST_FAULT, GUEST_1),
-	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio),
-	ANSWER(store_guest_bytes, GUEST_13, .when = is_memory),
+	LOCK(SRCU, READ, GUEST_1),
+	DO(begin_access, GUEST_1, .at = L_AGAIN, .local = true),
+	CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),
+	ANSWER(exit_with_mmio, GUEST_5, .when = is_mmio, .local = true),
+	ANSWER(store_guest_bytes, GUEST_13, .when = is_memory, .to = L_AGAIN),
+	UNLOCK(SRCU, .at = L_UNLOCK),
+	DELAYED_FPUT,
 	END,
 };

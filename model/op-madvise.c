@@ -54,97 +54,120 @@ static bool is_not_populate(struct gmem_run *run)
 	return !is_populate(run);
 }
 
-/* One mapping after the other; a hole or a refusal ends it, and what was done stays. */
-static int populate_next_mapping(struct gmem_run *run)
+static int begin_at_start(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	uint32_t need = run->c->advice == GMEM_MADV_POPULATE_READ ? GMEM_PROT_READ :
-								    GMEM_PROT_WRITE;
+
+	t->page = t->start;
+	t->write = run->c->advice == GMEM_MADV_POPULATE_WRITE;
+	return 0;
+}
+
+/* Linux has one mapping where neighbours go on in address, file and protection. */
+static uint64_t end_of_merged(struct gmem_run *run, const struct gmem_vma *v, uint64_t to,
+			      uint64_t end)
+{
+	const struct gmem_vma *next;
+
+	while (to < end && (next = gmem_vma_at(run->b, gmem_process(run), to)) &&
+	       next->inode == v->inode && next->prot == v->prot &&
+	       next->pgoff == v->pgoff + (next->start - v->start))
+		to = next->end < end ? next->end : end;
+	return to;
+}
+
+/*
+ * The next mapping's part: sets t->vma, its pages of the address (t->owner, t->zap, t->zap_end)
+ * and of the inode (t->inode, t->start, t->end). A hole is remembered, and the rest of the range
+ * done all the same.
+ */
+static bool next_part(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint64_t end = PAGES(run->c->addr) + PAGES(run->c->length + GMEM_PAGE_SIZE - 1);
 	const struct gmem_vma *v;
-	uint64_t to;
-	int r;
-
-	if (t->start >= t->end)
-		return 0;
-	v = gmem_vma_at(run->b, gmem_process(run), t->start);
-	if (!v)
-		return -ENOMEM;
-	if (!(v->prot & need))
-		return -EINVAL;
-	to = v->end < t->end ? v->end : t->end;
-	r = gmem_fault_in(run, t->start, to);
-	t->start = to;
-	return r ? r : AGAIN;
-}
-
-/* Private anonymous memory loses what it held; everything else is found again by a fault. */
-static int dontneed(struct gmem_run *run, const struct gmem_vma *v, uint64_t start, uint64_t end)
-{
-	struct gmem_inode *inode = INODE(run->b, v->inode);
-	uint64_t pgoff = v->pgoff + (start - v->start);
-
-	gmem_zap(run, v->process, start, end);
-	if (inode->kind == INODE_ANON && inode->flags == GMEM_MAP_PRIVATE)
-		gmem_truncate(run, v->inode, pgoff, pgoff + (end - start));
-	return 0;
-}
-
-/* madvise_remove(): fallocate(KEEP_SIZE | PUNCH_HOLE) of what the mapping shows */
-static int punch_behind(struct gmem_run *run, const struct gmem_vma *v, uint64_t start,
-			uint64_t end)
-{
-	struct gmem_inode *inode = INODE(run->b, v->inode);
-	uint64_t pgoff = v->pgoff + (start - v->start), pgoff_end = pgoff + (end - start);
-
-	if (inode->kind == INODE_ANON && inode->flags == GMEM_MAP_PRIVATE)
-		return -EINVAL;
-	run->t->inode = v->inode;
-	if (!gmem_lock_take(run, INVALIDATE_LOCK, WRITE))
-		return -EDEADLK;
-	for (uint32_t f = inode->files; f; f = GFILE(run->b, f)->next)
-		gmem_invalidate_start(run, f, pgoff, pgoff_end);
-	gmem_truncate(run, v->inode, pgoff, pgoff_end);
-	for (uint32_t f = inode->files; f; f = GFILE(run->b, f)->next)
-		gmem_invalidate_end(run, f, pgoff, pgoff_end);
-	gmem_lock_drop(run, INVALIDATE_LOCK);
-	return 0;
-}
-
-static int advise(struct gmem_run *run, const struct gmem_vma *v, uint64_t start, uint64_t end)
-{
-	switch ((uint32_t)run->c->advice) {
-	case GMEM_MADV_DONTNEED:
-		return dontneed(run, v, start, end);
-	case GMEM_MADV_REMOVE:
-		return punch_behind(run, v, start, end);
-	case GMEM_MADV_COLLAPSE:
-		return -EINVAL;
-	default:
-		return 0;
-	}
-}
-
-/* A hole is remembered, and the rest of the range done all the same. */
-static int advise_next_mapping(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
 	struct gmem_range r;
-	uint64_t from, to;
-	int err;
 
-	if (t->start >= t->end)
-		return 0;
-	if (!gmem_range_next(run->b, gmem_process(run)->vmas, t->start, &r) || r.start >= t->end) {
+	if (t->page >= end)
+		return false;
+	if (!gmem_range_next_in(run->b, gmem_process(run)->vmas, t->page, end, &r)) {
 		t->hole = 1;
-		return 0;
+		return false;
 	}
-	t->hole |= r.start > t->start;
-	from = r.start > t->start ? r.start : t->start;
-	to = r.end < t->end ? r.end : t->end;
-	t->start = to;
-	err = advise(run, VMA(run->b, r.value), from, to);
-	return err ? err : AGAIN;
+	t->hole |= r.start > t->page;
+	t->vma = r.value;
+	v = VMA(run->b, t->vma);
+	r.end = end_of_merged(run, v, r.end, end);
+	t->page = r.end;
+	t->inode = v->inode;
+	t->owner = t->process;
+	t->zap = r.start;
+	t->zap_end = r.end;
+	t->start = v->pgoff + (r.start - v->start);
+	t->end = t->start + (r.end - r.start);
+	return true;
 }
+
+static bool is_collapse(struct gmem_run *run)
+{
+	return run->c->advice == GMEM_MADV_COLLAPSE;
+}
+
+static bool is_dontneed(struct gmem_run *run)
+{
+	return run->c->advice == GMEM_MADV_DONTNEED;
+}
+
+static bool is_private(struct gmem_run *run)
+{
+	return gmem_is_private_memory(INODE(run->b, run->t->inode));
+}
+
+static bool is_not_private(struct gmem_run *run)
+{
+	return !is_private(run);
+}
+
+static bool is_dontneed_of_private(struct gmem_run *run)
+{
+	return is_dontneed(run) && is_private(run);
+}
+
+static bool is_remove(struct gmem_run *run)
+{
+	return run->c->advice == GMEM_MADV_REMOVE;
+}
+
+static bool is_remove_of_gmem(struct gmem_run *run)
+{
+	return is_remove(run) && INODE(run->b, run->t->inode)->kind == INODE_GMEM;
+}
+
+static bool is_remove_of_anonymous(struct gmem_run *run)
+{
+	return is_remove(run) && INODE(run->b, run->t->inode)->kind == INODE_ANON;
+}
+
+/* Private memory loses what it held; everything else is found again by a fault. */
+static int drop_private_pages(struct gmem_run *run)
+{
+	gmem_drop_pages(run, run->t->inode, run->t->start, run->t->end);
+	return 0;
+}
+
+/* madvise_vma_behavior(): one mapping. mmap_lock is not held while a hole is punched behind it. */
+const struct gmem_step gmem_op_advise[] = {
+	CHECK(never, MADV_7, EINVAL, .when = is_collapse),
+	CALL(T_ZAP, MADV_7, .when = is_dontneed),
+	DO(drop_private_pages, MADV_7, .when = is_dontneed_of_private),
+	CHECK(is_not_private, MADV_7, EINVAL, .when = is_remove),
+	UNLOCK(MMAP_LOCK, .when = is_remove),
+	CALL(T_PUNCH_HOLE, MADV_7, .when = is_remove_of_gmem, .to = L_END),
+	CALL_EACH(next_mapping_over, T_ZAP, MADV_7, .when = is_remove_of_anonymous),
+	CALL(T_TRUNCATE, MADV_7, .when = is_remove_of_anonymous),
+	LOCK(MMAP_LOCK, READ, MADV_7, .when = is_remove, .at = L_END),
+	END,
+};
 
 static bool there_was_no_hole(struct gmem_run *run)
 {
@@ -153,15 +176,16 @@ static bool there_was_no_hole(struct gmem_run *run)
 
 /* do_madvise() */
 const struct gmem_step gmem_op_madvise[] = {
-	CHECK(advice_is_known, MADV_1, EINVAL),
-	CHECK(addr_is_aligned, MADV_2, EINVAL),
-	CHECK(range_does_not_wrap, MADV_3, EINVAL),
-	DONE_IF(length_is_zero, MADV_4, .says = true),
+	CHECK(advice_is_known, MADV_1, EINVAL, .local = true),
+	CHECK(addr_is_aligned, MADV_2, EINVAL, .local = true),
+	CHECK(range_does_not_wrap, MADV_3, EINVAL, .local = true),
+	DONE_IF(length_is_zero, MADV_4, .says = true, .local = true),
 	LOCK(MMAP_LOCK, READ, MADV_5),
-	EACH(populate_next_mapping, MADV_6, .when = is_populate, .to = L_UNLOCK),
-	EACH(advise_next_mapping, MADV_7, .when = is_not_populate, .to = L_UNLOCK),
+	DO(begin_at_start, MADV_5, .local = true),
+	CALL(T_FAULT_IN, MADV_6, .when = is_populate, .to = L_UNLOCK),
+	CALL_EACH(next_part, T_ADVISE, MADV_7, .when = is_not_populate, .to = L_UNLOCK),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	CHECK(there_was_no_hole, MADV_5, ENOMEM, .when = is_not_populate),
-	ANSWER(return_zero, MADV_8),
+	ANSWER(return_zero, MADV_8, .local = true),
 	END,
 };

@@ -5,6 +5,7 @@
  * An address is never handed out twice, so a stale one faults for ever; and a page is left free
  * after every mapping. Unlike the kernel, neighbouring mappings never merge.
  */
+#include "convert.h"
 #include "ops.h"
 
 #define PROT_BITS (GMEM_PROT_READ | GMEM_PROT_WRITE | GMEM_PROT_EXEC)
@@ -72,7 +73,13 @@ static bool type_is_known(struct gmem_run *run)
 	uint64_t type = map_type(run);
 
 	return type == GMEM_MAP_SHARED || type == GMEM_MAP_PRIVATE ||
-	       (type == GMEM_MAP_SHARED_VALIDATE && is_file(run));
+	       type == (is_file(run) ? GMEM_MAP_SHARED_VALIDATE : GMEM_MAP_DROPPABLE);
+}
+
+/* MAP_DROPPABLE came with 6.11. */
+static bool type_is_known_6_8(struct gmem_run *run)
+{
+	return type_is_known(run) && map_type(run) != GMEM_MAP_DROPPABLE;
 }
 
 static bool is_not_executable(struct gmem_run *run)
@@ -93,38 +100,56 @@ static bool is_shared(struct gmem_run *run)
 /* Sets t->start and t->end: where the mapping will be. */
 static int choose_address(struct gmem_run *run)
 {
-	struct gmem_process *p = gmem_process(run);
 	struct gmem_task *t = run->t;
 
-	t->start = is_fixed(run) ? PAGES(run->c->addr) : p->mmap_next;
+	if (is_fixed(run))
+		t->start = PAGES(run->c->addr);
 	t->end = t->start + length_in_pages(run->c->length);
 	return 0;
 }
 
-/* Where the next mapping goes, past those that were put at an address of the caller's. */
+static bool is_of_huge_pages(struct gmem_run *run)
+{
+	return is_file(run) && INODE(run->b, run->t->inode)->order != 0;
+}
+
+/* Huge pages go to addresses that are multiples of them. */
+static uint64_t aligned(struct gmem_run *run, uint64_t page)
+{
+	return is_of_huge_pages(run) ? gmem_round_up(INODE(run->b, run->t->inode), page) : page;
+}
+
+/* t->start is where the next mapping goes, past those that are at an address of a caller's. */
 static bool room_is_left(struct gmem_run *run)
 {
 	struct gmem_process *p = gmem_process(run);
 	uint64_t pages = length_in_pages(run->c->length);
+	uint64_t next = aligned(run, p->mmap_next);
 	struct gmem_range r;
 
 	if (is_fixed(run))
 		return true;
-	while (gmem_range_next(run->b, p->vmas, p->mmap_next, &r) &&
-	       r.start <= p->mmap_next + pages)
-		p->mmap_next = r.end + 1;
-	return p->mmap_next + pages <= PAGES(TASK_SIZE);
+	while (gmem_range_next(run->b, p->vmas, next, &r) && r.start <= next + pages)
+		next = aligned(run, r.end + 1);
+	run->t->start = next;
+	return next + pages <= PAGES(TASK_SIZE);
 }
 
-static bool next_mapping_in_range(struct gmem_run *run)
+/* Sets t->vma: the first mapping in t->start to t->end. */
+static bool range_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	struct gmem_range r;
 
-	if (!gmem_range_next(run->b, gmem_process(run)->vmas, t->start, &r) || r.start >= t->end)
+	if (!gmem_range_next_in(run->b, gmem_process(run)->vmas, t->start, t->end, &r))
 		return false;
 	t->vma = r.value;
 	return true;
+}
+
+static bool range_is_mapped_and_fixed(struct gmem_run *run)
+{
+	return is_fixed(run) && range_is_mapped(run);
 }
 
 void gmem_vma_link(struct gmem_block *b, uint32_t idx)
@@ -132,6 +157,7 @@ void gmem_vma_link(struct gmem_block *b, uint32_t idx)
 	struct gmem_vma *v = VMA(b, idx);
 	struct gmem_inode *inode = INODE(b, v->inode);
 
+	gmem_tag(b, idx, TAG_VMA);
 	v->prev = 0;
 	v->next = inode->vmas;
 	if (v->next)
@@ -197,58 +223,87 @@ static int return_address(struct gmem_run *run)
 
 /* ksys_mmap_pgoff(), do_mmap(), kvm_gmem_mmap() */
 const struct gmem_step gmem_op_mmap[] = {
-	CHECK(offset_is_aligned, MMAP_1, EINVAL),
+	CHECK(offset_is_aligned, MMAP_1, EINVAL, .local = true),
 	CHECK(fdget, FD_1, EBADF, .when = is_file),
-	CHECK(length_is_not_zero, MMAP_2, EINVAL),
-	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
-	CHECK(room_is_left, MMAP_3, ENOMEM),
-	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed),
-	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed),
-	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file),
-	CHECK(type_is_known, MMAP_6, EINVAL),
-	CHECK(is_not_executable, MMAP_7, EPERM, .when = is_file),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL, .local = true),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM, .local = true),
 	LOCK(MMAP_LOCK, WRITE, MMAP_11),
-	DO(choose_address, MMAP_11),
-	CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_12, .when = is_fixed),
-	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, .when = is_file, .to = L_UNLOCK),
-	CHECK(is_shared, MMAP_9, EINVAL, .when = is_file, .to = L_UNLOCK),
+	CHECK(room_is_left, MMAP_3, ENOMEM, .to = L_UNLOCK),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed, .local = true,
+	      .to = L_UNLOCK),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed, .local = true,
+	      .to = L_UNLOCK),
+	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file, .local = true, .to = L_UNLOCK),
+	CHECK(type_is_known, MMAP_6, EINVAL, .local = true, .to = L_UNLOCK),
+	CHECK(is_not_executable, MMAP_7, EPERM, .when = is_file, .local = true, .to = L_UNLOCK),
+	DO(choose_address, MMAP_11, .local = true),
+	CALL(T_UNMAP, MMAP_12, .when = range_is_mapped_and_fixed),
+	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, .when = is_file, .to = L_UNLOCK, .local = true),
+	CHECK(is_shared, MMAP_9, EINVAL, .when = is_file, .to = L_UNLOCK, .local = true),
 	DO(insert_mapping, MMAP_11),
+	ANSWER(return_address, MMAP_11, .local = true),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	DELAYED_FPUT,
-	ANSWER(return_address, MMAP_11),
+	END,
+};
+
+/* rfc-shareability-v2: a file of huge pages is mapped by the huge page */
+static bool length_and_address_are_of_huge_pages(struct gmem_run *run)
+{
+	uint64_t mask = (GMEM_PAGE_SIZE << INODE(run->b, run->t->inode)->order) - 1;
+
+	return !(BYTES(length_in_pages(run->c->length)) & mask) &&
+	       !(is_fixed(run) && (run->c->addr & mask));
+}
+
+const struct gmem_step gmem_op_mmap_shareability[] = {
+	CHECK(offset_is_aligned, MMAP_1, EINVAL, .local = true),
+	CHECK(fdget, FD_1, EBADF, .when = is_file),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL, .local = true),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM, .local = true),
+	CHECK(length_and_address_are_of_huge_pages, HUGE_12, EINVAL, .when = is_of_huge_pages),
+	LOCK(MMAP_LOCK, WRITE, MMAP_11),
+	CHECK(room_is_left, MMAP_3, ENOMEM, .to = L_UNLOCK),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed, .local = true,
+	      .to = L_UNLOCK),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed, .local = true,
+	      .to = L_UNLOCK),
+	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file, .local = true, .to = L_UNLOCK),
+	CHECK(type_is_known, MMAP_6, EINVAL, .local = true, .to = L_UNLOCK),
+	CHECK(is_not_executable, MMAP_7, EPERM, .when = is_file, .local = true, .to = L_UNLOCK),
+	DO(choose_address, MMAP_11, .local = true),
+	CALL(T_UNMAP, MMAP_12, .when = range_is_mapped_and_fixed),
+	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, .when = is_file, .to = L_UNLOCK, .local = true),
+	CHECK(is_shared, MMAP_9, EINVAL, .when = is_file, .to = L_UNLOCK, .local = true),
+	DO(insert_mapping, MMAP_11),
+	ANSWER(return_address, MMAP_11, .local = true),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
+	DELAYED_FPUT,
 	END,
 };
 
 const struct gmem_step gmem_op_mmap_6_8[] = {
-	CHECK(offset_is_aligned, MMAP_1, EINVAL),
+	CHECK(offset_is_aligned, MMAP_1, EINVAL, .local = true),
 	CHECK(fdget, FD_1, EBADF, .when = is_file),
-	CHECK(length_is_not_zero, MMAP_2, EINVAL),
-	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
-	CHECK(room_is_left, MMAP_3, ENOMEM),
-	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed),
-	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed),
-	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file),
-	CHECK(type_is_known, MMAP_6, EINVAL),
-	CHECK(never, MMAP_10, ENODEV, .when = is_file),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL, .local = true),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM, .local = true),
 	LOCK(MMAP_LOCK, WRITE, MMAP_11),
-	DO(choose_address, MMAP_11),
-	CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_12, .when = is_fixed),
+	CHECK(room_is_left, MMAP_3, ENOMEM, .to = L_UNLOCK),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, .when = is_fixed, .local = true,
+	      .to = L_UNLOCK),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, .when = is_fixed, .local = true,
+	      .to = L_UNLOCK),
+	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, .when = is_file, .local = true, .to = L_UNLOCK),
+	CHECK(type_is_known_6_8, MMAP_6, EINVAL, .local = true, .to = L_UNLOCK),
+	CHECK(never, MMAP_10, ENODEV, .when = is_file, .to = L_UNLOCK),
+	DO(choose_address, MMAP_11, .local = true),
+	CALL(T_UNMAP, MMAP_12, .when = range_is_mapped_and_fixed),
 	DO(insert_mapping, MMAP_11),
-	UNLOCK(MMAP_LOCK),
+	ANSWER(return_address, MMAP_11, .local = true),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	DELAYED_FPUT,
-	ANSWER(return_address, MMAP_11),
 	END,
 };
-
-static int zap_range(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-	const struct gmem_vma *v = VMA(run->b, t->vma);
-
-	gmem_zap(run, v->process, v->start > t->start ? v->start : t->start,
-		 v->end < t->end ? v->end : t->end);
-	return 0;
-}
 
 /* A mapping with a hole in its middle is two. */
 static void split_at(struct gmem_block *b, uint32_t idx, uint64_t page)
@@ -277,24 +332,38 @@ static void isolate(struct gmem_run *run)
 		split_at(run->b, t->vma, t->end);
 }
 
-static int remove_mapping(struct gmem_run *run)
+/* One span, whatever mappings and holes are in it. */
+static int take_span(struct gmem_run *run)
 {
-	struct gmem_vma *v;
+	struct gmem_task *t = run->t;
 
-	isolate(run);
-	v = VMA(run->b, run->t->vma);
-	if (INODE(run->b, v->inode)->kind == INODE_ANON &&
-	    INODE(run->b, v->inode)->flags == GMEM_MAP_PRIVATE)
-		gmem_truncate(run, v->inode, v->pgoff, v->pgoff + (v->end - v->start));
-	gmem_range_set(run->b, &gmem_process(run)->vmas, v->start, v->end, 0);
-	vma_unlink(run, run->t->vma);
+	t->owner = t->process;
+	t->zap = t->start;
+	t->zap_end = t->end;
 	return 0;
 }
 
-/* unmap_region(), remove_vma(): takes t->vma, and t->start and t->end of what is unmapped */
+static int remove_next_mapping(struct gmem_run *run)
+{
+	struct gmem_vma *v;
+
+	if (!range_is_mapped(run))
+		return 0;
+	isolate(run);
+	v = VMA(run->b, run->t->vma);
+	if (gmem_is_private_memory(INODE(run->b, v->inode)))
+		gmem_drop_pages(run, v->inode, v->pgoff, v->pgoff + (v->end - v->start));
+	gmem_range_set(run->b, &gmem_process(run)->vmas, v->start, v->end, 0);
+	vma_unlink(run, run->t->vma);
+	run->t->vma = 0;
+	return AGAIN;
+}
+
+/* unmap_vmas(), remove_vma(): takes t->start and t->end; changes t->vma, t->owner, t->zap */
 const struct gmem_step gmem_op_unmap[] = {
-	DO(zap_range, MMAP_13),
-	DO(remove_mapping, MMAP_13),
+	DO(take_span, MMAP_13, .local = true),
+	CALL(T_ZAP, NOTIFY_4),
+	EACH(remove_next_mapping, MMAP_13),
 	END,
 };
 
@@ -314,13 +383,13 @@ static bool range_is_in_reach(struct gmem_run *run)
 }
 
 const struct gmem_step gmem_op_munmap[] = {
-	CHECK(addr_is_aligned, MMAP_14, EINVAL),
-	CHECK(range_is_in_reach, MMAP_15, EINVAL),
+	CHECK(addr_is_aligned, MMAP_14, EINVAL, .local = true),
+	CHECK(range_is_in_reach, MMAP_15, EINVAL, .local = true),
 	LOCK(MMAP_LOCK, WRITE, MMAP_13),
-	CALL_EACH(next_mapping_in_range, T_UNMAP, MMAP_13),
+	CALL(T_UNMAP, MMAP_13, .when = range_is_mapped),
 	UNLOCK(MMAP_LOCK),
 	DELAYED_FPUT,
-	ANSWER(return_zero, MMAP_13),
+	ANSWER(return_zero, MMAP_13, .local = true),
 	END,
 };
 
@@ -343,40 +412,53 @@ static bool range_does_not_wrap(struct gmem_run *run)
 	return length_in_pages(run->c->length) && BYTES(t->end) > run->c->addr;
 }
 
-/* One mapping after the other; what was done before a hole or a refusal stays done. */
+/*
+ * The next mapping that changes; what was done before a hole or a refusal stays done. Unlike the
+ * kernel, which starts at the first entry there is, the mapping is told from its beginning.
+ */
 static int protect_next_mapping(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	const struct gmem_vma *v;
+	struct gmem_vma *v;
 
+	while (t->start < t->end) {
+		t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->start);
+		if (!t->vma)
+			return -ENOMEM;
+		if ((run->c->prot & GMEM_PROT_EXEC) && VMA(run->b, t->vma)->file)
+			return -EACCES;
+		if (VMA(run->b, t->vma)->prot != (run->c->prot & PROT_BITS))
+			break;
+		t->start = VMA(run->b, t->vma)->end;
+	}
+	t->owner = 0;
 	if (t->start >= t->end)
 		return 0;
-	t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->start);
-	if (!t->vma)
-		return -ENOMEM;
-	if ((run->c->prot & GMEM_PROT_EXEC) && VMA(run->b, t->vma)->file)
-		return -EACCES;
-	if (VMA(run->b, t->vma)->prot == (run->c->prot & PROT_BITS)) {
-		t->start = VMA(run->b, t->vma)->end;
-		return AGAIN;
-	}
 	isolate(run);
 	v = VMA(run->b, t->vma);
-	VMA(run->b, t->vma)->prot = (uint32_t)(run->c->prot & PROT_BITS);
-	gmem_notify_host(run, v->process, v->start, v->end);
-	t->start = v->end;
-	return AGAIN;
+	v->prot = (uint32_t)(run->c->prot & PROT_BITS);
+	t->owner = v->process;
+	t->zap = v->start;
+	t->zap_end = t->start = v->end;
+	return 0;
+}
+
+static bool a_mapping_changed(struct gmem_run *run)
+{
+	return run->t->owner != 0;
 }
 
 /* do_mprotect_pkey() */
 const struct gmem_step gmem_op_mprotect[] = {
-	CHECK(addr_is_aligned, MMAP_16, EINVAL),
-	DONE_IF(length_is_zero, MMAP_17, .says = true),
-	CHECK(range_does_not_wrap, MMAP_18, ENOMEM),
-	CHECK(prot_is_known, MMAP_19, EINVAL),
+	CHECK(addr_is_aligned, MMAP_16, EINVAL, .local = true),
+	DONE_IF(length_is_zero, MMAP_17, .says = true, .local = true),
+	CHECK(range_does_not_wrap, MMAP_18, ENOMEM, .local = true),
+	CHECK(prot_is_known, MMAP_19, EINVAL, .local = true),
 	LOCK(MMAP_LOCK, WRITE, MMAP_20),
-	EACH(protect_next_mapping, MMAP_20, .to = L_UNLOCK),
+	DO(protect_next_mapping, MMAP_20, .at = L_AGAIN, .to = L_UNLOCK),
+	CALL(T_NOTIFY, MMAP_20, .when = a_mapping_changed),
+	RETRY_IF(a_mapping_changed, MMAP_20, .to = L_AGAIN),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
-	ANSWER(return_zero, MMAP_20),
+	ANSWER(return_zero, MMAP_20, .local = true),
 	END,
 };

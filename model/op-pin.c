@@ -15,81 +15,85 @@ static bool range_is_aligned(struct gmem_run *run)
 	       c->addr + c->length > c->addr;
 }
 
-/* Mapping by mapping; what was touched before a refusal stays touched. */
-static bool pages_can_be_written(struct gmem_run *run)
+static int begin_touching(struct gmem_run *run)
 {
-	uint64_t page = run->t->page = PAGES(run->c->addr), to;
-	uint64_t end = page + PAGES(run->c->length);
+	struct gmem_task *t = run->t;
 
-	for (; page < end; page = to) {
-		const struct gmem_vma *v = gmem_vma_at(run->b, gmem_process(run), page);
-
-		if (!v || !(v->prot & GMEM_PROT_WRITE))
-			return false;
-		to = v->end < end ? v->end : end;
-		if (gmem_fault_in(run, page, to))
-			return false;
-	}
-	return true;
-}
-
-static int create_pin(struct gmem_run *run)
-{
-	run->t->file = gmem_file_new(run->b, FILE_PIN);
-	GFILE(run->b, run->t->file)->npages = PAGES(run->c->length);
-	run->t->done = 0;
+	t->page = PAGES(run->c->addr);
+	t->end = t->page + PAGES(run->c->length);
+	t->write = 1;
 	return 0;
 }
 
-/* The pages of one mapping after the other. */
-static int pin_next_mapping(struct gmem_run *run)
+/* Since they were touched, pages may have gone again. */
+static bool pages_are_mapped(struct gmem_run *run)
+{
+	uint64_t page = PAGES(run->c->addr), end = page + PAGES(run->c->length);
+	struct gmem_range r;
+
+	for (; page < end; page = r.end)
+		if (!gmem_range_next(run->b, gmem_process(run)->ptes, page, &r) || r.start > page ||
+		    (r.value & (PTE_PRESENT | PTE_COPY)) != PTE_PRESENT)
+			return false;
+	return true;
+}
+
+/* The pages of one mapping, from page number done on. */
+static uint64_t pin_mapping(struct gmem_run *run, uint64_t done)
 {
 	struct gmem_block *b = run->b;
-	struct gmem_task *t = run->t;
-	struct gmem_file *file = GFILE(b, t->file);
-	const struct gmem_vma *v;
-	struct gmem_inode *inode;
-	struct gmem_pin *pin;
-	uint64_t page = t->page + t->done;
-	uint32_t idx;
+	struct gmem_file *file = GFILE(b, run->t->file);
+	uint64_t page = PAGES(run->c->addr) + done;
+	const struct gmem_vma *v = gmem_vma_at(b, gmem_process(run), page);
+	struct gmem_inode *inode = INODE(b, v->inode);
+	uint32_t idx = gmem_cell_alloc(b);
+	struct gmem_pin *pin = PIN(b, idx);
 
-	if (t->done == file->npages)
-		return 0;
-	v = gmem_vma_at(b, gmem_process(run), page);
-	inode = INODE(b, v->inode);
-	idx = gmem_cell_alloc(b);
-	pin = PIN(b, idx);
 	pin->inode = v->inode;
-	pin->page = t->done;
+	pin->page = done;
 	pin->pgoff = v->pgoff + (page - v->start);
-	pin->npages = v->end - page < file->npages - t->done ? v->end - page :
-							       file->npages - t->done;
+	pin->npages = v->end - page < file->npages - done ? v->end - page : file->npages - done;
 	pin->next = inode->pins;
 	inode->pins = idx;
 	inode->refs += inode->kind == INODE_ANON;
 	gmem_range_set(b, &pin->holder, pin->pgoff, pin->pgoff + pin->npages, v->inode);
 	gmem_range_set(b, &file->parts, pin->page, pin->page + pin->npages, idx);
 	b->nr_pins++;
-	t->done += pin->npages;
-	return AGAIN;
+	return done + pin->npages;
+}
+
+/* Unlike the kernel, which pins page by page, and gives all back where one cannot be had. */
+static int pin_pages(struct gmem_run *run)
+{
+	uint64_t done = 0, npages = PAGES(run->c->length);
+
+	if (!pages_are_mapped(run))
+		return RETRY;
+	run->t->file = gmem_file_new(run->b, FILE_PIN);
+	GFILE(run->b, run->t->file)->npages = npages;
+	while (done < npages)
+		done = pin_mapping(run, done);
+	return 0;
 }
 
 /* pin_user_pages(FOLL_WRITE | FOLL_LONGTERM) */
 const struct gmem_step gmem_op_pin[] = {
-	CHECK(range_is_aligned, PIN_1, EINVAL),
+	CHECK(range_is_aligned, PIN_1, EINVAL, .local = true),
 	CHECK(fd_is_available, FD_5, EMFILE),
-	CHECK(pages_can_be_written, PIN_2, EFAULT),
-	DO(create_pin, PIN_3),
-	EACH(pin_next_mapping, PIN_3),
+	LOCK(MMAP_LOCK, READ, PIN_2),
+	DO(begin_touching, PIN_2, .at = L_AGAIN, .local = true),
+	CALL(T_FAULT_IN, PIN_2, .err = -EFAULT, .to = L_UNLOCK),
+	DO(pin_pages, PIN_3, .to = L_AGAIN),
 	ANSWER(return_fd, PIN_3),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	END,
 };
 
 const struct gmem_step gmem_op_unpin[] = {
-	CHECK(fdget, FD_1, EBADF),
+	CHECK(find_fd, FD_1, EBADF),
 	DO(remove_descriptor, PIN_4),
 	DELAYED_FPUT,
-	ANSWER(return_zero, PIN_4),
+	ANSWER(return_zero, PIN_4, .local = true),
 	END,
 };
 
@@ -118,10 +122,11 @@ static int load_pinned_bytes(struct gmem_run *run)
 	for (uint64_t i = run->c->size; i-- > 0;) {
 		uint32_t inode = pinned_byte(run, run->c->offset + i, &at);
 
+		if (gmem_bytes_are_open(run->b, inode, at, 1))
+			return return_unspecified(run);
 		value = value << 8 | gmem_bytes_read(run->b, inode, at, 1);
 	}
-	run->res->value = (int64_t)value;
-	return 0;
+	return return_loaded(run, value);
 }
 
 static int store_pinned_bytes(struct gmem_run *run)

@@ -5,6 +5,8 @@
  * The page stays where it is. Mappings of it become entries that raise SIGBUS, the VM is told,
  * and whoever asks for the page from then on, host or guest, is refused until it is punched.
  */
+#include "bugs.h"
+#include "convert.h"
 #include "ops.h"
 
 static bool page_is_present(struct gmem_run *run)
@@ -21,37 +23,66 @@ static bool page_is_not_poisoned(struct gmem_run *run)
 	return !(gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->start) & FOLIO_POISONED);
 }
 
-static int mark_poisoned(struct gmem_run *run)
+/* A huge folio that is not split fails as a whole. */
+static int find_folio(struct gmem_run *run)
 {
-	struct gmem_inode *inode = INODE(run->b, run->t->inode);
+	const struct gmem_inode *inode = INODE(run->b, run->t->inode);
 
-	gmem_folio_set(run->b, inode, run->t->start,
-		       gmem_folio(run->b, inode, run->t->start) | FOLIO_POISONED);
-	return 0;
-}
-
-/* try_to_unmap(): an entry that mapped the page becomes a poisoned one */
-static int poison_entries(struct gmem_run *run)
-{
-	struct gmem_block *b = run->b;
-	uint64_t pgoff = run->t->start;
-
-	for (uint32_t i = INODE(b, run->t->inode)->vmas; i; i = VMA(b, i)->next) {
-		const struct gmem_vma *v = VMA(b, i);
-		uint64_t page = v->start + pgoff - v->pgoff;
-		uint32_t *ptes = &PROCESS(b, v->process)->ptes;
-
-		if (pgoff < v->pgoff || page >= v->end || !gmem_range_get(b, *ptes, page))
-			continue;
-		gmem_zap(run, v->process, page, page + 1);
-		gmem_range_set(b, ptes, page, page + 1, PTE_POISONED);
+	if (gmem_folio(run->b, inode, run->t->start) & FOLIO_HUGE) {
+		run->t->start = gmem_round_down(inode, run->t->start);
+		run->t->end = run->t->start + gmem_folio_pages(inode);
 	}
 	return 0;
 }
 
+static int mark_poisoned(struct gmem_run *run)
+{
+	struct gmem_inode *inode = INODE(run->b, run->t->inode);
+
+	gmem_mark_folios(run->b, inode, run->t->start, run->t->end, FOLIO_POISONED, 0);
+	return 0;
+}
+
+static uint32_t *entries(struct gmem_run *run)
+{
+	return &PROCESS(run->b, run->t->owner)->ptes;
+}
+
+/* folio_mapped(): somebody has touched it */
+static bool page_is_mapped(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	bool found = t->at_vma != 0; /* the walk is under way */
+
+	if (found)
+		return true;
+	while (!found && next_mapping_over(run))
+		found = gmem_range_get(run->b, *entries(run), t->zap) & PTE_PRESENT;
+	t->at_vma = 0;
+	return found;
+}
+
+static bool has_entry(struct gmem_run *run)
+{
+	return gmem_range_get(run->b, *entries(run), run->t->zap) & PTE_PRESENT;
+}
+
+static int make_entry_poisoned(struct gmem_run *run)
+{
+	gmem_range_set(run->b, entries(run), run->t->zap, run->t->zap + 1, PTE_POISONED);
+	return 0;
+}
+
+/* try_to_unmap_one(): every mapping over the page is told, also one that has not touched it */
+const struct gmem_step gmem_op_poison_mapping[] = {
+	CALL(T_NOTIFY, NOTIFY_1),
+	DO(make_entry_poisoned, POISON_4, .when = has_entry),
+	END,
+};
+
 static int report_error(struct gmem_run *run)
 {
-	const struct gmem_task *t = run->t;
+	struct gmem_task *t = run->t;
 	const struct gmem_event e = {
 		.kind = GMEM_MEMORY_ERROR,
 		.origin = GMEM_BY_FILE,
@@ -59,9 +90,15 @@ static int report_error(struct gmem_run *run)
 		.pgoff_end = t->end,
 	};
 
-	for (uint32_t f = INODE(run->b, t->inode)->files; f; f = GFILE(run->b, f)->next)
-		if (!gmem_range_empty(run->b, GFILE(run->b, f)->bindings, t->start, t->end))
-			gmem_emit(run, GFILE(run->b, f)->vm, &e);
+	while (next_bound_file(run))
+		gmem_emit(run, t->at_vm, &e);
+	return 0;
+}
+
+/* The page was neither recovered nor removed, and for memory_failure() that is a failure. */
+static int return_busy(struct gmem_run *run)
+{
+	run->res->value = -EBUSY;
 	return 0;
 }
 
@@ -70,13 +107,23 @@ const struct gmem_step gmem_op_memory_failure[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(page_is_present, POISON_1, ENXIO),
 	CHECK(page_is_not_poisoned, POISON_2, EHWPOISON),
+	DO(find_folio, POISON_3, .local = true),
+	LOCK(FOLIO_LOCK, WRITE, POISON_3),
 	DO(mark_poisoned, POISON_3),
-	DO(poison_entries, POISON_4),
+	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, .when = page_is_mapped),
+	UNLOCK(FOLIO_LOCK),
 	LOCK(INVALIDATE_LOCK, READ, POISON_5),
-	DO(invalidate_start, POISON_5),
+	CALL_EACH(next_bound_file, T_INVALIDATE_START, POISON_5),
 	DO(report_error, POISON_5),
-	DO(invalidate_end, POISON_5),
+	CALL_EACH(next_bound_file, T_INVALIDATE_END, POISON_5),
 	UNLOCK(INVALIDATE_LOCK),
-	ANSWER(return_zero, POISON_6),
+	ANSWER(return_busy, POISON_6),
 	END,
+};
+
+/* Museum X2: the folio stays locked for kvm_gmem_error_folio(), which wants the invalidate lock. */
+const struct gmem_edit gmem_bug_x2[] = {
+	DROP_ROW(GMEM_MEMORY_FAILURE, "unlock", 0),
+	INSERT_ROW(GMEM_MEMORY_FAILURE, "return_busy", 0, UNLOCK(FOLIO_LOCK)),
+	{ 0 },
 };

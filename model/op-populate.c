@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages made ready before the guest asks: kvm_gmem_populate(), which copies the first contents
- * in, and KVM_PRE_FAULT_MEMORY, which only maps.
+ * Pages made ready before the guest asks: kvm_gmem_populate(), which copies the first contents in.
  *
  * There is no ioctl of populate's own: SNP_LAUNCH_UPDATE and TDX_INIT_MEM_REGION call it. Unlike
- * the kernel, a guest here is never finalised, so both may be used at any time.
+ * the kernel, a guest here may be populated after its launch has ended, too.
  */
+#include "bugs.h"
+#include "convert.h"
 #include "ops.h"
 #include "profile.h"
 
@@ -17,11 +18,6 @@ static struct gmem_vm *vm_of(struct gmem_run *run)
 static struct gmem_slot *slot_of(struct gmem_run *run)
 {
 	return SLOT(run->b, run->t->slot);
-}
-
-static bool guest_is_populated_by_firmware(struct gmem_run *run)
-{
-	return vm_of(run)->type == GMEM_VM_SNP || vm_of(run)->type == GMEM_VM_TDX;
 }
 
 static bool range_and_source_are_aligned(struct gmem_run *run)
@@ -86,8 +82,8 @@ static int return_pages_done(struct gmem_run *run)
 /* kvm_gmem_populate() */
 const struct gmem_step gmem_op_populate[] = {
 	IOCTL_OF_A_VM,
-	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY),
-	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL),
+	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY, .local = true),
+	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL, .local = true),
 	LOCK(SLOTS_LOCK, WRITE, POPULATE_3),
 	CHECK(slot_has_gmem, POPULATE_4, EINVAL, .to = L_UNLOCK_OUTER),
 	CHECK(file_is_open, POPULATE_5, EFAULT, .to = L_UNLOCK_OUTER),
@@ -121,7 +117,8 @@ static bool no_signal_is_pending(struct gmem_run *run)
 static int get_folio(struct gmem_run *run)
 {
 	if (there_is_no_folio(run))
-		gmem_folio_set(run->b, INODE(run->b, run->t->inode), run->t->start, FOLIO_PRESENT);
+		gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->start,
+				run->t->start + 1, FOLIO_PRESENT);
 	return 0;
 }
 
@@ -137,8 +134,7 @@ static bool folio_is_not_uptodate(struct gmem_run *run)
 
 static bool page_is_private(struct gmem_run *run)
 {
-	return gmem_range_get(run->b, vm_of(run)->attributes, run->t->gfn + run->t->done) &
-	       GMEM_ATTRIBUTE_PRIVATE;
+	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn + run->t->done);
 }
 
 static bool there_is_a_source(struct gmem_run *run)
@@ -159,8 +155,8 @@ static int mark_uptodate(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	gmem_folio_set(run->b, INODE(run->b, GFILE(run->b, t->file)->inode), t->start,
-		       FOLIO_PRESENT | FOLIO_UPTODATE);
+	gmem_add_folios(run->b, INODE(run->b, GFILE(run->b, t->file)->inode), t->start,
+			t->start + 1, FOLIO_PRESENT | FOLIO_UPTODATE);
 	t->done++;
 	return 0;
 }
@@ -179,114 +175,208 @@ const struct gmem_step gmem_op_populate_page[] = {
 	END,
 };
 
-static bool flags_are_zero(struct gmem_run *run)
+/* Museum B33: -EEXIST is a pointer that is not null, and is used as one. */
+static bool folio_is_not_null(struct gmem_run *run)
 {
-	return !run->c->flags;
+	if (!folio_is_not_uptodate(run))
+		gmem_violate(run->w, "I15", "an error is taken for a folio: page", run->t->start,
+			     0);
+	return true;
 }
 
-static bool prefault_range_is_valid(struct gmem_run *run)
+const struct gmem_edit gmem_bug_b33[] = {
+	REPLACE_ROW(T_POPULATE_PAGE, "folio_is_not_uptodate", 0,
+		    CHECK(folio_is_not_null, POPULATE_11, EEXIST, .to = L_UNLOCK)),
+	{ 0 },
+};
+
+static int use_folio(struct gmem_run *run)
 {
-	const struct gmem_call *c = run->c;
+	struct gmem_inode *inode = INODE(run->b, run->t->inode);
 
-	return PAGE_ALIGNED(c->gpa) && PAGE_ALIGNED(c->size) && c->gpa + c->size > c->gpa;
-}
-
-static bool vcpu_ioctl_exists(struct gmem_run *run)
-{
-	return run->b->machine.arch == GMEM_X86_64 && run->b->profile->n.has_prefault;
-}
-
-static bool tdp_is_enabled(struct gmem_run *run)
-{
-	return run->b->machine.tdp;
-}
-
-static int begin_prefault(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	t->gfn = PAGES(run->c->gpa);
-	t->gfn_end = t->gfn + PAGES(run->c->size);
-	t->hole = 0;
-	t->write = 0;
-	t->mmio = 0;
-	run->res->out = run->c->size;
+	if (folio_is_not_uptodate(run))
+		gmem_add_folios(run->b, inode, run->t->start, run->t->start + 1,
+				FOLIO_PRESENT | FOLIO_UPTODATE);
 	return 0;
 }
 
-static bool next_gfn(struct gmem_run *run)
+static int count_populated(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-
-	t->gfn += t->hole;
-	t->hole = 1;
-	return t->gfn < t->gfn_end;
-}
-
-static bool some_pages_are_mapped(struct gmem_run *run)
-{
-	return run->res->out != run->c->size;
-}
-
-/* What is left is in the structure; the error that ended it is forgotten. */
-static int return_what_is_left(struct gmem_run *run)
-{
-	run->t->level[run->t->depth - 1].err = 0;
-	run->res->outcome = GMEM_VALUE;
-	return return_zero(run);
-}
-
-static bool page_is_memory(struct gmem_run *run)
-{
-	return !run->t->mmio;
-}
-
-static int count_page(struct gmem_run *run)
-{
-	run->res->out -= GMEM_PAGE_SIZE;
+	run->t->done++;
 	return 0;
 }
 
-/* A page that has failed raises a signal, and that is what ends the call. */
-static int forget_exit(struct gmem_run *run)
-{
-	struct gmem_level *l = &run->t->level[run->t->depth - 1];
-	struct gmem_result *r = run->res;
+/* Museum B34: a page counts as populated before it is. */
+const struct gmem_edit gmem_bug_b34[] = {
+	INSERT_ROW(T_POPULATE_PAGE, "page_is_private", 0, DO(use_folio, POPULATE_14)),
+	REPLACE_ROW(T_POPULATE_PAGE, "mark_uptodate", 0, DO(count_populated, POPULATE_14)),
+	{ 0 },
+};
 
-	if (l->err == -FAULT_SIGBUS)
-		l->err = -EINTR;
-	r->outcome = GMEM_VALUE;
-	r->gpa = r->exit_size = r->exit_flags = 0;
-	return 0;
-}
+/* ---- in-place conversion: the lock is taken page by page, and the source looked up before ---- */
 
-static bool no_signal_is_pending_now(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	return t->inject != GMEM_INJECT_SIGNAL || t->inject_after != t->gfn - PAGES(run->c->gpa);
-}
-
-/* One page: kvm_arch_vcpu_pre_fault_memory(); it never leaves an exit behind */
-const struct gmem_step gmem_op_pre_fault_page[] = {
-	CHECK(no_signal_is_pending_now, PREFAULT_4, EINTR),
-	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP),
-	CALL(T_GUEST_FAULT, PREFAULT_5, .to = L_EXIT),
-	CHECK(page_is_memory, PREFAULT_6, ENOENT),
-	DO(count_page, PREFAULT_5),
-	DO(forget_exit, PREFAULT_5, .when = has_failed, .at = L_EXIT),
+const struct gmem_step gmem_op_populate_coco[] = {
+	IOCTL_OF_A_VM,
+	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY, .local = true),
+	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL, .local = true),
+	LOCK(SLOTS_LOCK, WRITE, POPULATE_3),
+	CHECK(slot_has_gmem, POPULATE_4, EINVAL, .to = L_UNLOCK_OUTER),
+	CHECK(file_is_open, POPULATE_5, EFAULT, .to = L_UNLOCK_OUTER),
+	CALL_EACH(next_page, T_POPULATE_PAGE, POPULATE_6, .to = L_UNLOCK_OUTER),
+	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK_OUTER),
+	ANSWER(return_pages_done, POPULATE_7, .when = some_pages_are_done),
 	END,
 };
 
-/* kvm_vcpu_pre_fault_memory() */
-const struct gmem_step gmem_op_pre_fault_memory[] = {
-	IOCTL_OF_A_VM,
-	CHECK(vcpu_ioctl_exists, PREFAULT_1, EINVAL),
-	CHECK(argp_is_readable, PREFAULT_2, EFAULT),
-	CHECK(flags_are_zero, PREFAULT_3, EINVAL),
-	CHECK(prefault_range_is_valid, PREFAULT_3, EINVAL),
-	DO(begin_prefault, PREFAULT_5),
-	CALL_EACH(next_gfn, T_PRE_FAULT_PAGE, PREFAULT_5, .to = L_END),
-	ANSWER(return_what_is_left, PREFAULT_8, .when = some_pages_are_mapped, .at = L_END),
+/* The source is the folio that the task holds. */
+static int hold_source(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->folio_of = there_is_a_source(run) ? t->inode : 0;
+	t->folio = t->pgoff;
+	t->inode = GFILE(run->b, t->file)->inode;
+	return 0;
+}
+
+static int put_source(struct gmem_run *run)
+{
+	run->t->folio_of = 0;
+	return 0;
+}
+
+static bool there_is_no_source(struct gmem_run *run)
+{
+	return !there_is_a_source(run);
+}
+
+static bool pages_are_populated_in_place(struct gmem_run *run)
+{
+	return gmem_file_attributes_are_on(run->b);
+}
+
+static bool pages_are_populated_in_place_or_not_tdx(struct gmem_run *run)
+{
+	return pages_are_populated_in_place(run) || vm_of(run)->type != GMEM_VM_TDX;
+}
+
+static int copy_held_source(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	gmem_bytes_copy(run->b, t->inode, BYTES(t->start), t->folio_of, BYTES(t->folio),
+			GMEM_PAGE_SIZE);
+	return 0;
+}
+
+/* What was written while the page was shared is what the guest begins with. */
+static int keep_contents(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	gmem_range_set(run->b, &INODE(run->b, t->inode)->open_bytes, BYTES(t->start),
+		       BYTES(t->start + 1), 0);
+	return 0;
+}
+
+static bool guest_is_snp(struct gmem_run *run)
+{
+	return vm_of(run)->type == GMEM_VM_SNP;
+}
+
+/* The reverse map says whose it is. */
+static bool page_is_not_assigned(struct gmem_run *run)
+{
+	return !(folio(run) & FOLIO_ASSIGNED);
+}
+
+static int assign_page(struct gmem_run *run)
+{
+	gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->start, run->t->start + 1,
+			FOLIO_PRESENT | FOLIO_UPTODATE | FOLIO_ASSIGNED);
+	return 0;
+}
+
+const struct gmem_step gmem_op_populate_page_in_place[] = {
+	CHECK(no_signal_is_pending, POPULATE_8, EINTR),
+	CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT),
+	DO(hold_source, POPULATE_15),
+	LOCK(INVALIDATE_LOCK, WRITE, POPULATE_15),
+	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, .when = there_is_no_folio, .to = L_UNLOCK),
+	DO(get_folio, POPULATE_6),
+	CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),
+	DO(use_folio, POPULATE_15),
+	CHECK(page_is_private, POPULATE_12, EINVAL, .to = L_UNLOCK),
+	CHECK(pages_are_populated_in_place_or_not_tdx, POPULATE_16, EOPNOTSUPP,
+	      .when = there_is_no_source, .to = L_UNLOCK),
+	CHECK(pages_are_populated_in_place, POPULATE_16, EINVAL, .when = there_is_no_source,
+	      .to = L_UNLOCK),
+	CHECK(page_is_not_assigned, POPULATE_11, EEXIST, .when = guest_is_snp, .to = L_UNLOCK),
+	DO(copy_held_source, POPULATE_13, .when = there_is_a_source),
+	DO(keep_contents, POPULATE_16, .when = there_is_no_source),
+	DO(assign_page, POPULATE_11, .when = guest_is_snp),
+	DO(count_populated, POPULATE_14),
+	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+	DO(put_source, POPULATE_15),
 	END,
+};
+
+static bool guest_is_not_tdx(struct gmem_run *run)
+{
+	return vm_of(run)->type != GMEM_VM_TDX;
+}
+
+/* Before the series looked up the source first: the lock is held for the lookup of the page. */
+#define LOOK_UP_PAGE                                                                              \
+	CHECK(no_signal_is_pending, POPULATE_8, EINTR), LOCK(INVALIDATE_LOCK, WRITE, POPULATE_3), \
+		CHECK(no_memory_pressure, POPULATE_9, ENOMEM, .when = there_is_no_folio,          \
+		      .to = L_UNLOCK),                                                            \
+		DO(get_folio, POPULATE_6),                                                        \
+		CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),             \
+		UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK)
+
+static int zero_page(struct gmem_run *run)
+{
+	gmem_zero_bytes(run->b, INODE(run->b, run->t->inode), run->t->start, run->t->start + 1);
+	return 0;
+}
+
+#define FILL_PAGE                                                                           \
+	CHECK(page_is_private, POPULATE_12, EINVAL),                                        \
+		CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT), \
+		DO(copy_source, POPULATE_13, .when = there_is_a_source),                    \
+		DO(zero_page, POPULATE_13, .when = there_is_no_source),                     \
+		DO(mark_uptodate, POPULATE_14)
+
+static bool failed_in_lookup(struct gmem_run *run)
+{
+	return has_failed(run);
+}
+
+/* rfc-shareability-v2: a page is prepared once, but for TDX */
+const struct gmem_step gmem_op_populate_page_shareability[] = {
+	LOOK_UP_PAGE,
+	DONE_IF(failed_in_lookup, POPULATE_6, .local = true),
+	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST, .when = guest_is_not_tdx),
+	FILL_PAGE,
+	END,
+};
+
+const struct gmem_step gmem_op_populate_page_rfc_v1[] = {
+	LOOK_UP_PAGE,
+	DONE_IF(failed_in_lookup, POPULATE_6, .local = true),
+	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST),
+	FILL_PAGE,
+	END,
+};
+
+/* Museum B42: the source is looked up under the lock that a fault of the source may need. */
+const struct gmem_edit gmem_bug_b42[] = {
+	DROP_ROW(T_POPULATE_PAGE, "call", 0),
+	DROP_ROW(T_POPULATE_PAGE, "hold_source", 0),
+	INSERT_ROW(T_POPULATE_PAGE, "no_memory_pressure", 0,
+		   CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT,
+			.to = L_UNLOCK)),
+	INSERT_ROW(T_POPULATE_PAGE, "no_memory_pressure", 0, DO(hold_source, POPULATE_15)),
+	{ 0 },
 };

@@ -16,9 +16,6 @@
 #define MAX_LFS_FILESIZE INT64_MAX
 #define TASK_SIZE ((UINT64_C(1) << 47) - GMEM_PAGE_SIZE)
 
-/* profile.c */
-const struct gmem_profile *gmem_profile_newest(void);
-
 /* args.c: whether the call can be asked at all, and the cells it needs beyond the usual. */
 bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c);
 unsigned int gmem_kinds_of_fd(uint32_t verb); /* GMEM_FD_* */
@@ -49,8 +46,9 @@ bool gmem_machine_has_private_mem(const struct gmem_block *b);
 
 /* common.c: checks and answers that many tables have */
 struct gmem_process *gmem_process(struct gmem_run *run);
-bool fdget(struct gmem_run *run);  /* sets t->file, and its t->inode and t->vm */
-bool is_kvm(struct gmem_run *run); /* the descriptor is /dev/kvm's */
+bool find_fd(struct gmem_run *run); /* the same without a reference */
+bool fdget(struct gmem_run *run);   /* sets t->file, and its t->inode and t->vm */
+bool is_kvm(struct gmem_run *run);  /* the descriptor is /dev/kvm's */
 bool is_not_kvm(struct gmem_run *run);
 bool is_vm(struct gmem_run *run);	  /* the descriptor is a VM's */
 bool mm_is_the_vms(struct gmem_run *run); /* kvm->mm == current->mm */
@@ -58,59 +56,80 @@ bool argp_is_readable(struct gmem_run *run);
 bool fd_is_available(struct gmem_run *run);
 bool no_memory_pressure(struct gmem_run *run); /* the kernel's allocator works (inject) */
 bool has_failed(struct gmem_run *run);	       /* this table is being unwound */
-bool never(struct gmem_run *run);	       /* a check that always refuses */
+bool holds_mmu_lock(struct gmem_run *run);
+bool holds_invalidate_lock(struct gmem_run *run);
+bool holds_mmap_lock(struct gmem_run *run);
+bool guest_is_populated_by_firmware(struct gmem_run *run);
+bool never(struct gmem_run *run); /* a check that always refuses */
 int return_zero(struct gmem_run *run);
+int return_loaded(struct gmem_run *run, uint64_t bytes);
+int return_unspecified(struct gmem_run *run);
 int remove_descriptor(struct gmem_run *run); /* of t->file, which may die of it */
 int return_fd(struct gmem_run *run);	     /* installs t->file at the lowest free descriptor */
 bool delayed_fput(struct gmem_run *run);     /* finds the next dying file: sets t->file */
 /* The rows that open every ioctl of a VM. */
-#define IOCTL_OF_A_VM                                                                           \
-	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL), CHECK(is_vm, FD_2, ENOTTY), \
-		CHECK(mm_is_the_vms, VM_3, EIO)
+#define IOCTL_OF_A_VM                                                              \
+	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL, .local = true), \
+		CHECK(is_vm, FD_2, ENOTTY, .local = true), CHECK(mm_is_the_vms, VM_3, EIO)
 /* The rows that end every call which may have dropped a last reference. */
 #define DELAYED_FPUT CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4)
 
 /* pages.c: folios, their bytes, and who maps them */
 uint32_t gmem_folio(const struct gmem_block *b, const struct gmem_inode *inode, uint64_t pgoff);
 void gmem_folio_set(struct gmem_block *b, struct gmem_inode *inode, uint64_t pgoff, uint32_t flags);
-/* Drops the pages of [start, end): from page tables, then from the inode; pins keep theirs. */
-void gmem_truncate(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end);
+/* Drops the pages of [start, end), which no page table shows any more; pins keep theirs. */
+void gmem_drop_pages(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end);
 uint64_t gmem_bytes_read(const struct gmem_block *b, uint32_t inode, uint64_t offset,
 			 uint64_t size);
+/* Whether it is left open what a load of any of these bytes gives. */
+bool gmem_bytes_are_open(const struct gmem_block *b, uint32_t inode, uint64_t offset,
+			 uint64_t size);
+/* Pages: what they hold is zero from now on. */
+void gmem_zero_bytes(struct gmem_block *b, struct gmem_inode *i, uint64_t start, uint64_t end);
 void gmem_bytes_write(struct gmem_block *b, uint32_t inode, uint64_t offset, uint64_t size,
 		      uint64_t value);
 /* Copies length bytes from one inode to another. */
 void gmem_bytes_copy(struct gmem_block *b, uint32_t to, uint64_t to_offset, uint32_t from,
 		     uint64_t from_offset, uint64_t length);
+bool gmem_is_private_memory(const struct gmem_inode *inode);
 /* Copies the pages of a pin that are being truncated into an inode of their own. */
 void gmem_pins_keep(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end);
 
 /* host.c: one process's page tables */
 struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint64_t page);
-/* Tells the VMs of a process that [start, end) (pages of the address) changes. */
-void gmem_notify_host(struct gmem_run *run, uint32_t process, uint64_t start, uint64_t end);
-/* Touches every page of [page, end): 0, -ENOMEM (a hole), -EFAULT (SIGBUS) or -EHWPOISON. */
-int gmem_fault_in(struct gmem_run *run, uint64_t page, uint64_t end);
-/* Takes [start, end) (pages of the address) out of the page tables, and of the guests'. */
-void gmem_zap(struct gmem_run *run, uint32_t process, uint64_t start, uint64_t end);
-/* Takes pages of an inode out of every process's page tables. */
-void gmem_zap_inode(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end);
+
+/* zap.c: finds the next mapping over t->start to t->end of t->inode; sets t->owner, t->zap ... */
+bool next_mapping_over(struct gmem_run *run);
+
+/* op-fallocate.c: what allocating huge pages has in common with allocating small ones */
+bool allocation_is_in_file(struct gmem_run *run);
+int begin_allocation(struct gmem_run *run);
+int allocate_gap(struct gmem_run *run); /* takes t->page, t->start, t->end */
 
 /* notify.c: the invalidation protocol */
 void gmem_mmu_invalidate_start(struct gmem_run *run, uint32_t vm);
 void gmem_mmu_invalidate_range_add(struct gmem_run *run, uint32_t vm, uint64_t gfn,
 				   uint64_t gfn_end);
 void gmem_mmu_invalidate_end(struct gmem_run *run, uint32_t vm);
-/* Zaps the guest's mappings of [gfn, gfn_end), but for those with one of the bits in keep. */
+/* Whether a fault of gfn that began at seq meets an invalidation. */
+bool gmem_mmu_invalidate_retry(const struct gmem_vm *v, uint64_t seq, uint64_t gfn);
+/* KVM_FILTER_*: which of the guest's mappings go */
+#define FILTER_SHARED 1u
+#define FILTER_PRIVATE 2u
+/* Zaps the guest's mappings of [gfn, gfn_end) that are of a kind in filter. */
 void gmem_unmap_gfns(struct gmem_block *b, uint32_t vm, uint64_t gfn, uint64_t gfn_end,
-		     uint32_t keep);
+		     unsigned int filter);
+/* What the VM makes of a filter: only TDX keeps its mappings in two trees. */
+unsigned int gmem_invalidate_filter(const struct gmem_block *b, uint32_t vm, unsigned int asked);
 void gmem_emit(struct gmem_run *run, uint32_t vm, const struct gmem_event *event);
-/* Steps: t->inode, t->start, t->end; one file of the inode at a time. */
-int invalidate_start(struct gmem_run *run);
-int invalidate_end(struct gmem_run *run);
-/* The same for one file, whatever inode. */
-void gmem_invalidate_start(struct gmem_run *run, uint32_t file, uint64_t start, uint64_t end);
-void gmem_invalidate_end(struct gmem_run *run, uint32_t file, uint64_t start, uint64_t end);
+/* Tells every memslot bound in t->start to t->end of t->at_file; a row's act. */
+int gmem_invalidate_slots(struct gmem_run *run, unsigned int filter);
+/* Only zaps what guests have of them. */
+int gmem_unmap_slots(struct gmem_run *run, unsigned int filter);
+bool gmem_somebody_listens(const struct gmem_world *w);
+/* Finds the next file of t->inode that is bound in t->start to t->end: sets t->at_file, t->at_vm. */
+bool next_bound_file(struct gmem_run *run);
+bool is_bound_in_range(struct gmem_run *run); /* t->at_file is; sets t->at_vm */
 
 /* op-mmap.c: puts a mapping on its inode's list, and counts its references */
 void gmem_vma_link(struct gmem_block *b, uint32_t idx);
@@ -121,7 +140,10 @@ void gmem_vma_link(struct gmem_block *b, uint32_t idx);
 void gmem_index_hva(struct gmem_block *b, const struct gmem_slot *s, uint32_t idx);
 
 /* op-memslot.c */
+bool wants_guest_memfd(struct gmem_run *run);
 uint32_t gmem_slot_by_id(const struct gmem_block *b, const struct gmem_vm *vm, uint32_t id);
+/* Whether the memslot in that cell is one of the VM's. */
+bool gmem_slot_is_there(const struct gmem_block *b, const struct gmem_vm *vm, uint32_t idx);
 uint32_t gmem_slot_by_gfn(const struct gmem_block *b, const struct gmem_vm *vm, uint64_t gfn);
 
 /* The tables, one group a file. They are const, and profiles point to them. */
@@ -136,13 +158,15 @@ extern const struct gmem_step gmem_op_bind[], gmem_op_unbind[];
 extern const struct gmem_step gmem_op_set_memory_attributes[];
 extern const struct gmem_step gmem_op_fallocate_6_8[], gmem_op_fallocate[],
 	gmem_op_fallocate_file[], gmem_op_punch_hole[], gmem_op_allocate[];
-extern const struct gmem_step gmem_op_no_ioctl[], gmem_op_setattr[], gmem_op_ftruncate[];
+extern const struct gmem_step gmem_op_none[]; /* a part that the profile does not have */
+extern const struct gmem_step gmem_op_no_conversion[], gmem_op_no_ioctl[], gmem_op_setattr[],
+	gmem_op_ftruncate[];
 extern const struct gmem_step gmem_op_cachestat[];
 extern const struct gmem_step gmem_op_refuse[], gmem_op_pread[], gmem_op_lseek[];
 extern const struct gmem_step gmem_op_fcntl[], gmem_op_fstat[], gmem_op_fstatfs[];
 extern const struct gmem_step gmem_op_mmap_6_8[], gmem_op_mmap[], gmem_op_munmap[];
 extern const struct gmem_step gmem_op_mprotect[], gmem_op_madvise[], gmem_op_unmap[];
-extern const struct gmem_step gmem_op_fork[], gmem_op_exit[];
+extern const struct gmem_step gmem_op_thread[], gmem_op_fork[], gmem_op_exit[];
 extern const struct gmem_step gmem_op_load[], gmem_op_store[], gmem_op_host_fault[];
 extern const struct gmem_step gmem_op_pin[], gmem_op_unpin[], gmem_op_pin_load[];
 extern const struct gmem_step gmem_op_pin_store[], gmem_op_get_user_page[];
@@ -151,8 +175,39 @@ extern const struct gmem_step gmem_op_guest_fault[], gmem_op_guest_fault_6_8[], 
 extern const struct gmem_step gmem_op_populate[], gmem_op_populate_page[];
 extern const struct gmem_step gmem_op_pre_fault_memory[], gmem_op_pre_fault_page[];
 extern const struct gmem_step gmem_op_memory_failure[], gmem_op_inject[];
-extern const struct gmem_step gmem_op_dup[], gmem_op_close[];
+extern const struct gmem_step gmem_op_task_work[], gmem_op_dup[], gmem_op_close[];
 extern const struct gmem_step gmem_op_final_fput[], gmem_op_release[], gmem_op_put_kvm[];
-extern const struct gmem_step gmem_op_evict_inode[];
+extern const struct gmem_step gmem_op_create_guest_memfd_shareability[],
+	gmem_op_create_guest_memfd_hugetlb[];
+extern const struct gmem_step gmem_op_enable_cap[], gmem_op_enable_cap_planned[];
+extern const struct gmem_step gmem_op_launch_finish[];
+extern const struct gmem_step gmem_op_set_vm_attributes[], gmem_op_set_memory_attributes_rfc_v1[];
+extern const struct gmem_step gmem_op_set_attributes2[], gmem_op_set_attributes2_v5[],
+	gmem_op_set_attributes2_rfc_v1[], gmem_op_set_attributes2_hugetlb[];
+extern const struct gmem_step gmem_op_convert[], gmem_op_convert_v5[], gmem_op_convert_rfc_v1[],
+	gmem_op_convert_hugetlb[], gmem_op_convert_batch[], gmem_op_contents[];
+extern const struct gmem_step gmem_op_convert_start[], gmem_op_invalidate_start_both[];
+extern const struct gmem_step gmem_op_invalidate_begin[], gmem_op_unmap_guests[],
+	gmem_op_zap_guests[];
+extern const struct gmem_step gmem_op_unbind_v13[], gmem_op_bind_eexist[], gmem_op_get_pfn_held[];
+extern const struct gmem_step gmem_op_populate_page_rfc_v1[];
+extern const struct gmem_step gmem_op_convert_shareability[], gmem_op_convert_range[];
+extern const struct gmem_step gmem_op_share_begin[], gmem_op_share_ask[], gmem_op_share_execute[],
+	gmem_op_share_go_back[], gmem_op_share_end[];
+extern const struct gmem_step gmem_op_allocate_huge[], gmem_op_allocate_hugetlb[];
+extern const struct gmem_step gmem_op_punch_hole_shareability[], gmem_op_punch_hole_hugetlb[];
+extern const struct gmem_step gmem_op_truncate_block[];
+extern const struct gmem_step gmem_op_mmap_shareability[];
+extern const struct gmem_step gmem_op_bind_shareability[], gmem_op_bind_prepare[],
+	gmem_op_bind_commit[], gmem_op_create_slot_v13[];
+extern const struct gmem_step gmem_op_host_fault_locked[], gmem_op_host_fault_shareability[];
+extern const struct gmem_step gmem_op_get_pfn_locked[], gmem_op_populate_page_in_place[],
+	gmem_op_populate_page_shareability[];
+extern const struct gmem_step gmem_op_populate_coco[];
+extern const struct gmem_step gmem_op_evict_inode[], gmem_op_truncate[], gmem_op_zap[];
+extern const struct gmem_step gmem_op_notify[], gmem_op_host_start[], gmem_op_host_end[];
+extern const struct gmem_step gmem_op_invalidate_start[], gmem_op_invalidate_end[];
+extern const struct gmem_step gmem_op_fault_in[], gmem_op_fault_in_locked[], gmem_op_advise[],
+	gmem_op_poison_mapping[];
 
 #endif

@@ -36,6 +36,13 @@ void gmem_bytes_write(struct gmem_block *b, uint32_t inode, uint64_t offset, uin
 
 	for (uint64_t i = 0; i < size; i++, value >>= 8)
 		gmem_range_set(b, bytes, offset + i, offset + i + 1, value & 0xff);
+	if (INODE(b, inode)->open_bytes)
+		gmem_range_set(b, &INODE(b, inode)->open_bytes, offset, offset + size, 0);
+}
+
+bool gmem_bytes_are_open(const struct gmem_block *b, uint32_t inode, uint64_t offset, uint64_t size)
+{
+	return !gmem_range_empty(b, CINODE(b, inode)->open_bytes, offset, offset + size);
 }
 
 void gmem_bytes_copy(struct gmem_block *b, uint32_t to, uint64_t to_offset, uint32_t from,
@@ -48,6 +55,11 @@ void gmem_bytes_copy(struct gmem_block *b, uint32_t to, uint64_t to_offset, uint
 	while (gmem_range_next_in(b, INODE(b, from)->bytes, r.end, end, &r))
 		gmem_range_set(b, &INODE(b, to)->bytes, to_offset + r.start - from_offset,
 			       to_offset + r.end - from_offset, r.value);
+	gmem_range_set(b, &INODE(b, to)->open_bytes, to_offset, to_offset + length, 0);
+	for (r.end = from_offset;
+	     gmem_range_next_in(b, INODE(b, from)->open_bytes, r.end, end, &r);)
+		gmem_range_set(b, &INODE(b, to)->open_bytes, to_offset + r.start - from_offset,
+			       to_offset + r.end - from_offset, 1);
 }
 
 /* The pages of one pin in [start, end) of the inode move to the orphan; how many ranges did. */
@@ -82,17 +94,25 @@ void gmem_pins_keep(struct gmem_run *run, uint32_t inode, uint64_t start, uint64
 		gmem_inode_free(b, orphan);
 }
 
-void gmem_truncate(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
+void gmem_zero_bytes(struct gmem_block *b, struct gmem_inode *i, uint64_t start, uint64_t end)
+{
+	if (i->bytes)
+		gmem_range_set(b, &i->bytes, BYTES(start), BYTES(end), 0);
+	if (i->open_bytes)
+		gmem_range_set(b, &i->open_bytes, BYTES(start), BYTES(end), 0);
+}
+
+void gmem_drop_pages(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
 {
 	struct gmem_inode *i = INODE(run->b, inode);
 
-	if ((i->pins || i->vmas) && gmem_range_empty(run->b, i->folios, start, end))
-		return;
-	if (i->pins)
+	if (i->pins && !gmem_range_empty(run->b, i->folios, start, end))
 		gmem_pins_keep(run, inode, start, end);
-	if (i->vmas)
-		gmem_zap_inode(run, inode, start, end);
 	gmem_range_set(run->b, &i->folios, start, end, 0);
-	if (i->bytes)
-		gmem_range_set(run->b, &i->bytes, BYTES(start), BYTES(end), 0);
+	gmem_zero_bytes(run->b, i, start, end);
+}
+
+bool gmem_is_private_memory(const struct gmem_inode *inode)
+{
+	return inode->kind == INODE_ANON && inode->flags != GMEM_MAP_SHARED;
 }

@@ -10,11 +10,9 @@
 #define GMEM_BASE_TABLES                                                                        \
 	[GMEM_CHECK_EXTENSION] = gmem_op_check_extension,                                       \
 	[GMEM_CREATE_VM] = gmem_op_create_vm,                                                   \
-	[GMEM_CREATE_GUEST_MEMFD] = gmem_op_create_guest_memfd,                                 \
 	[GMEM_SET_USER_MEMORY_REGION] = gmem_op_set_user_memory_region,                         \
 	[GMEM_SET_USER_MEMORY_REGION2] = gmem_op_set_user_memory_region2,                       \
-	[GMEM_SET_MEMORY_ATTRIBUTES] = gmem_op_set_memory_attributes,                           \
-	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_no_ioctl,                                       \
+	[GMEM_LAUNCH_FINISH] = gmem_op_launch_finish,                                           \
 	[GMEM_FTRUNCATE] = gmem_op_ftruncate,                                                   \
 	[GMEM_FCHMOD] = gmem_op_setattr,                                                        \
 	[GMEM_FCHOWN] = gmem_op_setattr,                                                        \
@@ -33,6 +31,7 @@
 	[GMEM_MPROTECT] = gmem_op_mprotect,                                                     \
 	[GMEM_MADVISE] = gmem_op_madvise,                                                       \
 	[GMEM_FORK] = gmem_op_fork,                                                             \
+	[GMEM_THREAD] = gmem_op_thread,                                                         \
 	[GMEM_EXIT] = gmem_op_exit,                                                             \
 	[GMEM_LOAD] = gmem_op_load,                                                             \
 	[GMEM_STORE] = gmem_op_store,                                                           \
@@ -47,27 +46,83 @@
 	[GMEM_INJECT] = gmem_op_inject,                                                         \
 	[GMEM_DUP] = gmem_op_dup,                                                               \
 	[GMEM_CLOSE] = gmem_op_close,                                                           \
-	[T_PUNCH_HOLE] = gmem_op_punch_hole,                                                    \
-	[T_ALLOCATE] = gmem_op_allocate,                                                        \
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_file,                                            \
 	[T_SET_REGION] = gmem_op_set_region,                                                    \
-	[T_CREATE_SLOT] = gmem_op_create_slot,                                                  \
 	[T_MOVE_SLOT] = gmem_op_move_slot,                                                      \
 	[T_CHANGE_SLOT_FLAGS] = gmem_op_change_slot_flags,                                      \
 	[T_DELETE_SLOT] = gmem_op_delete_slot,                                                  \
 	[T_FREE_SLOT] = gmem_op_free_slot,                                                      \
-	[T_BIND] = gmem_op_bind,                                                                \
-	[T_UNBIND] = gmem_op_unbind,                                                            \
 	[T_FINAL_FPUT] = gmem_op_final_fput,                                                    \
 	[T_RELEASE] = gmem_op_release,                                                          \
 	[T_PUT_KVM] = gmem_op_put_kvm,                                                          \
 	[T_EVICT_INODE] = gmem_op_evict_inode,                                                  \
 	[T_UNMAP] = gmem_op_unmap,                                                              \
-	[T_HOST_FAULT] = gmem_op_host_fault,                                                    \
-	[T_GET_PFN] = gmem_op_get_pfn,                                                          \
+	[T_TRUNCATE] = gmem_op_truncate,                                                        \
+	[T_ZAP] = gmem_op_zap,                                                                  \
+	[T_NOTIFY] = gmem_op_notify,                                                            \
+	[T_HOST_START] = gmem_op_host_start,                                                    \
+	[T_HOST_END] = gmem_op_host_end,                                                        \
+	[T_INVALIDATE_END] = gmem_op_invalidate_end,                                            \
+	[T_ADVISE] = gmem_op_advise,                                                            \
+	[T_POISON_MAPPING] = gmem_op_poison_mapping,                                            \
 	[T_GET_USER_PAGE] = gmem_op_get_user_page,                                              \
+	[T_PRE_FAULT_PAGE] = gmem_op_pre_fault_page,                                            \
+	[T_TASK_WORK] = gmem_op_task_work,                                                      \
+	[T_SET_VM_ATTRIBUTES] = gmem_op_set_vm_attributes,
+
+/* What profiles without huge folios have in common. */
+#define GMEM_SMALL_FOLIO_TABLES                                                                 \
+	[T_INVALIDATE_BEGIN] = gmem_op_none, \
+	[T_UNMAP_GUESTS] = gmem_op_none, \
+	[T_PUNCH_HOLE] = gmem_op_punch_hole,                                                    \
+	[T_ALLOCATE] = gmem_op_allocate,                                                        \
+	[T_TRUNCATE_BLOCK] = gmem_op_none,
+
+/* What profiles without the work list of shareability have in common. */
+#define GMEM_NO_SHAREABILITY_TABLES                                                             \
+	[GMEM_CONVERT_SHARED] = gmem_op_no_conversion,                                          \
+	[GMEM_CONVERT_PRIVATE] = gmem_op_no_conversion,                                         \
+	[GMEM_ENABLE_CAP] = gmem_op_enable_cap,                                                 \
+	[T_SHARE_BEGIN] = gmem_op_none,                                                         \
+	[T_SHARE_ASK] = gmem_op_none,                                                           \
+	[T_SHARE_EXECUTE] = gmem_op_none,                                                       \
+	[T_SHARE_GO_BACK] = gmem_op_none,                                                       \
+	[T_SHARE_END] = gmem_op_none,
+
+/* What profiles without any conversion have in common. */
+#define GMEM_NO_CONVERSION_TABLES                                                               \
+	GMEM_SMALL_FOLIO_TABLES                                                                 \
+	GMEM_NO_SHAREABILITY_TABLES                                                             \
+	[GMEM_CREATE_GUEST_MEMFD] = gmem_op_create_guest_memfd,                                 \
+	[GMEM_SET_MEMORY_ATTRIBUTES] = gmem_op_set_memory_attributes,                           \
+	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_no_conversion,                                  \
+	[T_CREATE_SLOT] = gmem_op_create_slot,                                                  \
+	[T_BIND] = gmem_op_bind,                                                                \
+	[T_UNBIND] = gmem_op_unbind,                                                            \
+	[T_INVALIDATE_START] = gmem_op_invalidate_start,                                        \
+	[T_HOST_FAULT] = gmem_op_host_fault,                                                    \
+	[T_FAULT_IN] = gmem_op_fault_in,                                                        \
+	[T_GET_PFN] = gmem_op_get_pfn,                                                          \
 	[T_POPULATE_PAGE] = gmem_op_populate_page,                                              \
-	[T_PRE_FAULT_PAGE] = gmem_op_pre_fault_page,
+	[T_BIND_COMMIT] = gmem_op_none,                                                         \
+	[T_CONVERT] = gmem_op_none,                                                             \
+	[T_CONVERT_BATCH] = gmem_op_none,                                                       \
+	[T_CONVERT_START] = gmem_op_none,                                                       \
+	[T_CONTENTS] = gmem_op_none,
+
+/* What all profiles of in-place conversion have in common. */
+#define GMEM_COCO_TABLES                                                                        \
+	GMEM_BASE_TABLES                                                                        \
+	GMEM_NO_SHAREABILITY_TABLES                                                             \
+	[GMEM_FALLOCATE] = gmem_op_fallocate,                                                   \
+	[GMEM_MMAP] = gmem_op_mmap,                                                             \
+	[T_GUEST_FAULT] = gmem_op_guest_fault,                                                  \
+	[T_INVALIDATE_START] = gmem_op_invalidate_start_both,                                   \
+	[T_HOST_FAULT] = gmem_op_host_fault_locked,                                             \
+	[T_FAULT_IN] = gmem_op_fault_in_locked,
 /* clang-format on */
+
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define GUEST_MEMFD_MAGIC 0x474d454d
 
 #endif

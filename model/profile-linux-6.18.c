@@ -7,7 +7,7 @@
 #include "profile-base.h"
 #include "profile.h"
 
-static const char *const bugs[] = { "B45", NULL };
+static const char *const bugs[] = { "B45", "B46", "X1", "X2", NULL };
 
 const struct gmem_profile gmem_linux_6_18 = {
 	.name = "linux-6.18",
@@ -20,6 +20,7 @@ const struct gmem_profile gmem_linux_6_18 = {
 		.has_flags_cap = 1,
 		.has_prefault = 1,
 		.vm_types = (1u << GMEM_NR_VM_TYPES) - 1,
+		.statfs_magic = ANON_INODE_FS_MAGIC,
 	},
 	.bugs = bugs,
 	.tables = {
@@ -27,6 +28,7 @@ const struct gmem_profile gmem_linux_6_18 = {
 		[GMEM_FALLOCATE] = gmem_op_fallocate,
 		[GMEM_MMAP] = gmem_op_mmap,
 		[GMEM_POPULATE] = gmem_op_populate,
+		GMEM_NO_CONVERSION_TABLES
 		[T_GUEST_FAULT] = gmem_op_guest_fault,
 	},
 };

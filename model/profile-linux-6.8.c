@@ -7,7 +7,7 @@
 #include "profile-base.h"
 #include "profile.h"
 
-static const char *const bugs[] = { "B40", "B45", NULL };
+static const char *const bugs[] = { "B39", "B40", "B45", "B46", "X2", NULL };
 
 const struct gmem_profile gmem_linux_6_8 = {
 	.name = "linux-6.8",
@@ -20,6 +20,7 @@ const struct gmem_profile gmem_linux_6_8 = {
 		.has_flags_cap = 0,
 		.has_prefault = 0,
 		.vm_types = (1u << GMEM_VM_DEFAULT) | (1u << GMEM_VM_SW_PROTECTED),
+		.statfs_magic = ANON_INODE_FS_MAGIC,
 	},
 	.bugs = bugs,
 	.tables = {
@@ -27,6 +28,7 @@ const struct gmem_profile gmem_linux_6_8 = {
 		[GMEM_FALLOCATE] = gmem_op_fallocate_6_8,
 		[GMEM_MMAP] = gmem_op_mmap_6_8,
 		[GMEM_POPULATE] = gmem_op_no_ioctl,
+		GMEM_NO_CONVERSION_TABLES
 		[T_GUEST_FAULT] = gmem_op_guest_fault_6_8,
 	},
 };

@@ -8,8 +8,18 @@
 
 #include "ops.h"
 
-/* Oldest first: the last one is the default. */
-static const struct gmem_profile *const profiles[] = { &gmem_linux_6_8, &gmem_linux_6_18 };
+/* Releases, then what was proposed, each oldest first. The default is the newest release. */
+static const struct gmem_profile *const profiles[] = {
+	&gmem_linux_6_8,
+	&gmem_linux_6_18,
+	&gmem_rfc_shareability_v2,
+	&gmem_rfc_shareability_planned,
+	&gmem_coco_rfc_v1,
+	&gmem_coco_v5,
+	&gmem_coco_v8,
+	&gmem_linux_coco_v13,
+	&gmem_coco_hugetlb,
+};
 #define NR_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
 
 const struct gmem_profile *gmem_profile(unsigned int n)
@@ -17,9 +27,9 @@ const struct gmem_profile *gmem_profile(unsigned int n)
 	return n < NR_PROFILES ? profiles[n] : NULL;
 }
 
-const struct gmem_profile *gmem_profile_newest(void)
+const struct gmem_profile *gmem_profile_default(void)
 {
-	return profiles[NR_PROFILES - 1];
+	return &gmem_linux_6_18;
 }
 
 const struct gmem_profile *gmem_profile_find(const char *name)
@@ -33,6 +43,18 @@ const struct gmem_profile *gmem_profile_find(const char *name)
 const char *gmem_profile_name(const struct gmem_profile *p)
 {
 	return p->name;
+}
+
+const struct gmem_name *gmem_profile_names(const struct gmem_profile *p,
+					   const struct gmem_param *param)
+{
+	if (!p)
+		return NULL;
+	if (param->names == gmem_verb_info(GMEM_CREATE_GUEST_MEMFD)->params[2].names)
+		return p->file_flags;
+	if (param->names == gmem_verb_info(GMEM_ENABLE_CAP)->params[1].names)
+		return p->caps;
+	return NULL;
 }
 
 const char *gmem_profile_summary(const struct gmem_profile *p)
@@ -80,12 +102,37 @@ static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 	PART(T_PUT_KVM, "put_kvm"),
 	PART(T_EVICT_INODE, "evict_inode"),
 	PART(T_UNMAP, "unmap"),
+	PART(T_TRUNCATE, "truncate"),
+	PART(T_ZAP, "zap"),
+	PART(T_NOTIFY, "notify"),
+	PART(T_HOST_START, "host_start"),
+	PART(T_HOST_END, "host_end"),
+	PART(T_INVALIDATE_START, "invalidate_start"),
+	PART(T_INVALIDATE_END, "invalidate_end"),
+	PART(T_CONVERT_START, "convert_start"),
+	PART(T_ADVISE, "advise"),
+	PART(T_POISON_MAPPING, "poison_mapping"),
 	PART(T_HOST_FAULT, "host_fault"),
+	PART(T_FAULT_IN, "fault_in"),
 	PART(T_GUEST_FAULT, "guest_fault"),
 	PART(T_GET_PFN, "get_pfn"),
 	PART(T_GET_USER_PAGE, "get_user_page"),
 	PART(T_POPULATE_PAGE, "populate_page"),
 	PART(T_PRE_FAULT_PAGE, "pre_fault_page"),
+	PART(T_TASK_WORK, "task_work"),
+	PART(T_SET_VM_ATTRIBUTES, "set_vm_attributes"),
+	PART(T_BIND_COMMIT, "bind_commit"),
+	PART(T_CONVERT, "convert"),
+	PART(T_CONVERT_BATCH, "convert_batch"),
+	PART(T_CONTENTS, "contents"),
+	PART(T_SHARE_BEGIN, "share_begin"),
+	PART(T_SHARE_ASK, "share_ask"),
+	PART(T_INVALIDATE_BEGIN, "invalidate_begin"),
+	PART(T_UNMAP_GUESTS, "unmap_guests"),
+	PART(T_SHARE_EXECUTE, "share_execute"),
+	PART(T_SHARE_GO_BACK, "share_go_back"),
+	PART(T_SHARE_END, "share_end"),
+	PART(T_TRUNCATE_BLOCK, "truncate_block"),
 #undef PART
 };
 
@@ -102,9 +149,12 @@ const char *gmem_table_name(unsigned int table)
 }
 
 static const char *const kinds[] = {
-	[STEP_CHECK] = "check",	  [STEP_DO] = "do",	   [STEP_ANSWER] = "answer",
-	[STEP_EACH] = "each",	  [STEP_DONE_IF] = "done", [STEP_LOCK] = "lock",
-	[STEP_UNLOCK] = "unlock", [STEP_CALL] = "call",	   [STEP_CALL_EACH] = "call each",
+	[STEP_CHECK] = "check",		[STEP_DO] = "do",
+	[STEP_ANSWER] = "answer",	[STEP_EACH] = "each",
+	[STEP_DONE_IF] = "done",	[STEP_LOCK] = "lock",
+	[STEP_RETRY_IF] = "retry",	[STEP_WAIT] = "wait",
+	[STEP_UNLOCK] = "unlock",	[STEP_CALL] = "call",
+	[STEP_CALL_EACH] = "call each",
 };
 
 static const char *const locks[GMEM_NR_LOCKS] = {
@@ -115,11 +165,13 @@ static const char *const locks[GMEM_NR_LOCKS] = {
 	[MMU_LOCK] = "mmu_lock",
 	[MMAP_LOCK] = "mmap_lock",
 	[FOLIO_LOCK] = "folio_lock",
+	[NOTIFIERS] = "mn_active_invalidate_count",
 };
 
 static const char *const locks_shared[GMEM_NR_LOCKS] = {
-	[SRCU] = "srcu (read)",
-	[INVALIDATE_LOCK] = "invalidate_lock (shared)",
+	[SLOTS_LOCK] = "slots_lock",	  [SLOTS_ARCH_LOCK] = "slots_arch_lock",
+	[SRCU] = "srcu (read)",		  [MMU_LOCK] = "mmu_lock (shared)",
+	[FOLIO_LOCK] = "folio_lock",	  [INVALIDATE_LOCK] = "invalidate_lock (shared)",
 	[MMAP_LOCK] = "mmap_lock (read)",
 };
 

@@ -9,14 +9,24 @@
 #include "step.h"
 
 /* The numbers in which profiles differ: NUMBER(name), one line each. */
-#define GMEM_NUMBERS                                                                           \
-	NUMBER(create_flags)	   /* KVM_CREATE_GUEST_MEMFD: flags a VM may use */            \
-	NUMBER(init_shared)	   /* the one of them that a VM with private memory may not */ \
-	NUMBER(gmem_needs_private) /* 1: only a VM with private memory binds memslots */       \
-	NUMBER(user_ptr_max)  /* access_ok() on x86-64: the most that address + size may be */ \
-	NUMBER(has_flags_cap) /* 1: KVM_CAP_GUEST_MEMFD_FLAGS exists */                        \
-	NUMBER(has_prefault)  /* 1: KVM_CAP_PRE_FAULT_MEMORY exists */                         \
-	NUMBER(vm_types)      /* bits: the types KVM_CREATE_VM knows on x86-64 */
+#define GMEM_NUMBERS                                                                             \
+	NUMBER(create_flags)	   /* KVM_CREATE_GUEST_MEMFD: flags a VM may use */              \
+	NUMBER(init_shared)	   /* the one of them that a VM with private memory may not */   \
+	NUMBER(gmem_needs_private) /* 1: only a VM with private memory binds memslots */         \
+	NUMBER(user_ptr_max)  /* access_ok() on x86-64: the most that address + size may be */   \
+	NUMBER(has_flags_cap) /* 1: KVM_CAP_GUEST_MEMFD_FLAGS exists */                          \
+	NUMBER(has_prefault)  /* 1: KVM_CAP_PRE_FAULT_MEMORY exists */                           \
+	NUMBER(vm_types)      /* bits: the types KVM_CREATE_VM knows on x86-64 */                \
+	NUMBER(statfs_magic)  /* f_type of a guest_memfd */                                      \
+	NUMBER(has_file_attributes)   /* 1: KVM_SET_MEMORY_ATTRIBUTES2 on the file */            \
+	NUMBER(ioctl_file_attributes) /* its number, with the size of its structure */           \
+	NUMBER(cap_file_attributes)   /* KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES */                \
+	NUMBER(cap_attributes2)	      /* KVM_CAP_MEMORY_ATTRIBUTES2 */                           \
+	NUMBER(cap_content_modes)     /* KVM_CAP_MEMORY_ATTRIBUTES2_FLAGS */                     \
+	NUMBER(all_gmem_only)	 /* 1: with file attributes every memslot is the file's alone */ \
+	NUMBER(has_shareability) /* 1: KVM_GMEM_CONVERT_SHARED and _PRIVATE on the file */       \
+	NUMBER(either_or)	 /* 1: they need KVM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING */      \
+	NUMBER(hugetlb)		 /* the flag of KVM_CREATE_GUEST_MEMFD for huge pages */
 
 struct gmem_numbers {
 #define NUMBER(name) uint64_t name;
@@ -28,7 +38,9 @@ struct gmem_profile {
 	const char *name;
 	const char *summary;
 	struct gmem_numbers n;
-	const char *const *bugs; /* museum ids, ends with null */
+	const char *const *bugs;	    /* museum ids, ends with null */
+	const struct gmem_name *caps;	    /* capability numbers of its own; may be null */
+	const struct gmem_name *file_flags; /* the same for KVM_CREATE_GUEST_MEMFD */
 	const struct gmem_step *tables[GMEM_NR_TABLES];
 	/* of a copy made by gmem_profile_with_bugs() */
 	gmem_resize_fn resize;
@@ -38,5 +50,8 @@ struct gmem_profile {
 
 extern const struct gmem_profile gmem_linux_6_8;
 extern const struct gmem_profile gmem_linux_6_18;
+extern const struct gmem_profile gmem_rfc_shareability_v2, gmem_rfc_shareability_planned;
+extern const struct gmem_profile gmem_coco_rfc_v1, gmem_coco_v5, gmem_coco_v8, gmem_linux_coco_v13;
+extern const struct gmem_profile gmem_coco_hugetlb;
 
 #endif

@@ -34,31 +34,38 @@ uint32_t gmem_range_copy(struct gmem_block *b, uint32_t root)
 	return idx;
 }
 
+static const char *wrong_points(const struct node *n, uint64_t lo, uint64_t hi, uint32_t *last)
+{
+	for (unsigned int i = 0; i < n->n; i++) {
+		struct point p = node_point(n, i);
+
+		if (p.key < lo || p.key >= hi)
+			return "a point is in the wrong node";
+		if (p.val == *last)
+			return "neighbours are equal";
+		*last = p.val;
+	}
+	return NULL;
+}
+
+/* The tree below idx has the keys in [lo, hi); last is the value just before it, and then in it. */
 static const char *wrong_below(const struct gmem_block *b, uint32_t idx, uint64_t lo, uint64_t hi,
 			       uint32_t *last)
 {
 	const struct node *n = cnode(b, idx);
-	const char *wrong = NULL;
+	const char *wrong = node_wrong(n);
 
-	if (!n->n || n->n > NODE_MAX)
-		return "a node is empty or overfull";
+	if (wrong || !n->level)
+		return wrong ? wrong : wrong_points(n, lo, hi, last);
 	for (unsigned int i = 0; i < n->n && !wrong; i++) {
-		uint64_t from = n->level ? n->key[i] : lo;
-		uint64_t to = i + 1u < n->n ? n->key[i + 1] : hi;
+		const struct node *child = cnode(b, n->val[i]);
 
-		if (i && n->key[i] <= n->key[i - 1])
-			return "keys are not in order";
-		if (n->level) {
-			if (cnode(b, n->val[i])->level + 1u != n->level)
-				return "a child is of the wrong level";
-			wrong = wrong_below(b, n->val[i], from, to, last);
-			continue;
-		}
-		if (n->key[i] < lo || n->key[i] >= hi)
-			return "a point is in the wrong node";
-		if (n->val[i] == *last)
-			return "neighbours are equal";
-		*last = n->val[i];
+		if (child->level + 1u != n->level)
+			return "a child is of the wrong level";
+		if (child->n && child->n < NODE_FEW)
+			return "a node has too few entries";
+		wrong = wrong_below(b, n->val[i], i ? n->key[i] : lo,
+				    i + 1u < n->n ? n->key[i + 1] : hi, last);
 	}
 	return wrong;
 }
@@ -70,6 +77,8 @@ const char *gmem_range_wrong(const struct gmem_block *b, uint32_t root)
 
 	if (!root)
 		return NULL;
+	if (cnode(b, root)->level && cnode(b, root)->n == 1)
+		return "a root has one child";
 	wrong = wrong_below(b, root, 0, FOREVER, &last);
 	if (!wrong && last)
 		wrong = "the last range has no end";

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page ranges in a tree of cells. See ranges.h for the contract.
+ * Page ranges in a tree of cells. See ranges.h for the contract, and node.h for what a node is.
  *
- * A leaf holds points: from key[i] on the value is val[i], until the next point. An inner node
- * holds children: keys from key[i] on, up to key[i + 1], are in child val[i]; what is looked for
- * before key[0] would be in child 0 as well, but nothing there is below it. key[i] of an inner node
- * is a bound for routing, not necessarily a point that still exists.
+ * Storing a range removes every point in [start, end] and puts back two at most. Nearly always they
+ * are in one leaf, set_in_leaf(). If not, points are erased leaf by leaf and inserted one by one;
+ * that costs more the more leaves go, but each of them took many stores to come.
  *
- * Storing a range removes every point in [start, end] and puts back at most two, so it touches
- * two paths at most, and everything between them is freed whole. Nearly all stores stay in one
- * leaf and take the short way, set_in_leaf().
+ * A node that cannot hold what comes is split, and its parent gets an entry. A node with fewer
+ * than NODE_FEW entries joins a neighbour, and its parent loses one; or if one node cannot hold
+ * both, they share what they have. So every node has 6 entries or more, but for the root, which
+ * has 2 if it is inner. With 14 levels there would be 2 * 6^12 leaves, more than cell numbers.
  *
- * A node may be emptier than half: a small child is merged when it fits into a neighbour, and
- * otherwise left alone. Depth is bounded all the same, because only a split adds a level.
+ * Cells are taken for splits only. A point that is inserted splits one node a level at most and, if
+ * that was the root, takes one for the new root: as many as the tree then has levels, 13. A store
+ * inserts two points at most, or edits one leaf once, which is no more. Erasing takes none, as what
+ * two nodes held fits into the same two. So 26 are enough for every store.
  */
 #include "ranges.h"
 
@@ -21,55 +23,16 @@
 #include "node.h"
 #include "state.h"
 
-#define NODE_FEW 6u /* below this a node looks for a neighbour to join */
+#define MOST_LEVELS (GMEM_RANGE_CELLS / 2)
 
-struct point {
-	uint64_t key;
-	uint32_t val;
+/* The way from the root to a leaf. */
+struct path {
+	uint32_t idx[MOST_LEVELS];	/* the nodes, by level */
+	unsigned int slot[MOST_LEVELS]; /* the child of it that comes next; not of a leaf */
+	uint64_t next;			/* where the next leaf begins, or FOREVER */
 };
 
-/* What an edit of one node left for its parent: a new right-hand neighbour, if it had to split. */
-struct split {
-	uint32_t idx;
-	uint64_t key;
-};
-
-/*
- * The number of keys at or below key, where there are more than ten. A branch for each key would
- * have to guess, and in a big tree it would guess wrong in every node: so the five are found
- * first and then the place in them, all without.
- */
-static unsigned int upto_of_many(const struct node *n, uint64_t key)
-{
-	unsigned int used = n->n, more = 0;
-	unsigned int i = 5u * ((n->key[5] <= key) + (n->key[10] <= key) +
-			       ((used > 15) & (n->key[15] <= key)));
-
-	for (unsigned int k = 0; k < 5; k++)
-		more += (i + k < used) & (n->key[i + k] <= key);
-	return i + more;
-}
-
-/* The number of keys at or below key. */
-static inline unsigned int upto(const struct node *n, uint64_t key)
-{
-	unsigned int i = 0;
-
-	if (n->n > 10)
-		return upto_of_many(n, key);
-	while (i < n->n && n->key[i] <= key)
-		i++;
-	return i;
-}
-
-static inline unsigned int child_of(const struct node *n, uint64_t key)
-{
-	unsigned int i = upto(n, key);
-
-	return i ? i - 1 : 0;
-}
-
-/* The leaf for key, and the bound at which the next leaf begins. */
+/* The leaf for key, and where the next one begins. */
 static const struct node *find_leaf(const struct gmem_block *b, uint32_t root, uint64_t key,
 				    uint64_t *next)
 {
@@ -77,7 +40,7 @@ static const struct node *find_leaf(const struct gmem_block *b, uint32_t root, u
 
 	*next = FOREVER;
 	while (n->level) {
-		unsigned int i = child_of(n, key);
+		unsigned int i = node_child(n, key);
 
 		if (i + 1u < n->n)
 			*next = n->key[i + 1];
@@ -86,87 +49,67 @@ static const struct node *find_leaf(const struct gmem_block *b, uint32_t root, u
 	return n;
 }
 
-/* The last point before key, i.e. what holds just below key; val 0 if there is none. */
-static struct point point_before(const struct gmem_block *b, uint32_t idx, uint64_t key)
+/* The last point of the leaf before the one for key; all 0 if there is none. */
+static struct point last_before(const struct gmem_block *b, uint32_t root, uint64_t key)
 {
-	const struct node *n = cnode(b, idx);
-	struct point p = { 0, 0 };
-	unsigned int i;
+	const struct node *n = cnode(b, root), *left = NULL;
 
-	if (!key)
-		return p;
-	if (!n->level) {
-		i = upto(n, key - 1);
-		return i ? (struct point){ n->key[i - 1], n->val[i - 1] } : p;
+	while (n->level) {
+		unsigned int i = node_child(n, key);
+
+		if (i)
+			left = cnode(b, n->val[i - 1]);
+		n = cnode(b, n->val[i]);
 	}
-	i = child_of(n, key - 1);
-	p = point_before(b, n->val[i], key);
-	while (!p.key && !p.val && i > 0)
-		p = point_before(b, n->val[--i], key);
-	return p;
+	if (!left)
+		return (struct point){ 0, 0 };
+	while (left->level)
+		left = cnode(b, left->val[left->n - 1]);
+	return node_point(left, left->n - 1u);
 }
 
 uint32_t gmem_range_get(const struct gmem_block *b, uint32_t root, uint64_t key)
 {
 	const struct node *n;
-	uint64_t next;
 	unsigned int i;
 
-	if (!root)
+	if (!root || key == FOREVER)
 		return 0;
-	n = find_leaf(b, root, key, &next);
-	i = upto(n, key);
-	return i ? n->val[i - 1] : point_before(b, root, key).val;
-}
-
-/* The first point at or after key. */
-static bool point_from(const struct gmem_block *b, uint32_t root, uint64_t key, struct point *p)
-{
-	uint64_t next = key;
-
-	do {
-		const struct node *n;
-		unsigned int i;
-
-		key = next;
-		n = find_leaf(b, root, key, &next);
-		i = key ? upto(n, key - 1) : 0;
-		if (i < n->n) {
-			*p = (struct point){ n->key[i], n->val[i] };
-			return true;
-		}
-	} while (next != FOREVER);
-	return false;
+	for (n = cnode(b, root); n->level; n = cnode(b, n->val[node_child(n, key)]))
+		;
+	i = node_upto(n, key);
+	return i ? node_val(n, i - 1) : last_before(b, root, key).val;
 }
 
 bool gmem_range_next(const struct gmem_block *b, uint32_t root, uint64_t from,
 		     struct gmem_range *range)
 {
-	struct point p, q;
 	const struct node *n;
+	struct point p;
 	uint64_t next;
 	unsigned int i;
 
 	if (!root || from == FOREVER)
 		return false;
 	n = find_leaf(b, root, from, &next);
-	i = upto(n, from);
-	p = i ? (struct point){ n->key[i - 1], n->val[i - 1] } : point_before(b, root, from);
+	i = node_upto(n, from);
+	p = i ? node_point(n, i - 1) : last_before(b, root, from);
 	if (!p.val) {
-		if (i < n->n)
-			p = (struct point){ n->key[i], n->val[i] }, i++;
-		else if (next == FOREVER || !point_from(b, root, next, &p))
-			return false;
-		else
-			i = NODE_MAX;
+		/* Neighbours differ, so the next point has another value. */
+		if (i == n->n) {
+			if (next == FOREVER)
+				return false;
+			n = find_leaf(b, root, next, &next);
+			i = 0;
+		}
+		p = node_point(n, i++);
 	}
-	/* Neighbours differ, so a point after one of value 0 has another value. */
-	if (i < n->n)
-		q.key = n->key[i];
-	else if (!point_from(b, root, p.key + 1, &q))
-		q.key = FOREVER;
-	*range = (struct gmem_range){ p.key, q.key, p.val };
-	return p.val != 0;
+	if (i == n->n && next != FOREVER) {
+		n = find_leaf(b, root, next, &next);
+		i = 0;
+	}
+	*range = (struct gmem_range){ p.key, i < n->n ? node_key(n, i) : FOREVER, p.val };
+	return true;
 }
 
 bool gmem_range_next_in(const struct gmem_block *b, uint32_t root, uint64_t from, uint64_t end,
@@ -188,16 +131,6 @@ bool gmem_range_empty(const struct gmem_block *b, uint32_t root, uint64_t start,
 	return start >= end || !gmem_range_next(b, root, start, &r) || r.start >= end;
 }
 
-static uint32_t new_node(struct gmem_block *b, unsigned int level)
-{
-	uint32_t idx = gmem_cell_take(b);
-	struct node *n = node(b, idx);
-
-	n->level = (uint16_t)level;
-	n->n = 0;
-	return idx;
-}
-
 static void free_tree(struct gmem_block *b, uint32_t idx)
 {
 	const struct node *n = cnode(b, idx);
@@ -214,225 +147,231 @@ void gmem_range_clear(struct gmem_block *b, uint32_t *root)
 	*root = 0;
 }
 
-/* Replaces entries [i, j) by count points; the caller knows that they fit. */
-static void replace(struct node *n, unsigned int i, unsigned int j, const struct point *ins,
-		    unsigned int count)
+static uint32_t new_node(struct gmem_block *b, unsigned int level, const struct point *p,
+			 unsigned int count)
 {
-	unsigned int tail = n->n - j;
-
-	memmove(&n->key[i + count], &n->key[j], tail * sizeof(n->key[0]));
-	memmove(&n->val[i + count], &n->val[j], tail * sizeof(n->val[0]));
-	for (unsigned int k = 0; k < count; k++) {
-		n->key[i + k] = ins[k].key;
-		n->val[i + k] = ins[k].val;
-	}
-	n->n = (uint16_t)(n->n - (j - i) + count);
-}
-
-/* As replace(), moving the upper half into a new node where they do not fit. */
-static struct split replace_or_split(struct gmem_block *b, uint32_t idx, unsigned int i,
-				     unsigned int j, const struct point *ins, unsigned int count)
-{
-	struct node *n = node(b, idx), *right;
-	unsigned int half = n->n / 2u;
-	struct split s = { 0, 0 };
-
-	if (n->n - (j - i) + count <= NODE_MAX) {
-		replace(n, i, j, ins, count);
-		return s;
-	}
-	/* It grows by more than it loses, so j - i <= 1, and one of the halves takes all of it. */
-	s.idx = new_node(b, n->level);
-	right = node(b, s.idx);
-	right->n = (uint16_t)(n->n - half);
-	memcpy(right->key, &n->key[half], right->n * sizeof(n->key[0]));
-	memcpy(right->val, &n->val[half], right->n * sizeof(n->val[0]));
-	n->n = (uint16_t)half;
-	if (i >= half)
-		replace(right, i - half, j - half, ins, count);
-	else
-		replace(n, i, j, ins, count);
-	s.key = right->key[0];
-	return s;
-}
-
-/* Joins child i of n with its right-hand neighbour if both fit into one node. */
-static bool join(struct gmem_block *b, struct node *n, unsigned int i)
-{
-	struct node *left, *right;
-	uint32_t idx;
-
-	if (i + 1u >= n->n)
-		return false;
-	idx = n->val[i + 1];
-	left = node(b, n->val[i]);
-	right = node(b, idx);
-	if (left->n + right->n > (int)NODE_MAX)
-		return false;
-	if (right->level && right->n)
-		right->key[0] = n->key[i + 1];
-	memcpy(&left->key[left->n], right->key, right->n * sizeof(left->key[0]));
-	memcpy(&left->val[left->n], right->val, right->n * sizeof(left->val[0]));
-	left->n = (uint16_t)(left->n + right->n);
-	replace(n, i + 1, i + 2, NULL, 0);
-	gmem_cell_free(b, idx);
-	return true;
-}
-
-static bool drop_if_empty(struct gmem_block *b, struct node *n, unsigned int i)
-{
-	if (node(b, n->val[i])->n)
-		return false;
-	gmem_cell_free(b, n->val[i]);
-	replace(n, i, i + 1, NULL, 0);
-	return true;
-}
-
-/* Lets the children around i that have become small join, and drops an empty one. */
-static void tidy(struct gmem_block *b, struct node *n, unsigned int i)
-{
-	if (i >= n->n)
-		return;
-	if (drop_if_empty(b, n, i) || node(b, n->val[i])->n >= NODE_FEW)
-		return;
-	if (!join(b, n, i) && i > 0)
-		join(b, n, i - 1);
-}
-
-/* Takes in what children i and j (j is i or i + 1) split off; the other may have emptied. */
-static struct split adopt(struct gmem_block *b, uint32_t idx, unsigned int i, unsigned int j,
-			  struct split s, struct split s2)
-{
+	uint32_t idx = gmem_cell_take(b);
 	struct node *n = node(b, idx);
-	struct point fresh[3] = { { s.key, s.idx } };
 
-	if (!s2.idx) {
-		if (i != j)
-			drop_if_empty(b, n, j);
-		return replace_or_split(b, idx, i + 1, i + 1, fresh, 1);
-	}
-	fresh[2] = (struct point){ s2.key, s2.idx };
-	if (!s.idx) {
-		if (drop_if_empty(b, n, i))
-			j--;
-		return replace_or_split(b, idx, j + 1, j + 1, fresh + 2, 1);
-	}
-	fresh[1] = (struct point){ n->key[j], n->val[j] };
-	return replace_or_split(b, idx, j, j + 1, fresh, 3);
+	n->level = (uint8_t)level;
+	node_pack(n, p, count);
+	return idx;
 }
 
-/* Removes the points in [lo, hi] below idx and inserts ins, which lie in [lo, hi]. */
-static struct split edit(struct gmem_block *b, uint32_t idx, uint64_t lo, uint64_t hi,
-			 const struct point *ins, unsigned int count)
+/* The way to the leaf for key. */
+static struct node *walk(struct gmem_block *b, uint32_t root, uint64_t key, struct path *path)
 {
-	struct node *n = node(b, idx);
-	unsigned int i, j, k = 0;
-	struct split s, s2 = { 0, 0 };
-
-	if (!n->level)
-		return replace_or_split(b, idx, lo ? upto(n, lo - 1) : 0, upto(n, hi), ins, count);
-	i = child_of(n, lo);
-	j = child_of(n, hi);
-	if (lo < n->key[0])
-		n->key[0] = lo; /* or a split of child 0 could begin below it */
-	while (k < count && (i == j || ins[k].key < n->key[j]))
-		k++;
-	for (unsigned int m = i + 1; m < j; m++)
-		free_tree(b, n->val[m]);
-	s = edit(b, n->val[i], lo, hi, ins, k);
-	if (i != j) {
-		s2 = edit(b, n->val[j], lo, hi, ins + k, count - k);
-		replace(n, i + 1, j, NULL, 0);
-		j = i + 1;
-	}
-	if (!s.idx && !s2.idx) {
-		if (i != j)
-			tidy(b, n, j);
-		tidy(b, n, i);
-		return s;
-	}
-	return adopt(b, idx, i, j, s, s2);
-}
-
-static void edit_root(struct gmem_block *b, uint32_t *root, uint64_t lo, uint64_t hi,
-		      const struct point *ins, unsigned int count)
-{
-	struct split s = edit(b, *root, lo, hi, ins, count);
+	uint32_t idx = root;
 	struct node *n;
 
-	if (s.idx) {
-		uint32_t left = *root;
+	path->next = FOREVER;
+	for (n = node(b, idx); n->level; n = node(b, idx)) {
+		unsigned int i = node_child(n, key);
 
-		*root = new_node(b, node(b, left)->level + 1u);
-		n = node(b, *root);
-		n->n = 2;
-		n->key[0] = 0;
-		n->val[0] = left;
-		n->key[1] = s.key;
-		n->val[1] = s.idx;
-		return;
+		path->idx[n->level] = idx;
+		path->slot[n->level] = i;
+		if (i + 1u < n->n)
+			path->next = n->key[i + 1];
+		idx = n->val[i];
 	}
-	for (n = node(b, *root); n->n <= 1; n = node(b, *root)) {
-		uint32_t old = *root;
+	path->idx[0] = idx;
+	return n;
+}
 
-		if (!n->level && n->n)
-			return;
-		*root = n->level && n->n ? n->val[0] : 0;
-		gmem_cell_free(b, old);
-		if (!*root)
-			return;
+/*
+ * Packs entries anew into left and, if one node does not hold them, right, which is a new one if
+ * there was none. Returns right as an entry of their parent; val is 0 if all are in left.
+ */
+static struct point spread(struct gmem_block *b, uint32_t left, uint32_t right, struct point *p,
+			   unsigned int count)
+{
+	struct node *n = node(b, left);
+	unsigned int level = n->level, cut = node_cut(level, p, count);
+	struct point entry = { p[cut].key, right };
+
+	node_pack(n, p, cut ? cut : count);
+	if (!cut) {
+		if (right)
+			gmem_cell_free(b, right);
+		return (struct point){ 0, 0 };
+	}
+	if (level)
+		p[cut].key = 0;
+	if (right)
+		node_pack(node(b, right), p + cut, count - cut);
+	else
+		entry.val = new_node(b, level, p + cut, count - cut);
+	return entry;
+}
+
+/* Replaces entries [i, j) of a node by count others; the result is that of spread(). */
+static struct point edit_node(struct gmem_block *b, uint32_t idx, unsigned int i, unsigned int j,
+			      const struct point *ins, unsigned int count)
+{
+	struct point p[NODE_MOST_SMALL + 2];
+	unsigned int n;
+
+	if (node_replace(node(b, idx), i, j, ins, count))
+		return (struct point){ 0, 0 };
+	n = node_unpack(node(b, idx), p);
+	memmove(&p[i + count], &p[j], (n - j) * sizeof(p[0]));
+	memcpy(&p[i], ins, count * sizeof(p[0]));
+	return spread(b, idx, 0, p, n - (j - i) + count);
+}
+
+/* The same with the leaf at the end of a path, and what follows from it further up. */
+static void edit(struct gmem_block *b, uint32_t *root, const struct path *path, unsigned int i,
+		 unsigned int j, const struct point *ins, unsigned int count)
+{
+	struct point entry = edit_node(b, path->idx[0], i, j, ins, count);
+	unsigned int level = 0;
+
+	while (entry.val && path->idx[level] != *root) {
+		level++;
+		i = path->slot[level] + 1;
+		entry = edit_node(b, path->idx[level], i, i, &entry, 1);
+	}
+	if (entry.val) {
+		const struct point both[] = { { 0, *root }, entry };
+
+		*root = new_node(b, level + 1, both, 2);
 	}
 }
 
-/* The short way: [start, end] and the point before it are in one leaf, which stays a leaf. */
+static void insert(struct gmem_block *b, uint32_t *root, struct point point)
+{
+	struct path path;
+	unsigned int i;
+
+	if (!*root) {
+		*root = new_node(b, 0, &point, 1);
+		return;
+	}
+	i = node_upto(walk(b, *root, point.key, &path), point.key);
+	edit(b, root, &path, i, i, &point, 1);
+}
+
+/* Child i of n has become small: it and a neighbour become one node, or share what they have. */
+static void balance(struct gmem_block *b, struct node *n, unsigned int i)
+{
+	unsigned int left = i + 1u < n->n ? i : i - 1, count;
+	uint32_t l = n->val[left], r = n->val[left + 1];
+	struct point p[NODE_MOST_SMALL + NODE_FEW], entry;
+
+	count = node_unpack(node(b, l), p);
+	count += node_unpack(node(b, r), p + count);
+	if (node(b, l)->level)
+		p[node(b, l)->n].key = n->key[left + 1];
+	entry = spread(b, l, r, p, count);
+	node_replace(n, left + 1, left + 2, &entry, entry.val != 0);
+}
+
+/* After entries of the leaf at the end of a path were removed. */
+static void settle(struct gmem_block *b, uint32_t *root, const struct path *path)
+{
+	unsigned int level = 0;
+	struct node *n;
+	uint32_t old;
+
+	for (;;) {
+		old = path->idx[level];
+		n = node(b, old);
+		if (old == *root)
+			break;
+		if (n->n >= NODE_FEW)
+			return;
+		level++;
+		balance(b, node(b, path->idx[level]), path->slot[level]);
+	}
+	if (n->n > (level ? 1u : 0u))
+		return;
+	*root = level ? n->val[0] : 0;
+	gmem_cell_free(b, old);
+}
+
+/* Removes the points in [lo, hi]. */
+static void erase(struct gmem_block *b, uint32_t *root, uint64_t lo, uint64_t hi)
+{
+	uint64_t key = lo;
+
+	while (*root) {
+		struct path path;
+		struct node *n = walk(b, *root, key, &path);
+		unsigned int i = node_below(n, lo), j = node_upto(n, hi);
+
+		if (i < j) {
+			/* Others may move into this leaf, so it is looked at again. */
+			node_replace(n, i, j, NULL, 0);
+			settle(b, root, &path);
+		} else if (path.next > hi) {
+			return;
+		} else {
+			key = path.next;
+		}
+	}
+}
+
+/* Whether entries [i, j) are these: nothing changes, as when a page is touched again. */
+static bool holds(const struct node *n, unsigned int i, unsigned int j, const struct point *p,
+		  unsigned int count)
+{
+	if (count != j - i)
+		return false;
+	for (unsigned int k = 0; k < count; k++)
+		if (node_key(n, i + k) != p[k].key || node_val(n, i + k) != p[k].val)
+			return false;
+	return true;
+}
+
+/* The short way: the points of the range are in one leaf, which does not become small. */
 static bool set_in_leaf(struct gmem_block *b, uint32_t *root, uint64_t start, uint64_t end,
 			uint32_t value)
 {
-	uint64_t next;
-	struct node *n = (struct node *)find_leaf(b, *root, start, &next);
+	struct path path;
+	struct node *n = walk(b, *root, start, &path);
+	unsigned int i = node_below(n, start), j = node_upto(n, end), count = 0, left;
+	uint32_t before, after;
 	struct point ins[2];
-	unsigned int i = start ? upto(n, start - 1) : 0, j = i, count = 0, left;
-	uint32_t before = i ? n->val[i - 1] : 0, after;
-	bool is_root = n == node(b, *root);
 
-	if (end >= next || (i == 0 && !is_root))
+	if (end >= path.next)
 		return false;
-	while (j < n->n && n->key[j] <= end)
-		j++;
-	after = j ? n->val[j - 1] : 0;
+	before = i ? node_val(n, i - 1) : last_before(b, *root, start).val;
+	after = j ? node_val(n, j - 1) : before;
 	if (before != value)
 		ins[count++] = (struct point){ start, value };
 	if (after != value)
 		ins[count++] = (struct point){ end, after };
+	if (holds(n, i, j, ins, count))
+		return true;
 	left = n->n - (j - i) + count;
-	if (left > NODE_MAX || (left < NODE_FEW && !is_root))
+	if (left < NODE_FEW && path.idx[0] != *root)
 		return false;
-	if (left) {
-		replace(n, i, j, ins, count);
-	} else {
-		gmem_cell_free(b, *root);
-		*root = 0;
-	}
+	if (left)
+		edit(b, root, &path, i, j, ins, count);
+	else
+		gmem_range_clear(b, root);
 	return true;
 }
 
 void gmem_range_set(struct gmem_block *b, uint32_t *root, uint64_t start, uint64_t end,
 		    uint32_t value)
 {
-	struct point ins[2];
-	unsigned int count = 0;
-	uint32_t after;
+	const struct point points[] = { { start, value }, { end, 0 } };
+	uint32_t before, after;
 
 	if (start >= end || (!*root && !value))
 		return;
-	if (!*root)
-		*root = new_node(b, 0);
+	if (!*root) {
+		*root = new_node(b, 0, points, 2);
+		return;
+	}
 	if (set_in_leaf(b, root, start, end, value))
 		return;
+	before = start ? gmem_range_get(b, *root, start - 1) : 0;
 	after = gmem_range_get(b, *root, end);
-	if (point_before(b, *root, start).val != value)
-		ins[count++] = (struct point){ start, value };
+	erase(b, root, start, end);
+	if (before != value)
+		insert(b, root, (struct point){ start, value });
 	if (after != value)
-		ins[count++] = (struct point){ end, after };
-	edit_root(b, root, start, end, ins, count);
+		insert(b, root, (struct point){ end, after });
 }

@@ -2,11 +2,13 @@
 /*
  * Page ranges: a map from every uint64_t to a uint32_t, 0 unless set, kept as the points at which
  * the value changes. No gap, and neighbours always differ: both hold by construction, because a
- * point that changes nothing is never stored. A tree is a cell index; 0 is the empty tree.
+ * point that changes nothing is never stored. The last key, UINT64_MAX, is always 0: a range ends
+ * below it. A tree is a cell index; 0 is the empty tree.
  *
  * The tree is maple-shaped: many ranges a node, so that a world of a few ranges costs one cell
- * and a hundred thousand are five nodes deep. A call may allocate at most GMEM_RANGE_CELLS cells;
- * whoever calls has reserved them (gmem_reserve()).
+ * and a hundred thousand are four or five nodes deep. Of neighbouring pages with small values a
+ * range costs about 8 bytes. A call may allocate at most GMEM_RANGE_CELLS cells; whoever calls has
+ * reserved them (gmem_reserve()).
  */
 #ifndef GMEM_RANGES_H
 #define GMEM_RANGES_H
@@ -22,6 +24,7 @@ struct gmem_range {
 };
 
 #define GMEM_RANGE_CELLS 26u
+#define GMEM_RANGE_POINTS 48u /* the most points in a cell */
 
 /* The value at key. */
 uint32_t gmem_range_get(const struct gmem_block *b, uint32_t root, uint64_t key);

@@ -15,10 +15,10 @@
 #include "gmem.h"
 
 #define GMEM_CELL_SIZE 256u
-#define GMEM_MAX_TASKS 32u
-#define GMEM_MAX_DEPTH 8u /* of tables called by tables */
-#define GMEM_MAX_HELD 8u  /* locks held by one task */
-#define GMEM_MAX_AS 2u	  /* address spaces of a VM */
+#define GMEM_TAG_OFFSET 252u /* in a cell: what it is, for locals that may outlive it */
+#define GMEM_MAX_DEPTH 7u    /* of tables called by tables */
+#define GMEM_MAX_HELD 8u     /* locks held by one task */
+#define GMEM_MAX_AS 2u	     /* address spaces of a VM */
 
 enum gmem_lock_class {
 	SLOTS_LOCK,	 /* kvm->slots_lock */
@@ -28,6 +28,7 @@ enum gmem_lock_class {
 	MMU_LOCK,	 /* kvm->mmu_lock */
 	MMAP_LOCK,	 /* mm->mmap_lock */
 	FOLIO_LOCK,	 /* the inode's folios, taken as one */
+	NOTIFIERS,	 /* mn_active_invalidate_count: held by notifications, waited for */
 	GMEM_NR_LOCKS,
 };
 enum gmem_lock_mode { READ, WRITE };
@@ -39,10 +40,17 @@ typedef int16_t gmem_lock;
 #define FOLIO_PRESENT 1u
 #define FOLIO_UPTODATE 2u /* zeroed or populated once */
 #define FOLIO_POISONED 4u
+#define FOLIO_HUGE 8u	   /* of a huge folio that is not split */
+#define FOLIO_ASSIGNED 16u /* an SNP guest's own */
+
+/* gmem_inode.attributes: every page of the file has one of them */
+#define PAGE_SHARED 1u	/* host and guest may have it: SHAREABILITY_ALL */
+#define PAGE_PRIVATE 2u /* the guest alone: SHAREABILITY_GUEST */
 
 /* flags in gmem_process.ptes */
 #define PTE_PRESENT 1u
 #define PTE_POISONED 2u /* a hwpoison entry: no page, and every access is SIGBUS */
+#define PTE_COPY 4u	/* private memory: a write finds another page than a read did */
 
 /* flags in gmem_vm.sptes */
 #define SPTE_PRESENT 1u
@@ -54,6 +62,7 @@ typedef int16_t gmem_lock;
 #define SLOT_INVALID 1u
 #define SLOT_GMEM_ONLY 2u
 
+/* gmem_inode.flags of anonymous memory is the type of its mapping, enum of GMEM_MAP_* */
 enum gmem_inode_kind { INODE_GMEM, INODE_ANON, INODE_ORPHAN };
 enum gmem_file_kind { FILE_KVM, FILE_VM, FILE_GMEM, FILE_PIN };
 
@@ -79,10 +88,14 @@ struct gmem_inode {
 	gmem_lock folio_lock;
 	gmem_lock invalidate_lock;
 	/* invalidate_lock */
-	uint32_t files;	 /* the gmem files, first */
-	uint32_t folios; /* range tree: page -> FOLIO_* */
-	uint32_t bytes;	 /* range tree: byte offset -> byte, of what is not zero */
-	uint32_t pins;	 /* the gmem_pins of its pages, first */
+	uint32_t files;	     /* the gmem files, first */
+	uint32_t folios;     /* range tree: page -> FOLIO_* */
+	uint32_t attributes; /* range tree: page -> PAGE_SHARED or PAGE_PRIVATE, without a gap */
+	uint32_t bytes;	     /* range tree: byte offset -> byte, of what is not zero */
+	uint32_t
+		open_bytes; /* range tree: byte offset -> 1 where the design leaves open what is read */
+	uint32_t order;	    /* of its folios: 0, or that of a huge page */
+	uint32_t pins;	    /* the gmem_pins of its pages, first */
 	/* i_mmap_rwsem */
 	uint32_t vmas; /* the mappings, first */
 	struct gmem_mark mark;
@@ -120,10 +133,14 @@ struct gmem_vm {
 	uint32_t process; /* weak: kvm->mm */
 	uint32_t next;	  /* in gmem_block.vms */
 	uint32_t prev;
-	uint32_t number; /* of creation: names it to listeners */
+	uint32_t number;   /* of creation: names it to listeners */
+	uint32_t gpa_bits; /* the width of guest addresses */
+	bool launched;	   /* SNP_LAUNCH_FINISH, TDX_FINALIZE_VM */
+	bool file_tracks;  /* KVM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING */
 	gmem_lock slots_lock;
 	gmem_lock slots_arch_lock;
-	gmem_lock srcu;
+	gmem_lock srcu[2]; /* readers, by the period in which they began */
+	uint16_t srcu_idx; /* the period that readers begin in now */
 	gmem_lock mmu_lock;
 	/* slots_lock */
 	uint32_t slots;		    /* range tree: as_id << 16 | id -> slot */
@@ -137,6 +154,7 @@ struct gmem_vm {
 	int64_t in_progress;		 /* mmu_invalidate_in_progress */
 	uint64_t range_start, range_end; /* mmu_invalidate_range_*, gfns */
 	uint64_t seq;			 /* mmu_invalidate_seq; of no meaning between calls */
+	uint32_t notifiers;		 /* mn_active_invalidate_count */
 	struct gmem_mark mark;
 };
 
@@ -174,6 +192,7 @@ struct gmem_vma {
 	uint32_t next;	  /* in gmem_inode.vmas */
 	uint32_t prev;
 	uint32_t prot;
+	uint32_t written;    /* 1: private memory that was written to (anon_vma) */
 	uint64_t start, end; /* pages of the address */
 	uint64_t pgoff;	     /* page of the inode at start */
 };
@@ -188,17 +207,20 @@ struct gmem_level {
 
 struct gmem_held {
 	uint8_t class, mode;
-	uint16_t pad;
-	uint32_t owner; /* the object whose lock it is */
+	uint16_t pad;	     /* SRCU: the period in which it began */
+	uint16_t table, row; /* that took it */
+	uint32_t owner;	     /* the object whose lock it is */
 };
 
 /*
- * A task and its running operation. The locals are what the rows of one operation hand to each
- * other; a table that another one calls says which of them it takes and changes.
+ * A task, and where its running operation stands. The locals are what the rows of one operation
+ * hand to each other; a table that another one calls says which of them it takes and changes.
  */
 struct gmem_task {
 	uint32_t process;
 	uint32_t number;
+	uint32_t op;	/* its gmem_op, a cell of its own */
+	uint32_t dying; /* files whose last reference went: released when the call returns */
 	uint8_t depth;
 	uint8_t nr_held;
 	bool said; /* which rule decides is known already */
@@ -206,18 +228,43 @@ struct gmem_task {
 	uint32_t inject; /* enum gmem_inject, for the next call */
 	uint64_t inject_after;
 	struct gmem_level level[GMEM_MAX_DEPTH];
-	struct gmem_held held[GMEM_MAX_HELD];
-	/* locals */
+	/* locals: objects */
 	uint32_t file, inode, vm, slot, new_slot, vma;
-	uint32_t dying;	       /* files whose last reference went: released when the call returns */
-	uint32_t change;       /* of a memslot: enum gmem_change */
-	uint64_t start, end;   /* pages of the file, or of the address */
-	uint64_t gfn, gfn_end; /* pages of the guest */
-	uint64_t page;	       /* of the address */
-	uint64_t pgoff;	       /* page of the inode: what a fault found */
+	uint32_t owner;	   /* process whose page tables change */
+	uint32_t folio_of; /* inode of the folio it holds a reference on */
+	uint32_t fd_file;  /* what its descriptor named: held until the call is over */
+	uint32_t work;	   /* range tree: pages to convert -> 1 */
+	uint32_t at_file, at_vm, at_vma; /* where a walk stands; 0 when none is under way */
+	/* locals: places */
+	uint64_t start, end; /* pages of the file, or of the address */
+	union {
+		struct {
+			uint64_t gfn, gfn_end; /* pages of the guest */
+		};
+		struct {
+			uint64_t whole_start, whole_end; /* of which start and end are a part */
+		};
+	};
+	uint64_t page; /* of the address */
+	union {
+		uint64_t pgoff; /* page of the inode: what a fault found */
+		uint64_t batch; /* of the file: where the next part begins */
+	};
 	uint64_t done;	       /* pages */
-	uint8_t write, private, mmio, hole;
-	uint32_t pad2;
+	uint64_t seq;	       /* gmem_vm.seq when a fault began */
+	uint64_t zap, zap_end; /* pages of the owner's addresses */
+	uint64_t folio;	       /* page of that folio */
+	uint64_t err_page;     /* where a conversion failed */
+	uint32_t change;       /* of a memslot: enum gmem_change */
+	uint8_t write, private, mmio, hole, stale;
+	uint8_t notifying; /* VMs that were told a start of the host's, and not the end */
+};
+
+/* The running operation of a task: what was asked, what it results in, what it holds. */
+struct gmem_op {
+	struct gmem_call call;
+	struct gmem_result result;
+	struct gmem_held held[GMEM_MAX_HELD];
 };
 
 struct gmem_block {
@@ -238,14 +285,15 @@ struct gmem_block {
 };
 
 _Static_assert(sizeof(struct gmem_block) % 8 == 0, "cells are aligned");
-_Static_assert(sizeof(struct gmem_inode) <= GMEM_CELL_SIZE, "one cell");
-_Static_assert(sizeof(struct gmem_file) <= GMEM_CELL_SIZE, "one cell");
-_Static_assert(sizeof(struct gmem_vm) <= GMEM_CELL_SIZE, "one cell");
-_Static_assert(sizeof(struct gmem_slot) <= GMEM_CELL_SIZE, "one cell");
-_Static_assert(sizeof(struct gmem_process) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_inode) <= GMEM_TAG_OFFSET, "one cell");
+_Static_assert(sizeof(struct gmem_file) <= GMEM_TAG_OFFSET, "one cell");
+_Static_assert(sizeof(struct gmem_vm) <= GMEM_TAG_OFFSET, "one cell");
+_Static_assert(sizeof(struct gmem_slot) <= GMEM_TAG_OFFSET, "one cell");
+_Static_assert(sizeof(struct gmem_process) <= GMEM_TAG_OFFSET, "one cell");
 _Static_assert(sizeof(struct gmem_pin) <= GMEM_CELL_SIZE, "one cell");
-_Static_assert(sizeof(struct gmem_vma) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_vma) <= GMEM_TAG_OFFSET, "one cell");
 _Static_assert(sizeof(struct gmem_task) <= GMEM_CELL_SIZE, "one cell");
+_Static_assert(sizeof(struct gmem_op) <= GMEM_CELL_SIZE, "one cell");
 
 struct gmem_listener {
 	uint32_t number; /* of the VM */
@@ -263,6 +311,7 @@ struct gmem_world {
 	void *observer_arg;
 	struct gmem_listener *listeners;
 	uint32_t nr_listeners;
+	struct gmem_lockdep *lockdep; /* shared by the worlds of one exploration; or null */
 	bool violated;
 	struct gmem_violation violation;
 };
@@ -285,6 +334,7 @@ static inline const void *gmem_ccell(const struct gmem_block *b, uint32_t idx)
 #define PIN(b, i) ((struct gmem_pin *)gmem_cell(b, i))
 #define VMA(b, i) ((struct gmem_vma *)gmem_cell(b, i))
 #define TASK(b, i) ((struct gmem_task *)gmem_cell(b, i))
+#define OP(b, i) ((struct gmem_op *)gmem_cell(b, i))
 #define CINODE(b, i) ((const struct gmem_inode *)gmem_ccell(b, i))
 #define CFILE(b, i) ((const struct gmem_file *)gmem_ccell(b, i))
 #define CVM(b, i) ((const struct gmem_vm *)gmem_ccell(b, i))
@@ -293,6 +343,29 @@ static inline const void *gmem_ccell(const struct gmem_block *b, uint32_t idx)
 #define CPIN(b, i) ((const struct gmem_pin *)gmem_ccell(b, i))
 #define CVMA(b, i) ((const struct gmem_vma *)gmem_ccell(b, i))
 #define CTASK(b, i) ((const struct gmem_task *)gmem_ccell(b, i))
+#define COP(b, i) ((const struct gmem_op *)gmem_ccell(b, i))
+
+/* Numbers that no node of a tree has there by chance. */
+enum gmem_tag {
+	TAG_NONE,
+	TAG_INODE = 0x6d656d01,
+	TAG_FILE,
+	TAG_VM,
+	TAG_SLOT,
+	TAG_PROCESS,
+	TAG_VMA,
+};
+
+static inline void gmem_tag(struct gmem_block *b, uint32_t idx, enum gmem_tag tag)
+{
+	*(uint32_t *)((char *)gmem_cell(b, idx) + GMEM_TAG_OFFSET) = tag;
+}
+
+/* Whether the cell is an object of that kind, and not something else by now. */
+static inline bool gmem_is_a(const struct gmem_block *b, uint32_t idx, enum gmem_tag tag)
+{
+	return *(const uint32_t *)((const char *)gmem_ccell(b, idx) + GMEM_TAG_OFFSET) == tag;
+}
 
 /* The door when the caller names none. */
 void *gmem_resize_by_libc(void *arg, void *p, size_t old_size, size_t new_size);

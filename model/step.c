@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The interpreter of step tables, and the door for calls.
+ * The interpreter of step tables.
  *
  * A task stands in a stack of tables, in the world itself (gmem_task.level), so it could stop
  * after any row. An ordinary call does not stop: gmem_run_table() runs until the stack is empty.
  * The first failure decides the result; rows that run after it put things back.
+ *
+ * There are three ways to run rows, which do the same: one row at a time, for whoever watches
+ * (run_watched()); many at a time (gmem_run_rows()); and unrolled, where a table has that (step.h).
  */
 #include "step.h"
-
-#include <string.h>
 
 #include "ops.h"
 #include "profile.h"
@@ -18,25 +19,40 @@ static const struct gmem_step *table_of(const struct gmem_run *run, const struct
 	return run->b->profile->tables[l->table];
 }
 
-/* The row that decides the call's result, unless a later failure does. */
-static void decided(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
+uint16_t gmem_row_of(const struct gmem_run *run, const struct gmem_step *s)
 {
-	l->pc = (uint16_t)(s - table_of(run, l));
+	return (uint16_t)(s - table_of(run, gmem_innermost(run)));
+}
+
+void gmem_decided(struct gmem_run *run, const struct gmem_step *s)
+{
+	struct gmem_level *l = gmem_innermost(run);
+
+	l->pc = gmem_row_of(run, s);
 	run->res->clause = s->clause;
 	run->res->table = l->table;
 	run->res->row = l->pc;
 }
 
-static void enter(struct gmem_run *run, unsigned int table)
+const struct gmem_step *gmem_enter_table(struct gmem_run *run, unsigned int table)
 {
+	const struct gmem_step *first = run->b->profile->tables[table];
 	struct gmem_task *t = run->t;
 
-	if (t->depth == GMEM_MAX_DEPTH || !run->b->profile->tables[table]) {
+	if (t->depth == GMEM_MAX_DEPTH || !first) {
 		gmem_violate(run->w, "I0", "a table calls too deeply, or one that is not there",
 			     table, t->depth);
-		return;
+		return NULL;
 	}
 	t->level[t->depth++] = (struct gmem_level){ .table = (uint16_t)table };
+	return first;
+}
+
+/* Row s calls another table, and has to be found again when that one ends. */
+const struct gmem_step *gmem_call_table(struct gmem_run *run, const struct gmem_step *s)
+{
+	gmem_innermost(run)->pc = gmem_row_of(run, s);
+	return gmem_enter_table(run, s->table);
 }
 
 /* The row after s that carries the label, or the end of the table. */
@@ -45,6 +61,16 @@ static const struct gmem_step *find_label(const struct gmem_step *s, unsigned in
 	do
 		s++;
 	while (s->kind != STEP_END && (!label || s->at != label));
+	return s;
+}
+
+/* The row that carries the label, wherever it is. */
+const struct gmem_step *gmem_go_back(const struct gmem_run *run, unsigned int label)
+{
+	const struct gmem_step *s = table_of(run, gmem_innermost(run));
+
+	while (s->kind != STEP_END && s->at != label)
+		s++;
 	return s;
 }
 
@@ -59,105 +85,84 @@ static void conclude(struct gmem_run *run, int err)
 		run->res->value = err;
 }
 
-/* Ends the innermost table; its failure becomes the failure of the row that called it. */
-static void leave(struct gmem_run *run)
+/* fdput(); what that or anything else released is done before the call returns. */
+static const struct gmem_step *put_fd(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	int err = t->level[--t->depth].err;
-	const struct gmem_step *steps, *s;
-	struct gmem_level *l;
 
-	if (!t->depth) {
-		if (err)
-			conclude(run, err);
-		return;
-	}
-	l = &t->level[t->depth - 1];
-	steps = table_of(run, l);
-	s = &steps[l->pc];
-	if (err) {
-		if (!l->err)
-			l->err = (int16_t)(s->err ? s->err : err);
-		l->pc = (uint16_t)(find_label(s, s->to) - steps);
-	} else if (s->kind != STEP_CALL_EACH) {
-		l->pc++;
-	}
+	if (t->fd_file)
+		gmem_fput(run, t->fd_file);
+	t->fd_file = 0;
+	return t->dying ? gmem_enter_table(run, T_TASK_WORK) : NULL;
 }
 
-static const struct gmem_step *fail(struct gmem_run *run, struct gmem_level *l,
-				    const struct gmem_step *s, int err)
+/*
+ * Ends the innermost table; its failure becomes the failure of the row that called it, and that
+ * row's table goes on.
+ */
+const struct gmem_step *gmem_leave(struct gmem_run *run)
 {
-	if (!l->err) {
+	int err = gmem_innermost(run)->err;
+	const struct gmem_step *s;
+	struct gmem_level *l;
+
+	if (!--run->t->depth) {
+		if (err)
+			conclude(run, err);
+		return put_fd(run);
+	}
+	l = gmem_innermost(run);
+	s = &table_of(run, l)[l->pc];
+	if (!err)
+		return s->kind == STEP_CALL_EACH ? s : s + 1;
+	if (!l->err)
+		l->err = (int16_t)(s->err ? s->err : err);
+	return find_label(s, s->to);
+}
+
+const struct gmem_step *gmem_fail(struct gmem_run *run, const struct gmem_step *s, int err)
+{
+	struct gmem_level *l = gmem_innermost(run);
+
+	if (!l->err || s->says) {
 		l->err = (int16_t)err;
-		decided(run, l, s);
+		gmem_decided(run, s);
 	}
 	return find_label(s, s->to);
 }
 
-static const struct gmem_step *end_early(struct gmem_run *run, struct gmem_level *l,
-					 const struct gmem_step *s)
+const struct gmem_step *gmem_end_early(struct gmem_run *run, const struct gmem_step *s)
 {
 	if (s->says)
-		decided(run, l, s);
+		gmem_decided(run, s);
 	run->t->said |= s->says;
 	return find_label(s, s->to);
 }
 
-static int answer(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
+/* With one task there is nobody to wait for: a row that has to would wait for ever. */
+int gmem_wait(struct gmem_run *run, const struct gmem_step *s)
 {
-	int r = s->act(run);
-
-	if (r >= 0 && !run->t->said && !l->err)
-		decided(run, l, s);
-	return r;
-}
-
-/* What a row does that is no check. 0: it passed. Below 0: it failed. Else AGAIN, or DONE ... */
-static int perform(struct gmem_run *run, struct gmem_level *l, const struct gmem_step *s)
-{
-	if (s->kind == STEP_ANSWER)
-		return answer(run, l, s);
-	if (s->act)
+	run->table = gmem_innermost(run)->table;
+	run->row = gmem_row_of(run, s);
+	gmem_lock_seen(run, s->lock, s->mode);
+	if (!s->check(run))
+		gmem_violate(run->w, "I1", "a task waits for itself: table, row", run->table,
+			     run->row);
+	else if (s->act)
 		return s->act(run);
-	if (s->kind == STEP_LOCK)
-		return gmem_lock_take(run, s->lock, s->mode) ? 0 : -EDEADLK;
-	if (s->kind == STEP_UNLOCK)
-		return gmem_lock_drop(run, s->lock) ? 0 : -EDEADLK;
-	if (s->kind == STEP_END)
-		return ENDS;
-	if (s->kind == STEP_DONE_IF)
-		return s->check(run) ? DONE : 0;
-	return s->kind == STEP_CALL || s->check(run) ? CALLS : 0;
-}
-
-/* After row s, which did more than pass: the row to go on with, or null if it is another table's. */
-static const struct gmem_step *go_on(struct gmem_run *run, struct gmem_level *l,
-				     const struct gmem_step *s, int r)
-{
-	if (r < 0)
-		return fail(run, l, s, r);
-	if (r == DONE)
-		return end_early(run, l, s);
-	if (r == AGAIN)
-		return s;
-	l->pc = (uint16_t)(s - table_of(run, l));
-	if (r == ENDS)
-		leave(run);
-	else
-		enter(run, s->table);
-	return NULL;
+	return 0;
 }
 
 /* Row s, before the task goes on: for whoever looks at every row. */
-static struct gmem_step_event seen(const struct gmem_run *run, const struct gmem_level *l,
-				   const struct gmem_step *s, int r)
+static struct gmem_step_event seen(const struct gmem_run *run, const struct gmem_step *s,
+				   bool skipped, int r)
 {
 	return (struct gmem_step_event){
-		.table = l->table,
-		.row = (uint16_t)(s - table_of(run, l)),
+		.table = gmem_innermost(run)->table,
+		.row = gmem_row_of(run, s),
 		.clause = s->clause,
 		.depth = (uint8_t)(run->t->depth - 1),
-		.passed = (int8_t)(r == SKIPPED ? -1 : r >= 0 && r != DONE),
+		.passed = (int8_t)(skipped ? -1 : r >= 0 && r != DONE),
 		.err = (int16_t)(r < 0 ? r : 0),
 	};
 }
@@ -173,25 +178,54 @@ static void show(struct gmem_run *run, const struct gmem_step_event *e, int r)
 		w->violated = true;
 }
 
-/* Runs rows from *at on, up to one that does more than pass; only one, if it is to be seen. */
-static inline int run_rows(struct gmem_run *run, struct gmem_level *l, const struct gmem_step **at,
-			   bool watched)
+/* The task goes on with row s, if there is one. */
+static void stand_at(struct gmem_run *run, const struct gmem_step *s)
 {
-	const struct gmem_step *s = *at;
+	if (s)
+		gmem_innermost(run)->pc = gmem_row_of(run, s);
+}
+
+/* Runs row s and shows it; the row to go on with. */
+static const struct gmem_step *run_watched(struct gmem_run *run, const struct gmem_step *s)
+{
+	bool skipped = !gmem_applies(run, s);
+	int r = skipped ? 0 : gmem_perform(run, s);
+	const struct gmem_step_event e = seen(run, s, skipped, r);
+
+	s = r ? gmem_go_on(run, s, r) : s + 1;
+	stand_at(run, s);
+	show(run, &e, r);
+	return s;
+}
+
+const struct gmem_step *gmem_run_rows(struct gmem_run *run, const struct gmem_step *s)
+{
 	int r;
 
-	for (;; s++) {
-		if (s->when && !s->when(run))
-			r = SKIPPED;
-		else if (s->kind == STEP_CHECK)
-			r = s->check(run) ? 0 : s->err;
-		else
-			r = perform(run, l, s);
-		if ((r && r != SKIPPED) || watched)
-			break;
-	}
-	*at = s;
-	return r;
+	while (!gmem_applies(run, s) || !(r = gmem_perform(run, s)))
+		s++;
+	return gmem_go_on(run, s, r);
+}
+
+static const struct gmem_step *run_rows(struct gmem_run *run, const struct gmem_step *s)
+{
+	gmem_rows_fn *rows = gmem_unrolled[gmem_innermost(run)->table];
+
+	return rows ? rows(run, s) : gmem_run_rows(run, s);
+}
+
+const struct gmem_step *gmem_run_down_to(struct gmem_run *run, const struct gmem_step *s,
+					 unsigned int depth)
+{
+	while (s && !run->w->violated && run->t->depth > depth)
+		s = run_rows(run, s);
+	return run->w->violated ? NULL : s;
+}
+
+static void run_all_watched(struct gmem_run *run, const struct gmem_step *s)
+{
+	while (s && !run->w->violated)
+		s = run_watched(run, s);
 }
 
 /*
@@ -201,80 +235,66 @@ static inline int run_rows(struct gmem_run *run, struct gmem_level *l, const str
 void gmem_run_table(struct gmem_run *run, unsigned int table)
 {
 	const struct gmem_world *w = run->w;
-	bool watched = w->observer || w->checking == GMEM_CHECK_STEPS;
+	const struct gmem_step *s = gmem_enter_table(run, table);
 
-	enter(run, table);
-	while (run->t->depth && !w->violated) {
-		struct gmem_level *l = &run->t->level[run->t->depth - 1];
-		const struct gmem_step *s = &table_of(run, l)[l->pc];
+	if (w->observer || w->checking == GMEM_CHECK_STEPS) {
+		run_all_watched(run, s);
+		return;
+	}
+	while (s && !w->violated)
+		s = run_rows(run, s);
+}
 
-		while (s && !w->violated) {
-			int r = run_rows(run, l, &s, watched);
-			struct gmem_step_event e;
+/* Whether the task can run row s now, which its condition does not skip. */
+static bool can_run(struct gmem_run *run, const struct gmem_step *s)
+{
+	if (s->kind == STEP_LOCK)
+		return gmem_lock_is_free(run, s->lock, s->mode);
+	return s->kind != STEP_WAIT || s->check(run);
+}
 
-			if (watched)
-				e = seen(run, l, s, r);
-			s = r && r != SKIPPED ? go_on(run, l, s, r) : s + 1;
-			if (watched && s)
-				l->pc = (uint16_t)(s - table_of(run, l));
-			if (watched)
-				show(run, &e, r);
-		}
+/* The next row of the innermost table that is not skipped; its END, if all the rest is. */
+static const struct gmem_step *next_row(struct gmem_run *run)
+{
+	const struct gmem_level *l = gmem_innermost(run);
+	const struct gmem_step *s = &table_of(run, l)[l->pc];
+
+	while (s->kind != STEP_END && s->when && !s->when(run))
+		s++;
+	return s;
+}
+
+/* Ends tables that stand at their end. */
+static void leave_all(struct gmem_run *run)
+{
+	while (run->t->depth && !run->w->violated) {
+		const struct gmem_level *l = gmem_innermost(run);
+
+		if (table_of(run, l)[l->pc].kind != STEP_END)
+			break;
+		stand_at(run, gmem_leave(run));
 	}
 }
 
-/* The most cells one call can need; see ranges.h on what one store in a tree takes. */
-static uint64_t cells_for(const struct gmem_block *b, const struct gmem_call *c)
+bool gmem_can_run_row(struct gmem_run *run)
 {
-	uint64_t cells = 512 + 3 * ((uint64_t)b->nr_slots + b->nr_vmas);
-
-	return cells + gmem_cells_for_verb(b, c);
+	return can_run(run, next_row(run));
 }
 
-static enum gmem_status misuse(struct gmem_result *r)
+/* That the rest of a table is skipped is a row, too. */
+enum gmem_progress gmem_run_row(struct gmem_run *run)
 {
-	r->value = -EINVAL;
-	return GMEM_MISUSE;
-}
+	const struct gmem_step *s = next_row(run);
+	struct gmem_step_event e;
+	int r;
 
-enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, struct gmem_result *r)
-{
-	struct gmem_run run = { .w = w, .c = c, .res = r };
-
-	memset(r, 0, sizeof(*r));
-	if (c->verb >= GMEM_NR_VERBS || !gmem_task_exists(w, c->task) ||
-	    !gmem_call_makes_sense(w->b, c))
-		return misuse(r);
-	if (TASK(w->b, w->b->tasks[c->task])->depth)
-		return GMEM_VIOLATED; /* a call of this task was stopped by a violation */
-	if (!gmem_reserve(w, cells_for(w->b, c))) {
-		r->value = -ENOMEM;
-		return GMEM_FAILED;
-	}
-	run.b = w->b;
-	run.t = TASK(w->b, w->b->tasks[c->task]);
-	run.t->said = false;
-	w->violated = false;
-	gmem_run_table(&run, c->verb);
-	if (run.misused)
-		return misuse(r);
-	if (c->verb != GMEM_INJECT)
-		run.t->inject = run.t->inject_after = 0;
-	if (!run.t->process)
-		gmem_task_free(run.b, c->task);
-	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
-	    gmem_check(w, &w->violation) != GMEM_DONE)
-		w->violated = true;
-	return w->violated ? GMEM_VIOLATED : GMEM_DONE;
-}
-
-const struct gmem_violation *gmem_violation(const struct gmem_world *w)
-{
-	return &w->violation;
-}
-
-void gmem_observe(struct gmem_world *w, gmem_observer_fn fn, void *arg)
-{
-	w->observer = fn;
-	w->observer_arg = arg;
+	if (!can_run(run, s))
+		return GMEM_WAITS;
+	r = gmem_perform(run, s);
+	e = seen(run, s, false, r);
+	stand_at(run, r ? gmem_go_on(run, s, r) : s + 1);
+	if (run->w->observer && r != ENDS)
+		run->w->observer(run->w->observer_arg, &e);
+	leave_all(run);
+	return run->t->depth ? GMEM_RAN : GMEM_OVER;
 }

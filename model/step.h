@@ -11,6 +11,8 @@
  *	EACH(f, CLAUSE)		as DO, and again for as long as f() returns AGAIN
  *	DONE_IF(f, CLAUSE)	if f() says so, the table ends in success; with .says = true the
  *				clause is the rule that decided the whole call
+ *	WAIT(f, CLAUSE)		the task waits until f() says to go on
+ *	RETRY_IF(f, CLAUSE)	if f() says so, the table goes back to .to = LABEL
  *	LOCK(l, MODE, CLAUSE)	takes lock l of the task's file, VM, inode or process
  *	UNLOCK(l)
  *	CALL(TABLE, CLAUSE)	runs another table; its failure is this row's
@@ -19,7 +21,7 @@
  * Any row takes .when = f, a condition without which it is skipped; .at = LABEL names a row; and
  * .to = LABEL is where the table goes on when the row fails (or a DONE_IF holds), to put back
  * what has to be put back. Without .to it ends there. On a CALL, .err = -ERR replaces the failure
- * of the table called. END closes a table.
+ * of the table called. An ANSWER that returns RETRY goes back to .to as well. END closes a table.
  *
  * CHECKs come first and touch nothing but the task's locals. What a step may change beyond those
  * is the world; what it needs of the call is in run->c.
@@ -28,16 +30,17 @@
 #define GMEM_STEP_H
 
 #include <errno.h>
+#include <stdint.h>
 
 #include "clauses.h"
 #include "state.h"
 
 /* What a row answers but 0 (it passed) and what is below 0 (it failed). */
-#define AGAIN 1	  /* it is to run once more */
-#define DONE 2	  /* the table is done */
-#define CALLS 3	  /* another table is to run */
-#define ENDS 4	  /* the table is at its end */
-#define SKIPPED 5 /* its condition does not hold */
+#define AGAIN 1 /* it is to run once more */
+#define DONE 2	/* the table is done */
+#define CALLS 3 /* another table is to run */
+#define ENDS 4	/* the table is at its end */
+#define RETRY 5 /* the table is to go back to the row's label */
 
 /* What a row of a host access fails with, beside errnos. */
 #define FAULT_SIGBUS 4096
@@ -50,6 +53,8 @@ enum gmem_step_kind {
 	STEP_ANSWER,
 	STEP_EACH,
 	STEP_DONE_IF,
+	STEP_RETRY_IF,
+	STEP_WAIT,
 	STEP_LOCK,
 	STEP_UNLOCK,
 	STEP_CALL,
@@ -74,17 +79,50 @@ enum gmem_table {
 	T_PUT_KVM,
 	T_EVICT_INODE,
 	T_UNMAP,
+	T_TRUNCATE,
+	T_ZAP,
+	T_NOTIFY,
+	T_HOST_START,
+	T_HOST_END,
+	T_INVALIDATE_START,
+	T_INVALIDATE_END,
+	T_CONVERT_START,
+	T_ADVISE,
+	T_POISON_MAPPING,
 	T_HOST_FAULT,
+	T_FAULT_IN,
 	T_GUEST_FAULT,
 	T_GET_PFN,
 	T_GET_USER_PAGE,
 	T_POPULATE_PAGE,
 	T_PRE_FAULT_PAGE,
+	T_TASK_WORK,
+	T_SET_VM_ATTRIBUTES,
+	T_BIND_COMMIT,
+	T_CONVERT,
+	T_CONVERT_BATCH,
+	T_CONTENTS,
+	T_SHARE_BEGIN,
+	T_SHARE_ASK,
+	T_INVALIDATE_BEGIN,
+	T_UNMAP_GUESTS,
+	T_SHARE_EXECUTE,
+	T_SHARE_GO_BACK,
+	T_SHARE_END,
+	T_TRUNCATE_BLOCK,
 	GMEM_NR_TABLES,
 };
 
 /* Labels, for .at and .to */
-enum gmem_label { L_NONE, L_UNLOCK, L_UNLOCK_OUTER, L_UNBIND, L_EXIT, L_END };
+enum gmem_label {
+	L_NONE,
+	L_AGAIN,
+	L_UNLOCK,
+	L_UNLOCK_OUTER,
+	L_UNBIND,
+	L_EXIT,
+	L_END,
+};
 
 /* One running call: what a step sees. */
 struct gmem_run {
@@ -93,7 +131,8 @@ struct gmem_run {
 	struct gmem_task *t;
 	const struct gmem_call *c;
 	struct gmem_result *res;
-	bool misused; /* the model has no answer: nothing has been changed */
+	bool misused;	     /* the model has no answer: nothing has been changed */
+	uint16_t table, row; /* of the row that runs, where it takes a lock */
 };
 
 typedef bool (*gmem_check_fn)(struct gmem_run *run);
@@ -110,7 +149,8 @@ struct gmem_step {
 	uint8_t kind;
 	uint8_t lock, mode;
 	uint8_t at, to; /* enum gmem_label */
-	bool says;	/* DONE_IF: the clause is the rule that decided */
+	bool local;	/* looks at nothing, and changes nothing, that another task could change */
+	bool says; /* DONE_IF: the clause is the rule that decided; CHECK: its failure replaces others */
 };
 
 #define CHECK(f, cl, e, ...)                                                                \
@@ -133,6 +173,20 @@ struct gmem_step {
 #define DONE_IF(f, cl, ...)                                                                  \
 	{                                                                                    \
 		.kind = STEP_DONE_IF, .name = #f, .check = f, .clause = CL_##cl, __VA_ARGS__ \
+	}
+#define RETRY_IF(f, cl, ...)                                                                  \
+	{                                                                                     \
+		.kind = STEP_RETRY_IF, .name = #f, .check = f, .clause = CL_##cl, __VA_ARGS__ \
+	}
+#define WAIT(f, cl, ...)                                                                  \
+	{                                                                                 \
+		.kind = STEP_WAIT, .name = #f, .check = f, .clause = CL_##cl, __VA_ARGS__ \
+	}
+/* In one: nothing comes between the end of the wait and what is done then. */
+#define WAIT_AND_DO(w, f, cl, ...)                                                      \
+	{                                                                               \
+		.kind = STEP_WAIT, .name = #f, .check = w, .act = f, .clause = CL_##cl, \
+		__VA_ARGS__                                                             \
 	}
 #define LOCK(l, m, cl, ...)                                                                 \
 	{                                                                                   \
@@ -160,9 +214,203 @@ struct gmem_step {
 /* Runs a table to its end; what the operation results in is in run->res. */
 void gmem_run_table(struct gmem_run *run, unsigned int table);
 
-/* lock.c. false: the task would wait for itself, or gives back what it does not hold. */
-bool gmem_lock_take(struct gmem_run *run, unsigned int class, unsigned int mode);
-bool gmem_lock_drop(struct gmem_run *run, unsigned int class);
+/* Puts the task before the first row of a table; which is null if it is not there. */
+const struct gmem_step *gmem_enter_table(struct gmem_run *run, unsigned int table);
+/* Runs the task's next row, if it need not wait. */
+enum gmem_progress gmem_run_row(struct gmem_run *run);
+/* Whether it need not. */
+bool gmem_can_run_row(struct gmem_run *run);
+
+/* call.c. Whether the task's next row is local, or gives back a lock. */
+int gmem_next_row_is_local(const struct gmem_world *w, uint32_t task);
+
+#include "lock.h"
+
+/* Whether the task could take the lock now. */
+bool gmem_lock_is_free(const struct gmem_run *run, unsigned int class, unsigned int mode);
+bool gmem_lock_is_held(const struct gmem_run *run, unsigned int class);
+
+/*
+ * The interpreter's own, step.c. Each returns the row to go on with, or null if there is none:
+ * the last table has ended, or there was a violation.
+ */
+const struct gmem_step *gmem_call_table(struct gmem_run *run, const struct gmem_step *s);
+const struct gmem_step *gmem_leave(struct gmem_run *run);
+const struct gmem_step *gmem_end_early(struct gmem_run *run, const struct gmem_step *s);
+const struct gmem_step *gmem_go_back(const struct gmem_run *run, unsigned int label);
+const struct gmem_step *gmem_fail(struct gmem_run *run, const struct gmem_step *s, int err);
+/* Goes on with s until there are no more than depth tables. */
+const struct gmem_step *gmem_run_down_to(struct gmem_run *run, const struct gmem_step *s,
+					 unsigned int depth);
+/* Runs rows from s on, at least up to one that does more than pass. */
+typedef const struct gmem_step *gmem_rows_fn(struct gmem_run *run, const struct gmem_step *s);
+gmem_rows_fn gmem_run_rows;
+
+/* The number of row s in the innermost table. */
+uint16_t gmem_row_of(const struct gmem_run *run, const struct gmem_step *s);
+/* What a WAIT does, and what is to be done then. */
+int gmem_wait(struct gmem_run *run, const struct gmem_step *s);
+
+/* Row s decides the call's result, unless a later failure does. */
+void gmem_decided(struct gmem_run *run, const struct gmem_step *s);
+
+static inline struct gmem_level *gmem_innermost(const struct gmem_run *run)
+{
+	return &run->t->level[run->t->depth - 1];
+}
+
+/* Takes the lock of row s, which is row pc: the checker wants to know. */
+static inline int gmem_take_lock(struct gmem_run *run, const struct gmem_step *s, unsigned int pc)
+{
+	run->table = gmem_innermost(run)->table;
+	run->row = (uint16_t)pc;
+	return gmem_lock_take(run, s->lock, s->mode) ? 0 : -EDEADLK;
+}
+
+static inline bool gmem_applies(struct gmem_run *run, const struct gmem_step *s)
+{
+	return !s->when || s->when(run);
+}
+
+static inline int gmem_answer(struct gmem_run *run, const struct gmem_step *s)
+{
+	int r = s->act(run);
+
+	if (r >= 0 && r != RETRY && !run->t->said && !gmem_innermost(run)->err)
+		gmem_decided(run, s);
+	return r;
+}
+
+/* What row s does. 0: it passed. Below 0: it failed. Else AGAIN, or DONE ... */
+static inline __attribute__((__always_inline__)) int gmem_perform(struct gmem_run *run,
+								  const struct gmem_step *s)
+{
+	if (s->kind == STEP_CHECK)
+		return s->check(run) ? 0 : s->err;
+	if (s->kind == STEP_DO || s->kind == STEP_EACH)
+		return s->act(run);
+	if (s->kind == STEP_ANSWER)
+		return gmem_answer(run, s);
+	if (s->kind == STEP_LOCK)
+		return gmem_take_lock(run, s, gmem_row_of(run, s));
+	if (s->kind == STEP_UNLOCK)
+		return gmem_lock_drop(run, s->lock) ? 0 : -EDEADLK;
+	if (s->kind == STEP_END)
+		return ENDS;
+	if (s->kind == STEP_DONE_IF)
+		return s->check(run) ? DONE : 0;
+	if (s->kind == STEP_RETRY_IF)
+		return s->check(run) ? RETRY : 0;
+	if (s->kind == STEP_WAIT)
+		return gmem_wait(run, s);
+	return s->kind == STEP_CALL || s->check(run) ? CALLS : 0;
+}
+
+/* After row s, which did more than pass. */
+static inline const struct gmem_step *gmem_go_on(struct gmem_run *run, const struct gmem_step *s,
+						 int r)
+{
+	if (r == CALLS)
+		return gmem_call_table(run, s);
+	if (r == ENDS)
+		return gmem_leave(run);
+	if (r == DONE)
+		return gmem_end_early(run, s);
+	if (r == AGAIN)
+		return s;
+	return r == RETRY ? gmem_go_back(run, s->to) : gmem_fail(run, s, r);
+}
+
+/*
+ * A table that is run often may be unrolled: UNROLLED(gmem_op_foo) behind it is the function that
+ * gmem_run_rows() would be if it were written for that table alone. Made of the same rows, it
+ * knows them when it is compiled; so steps are called directly or inlined, while calling whatever
+ * function a row names takes longer than most steps do. It leaves to gmem_run_rows() what is not
+ * that very table: what another profile has in its place, and a copy with a row changed (bugs.c).
+ */
+gmem_rows_fn gmem_op_set_attributes2_rows, gmem_op_convert_rows, gmem_op_convert_start_rows,
+	gmem_op_invalidate_start_rows, gmem_op_invalidate_end_rows, gmem_op_truncate_rows;
+
+static gmem_rows_fn *const gmem_unrolled[GMEM_NR_TABLES] = {
+	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_set_attributes2_rows,
+	[T_CONVERT] = gmem_op_convert_rows,
+	[T_CONVERT_START] = gmem_op_convert_start_rows,
+	[T_TRUNCATE] = gmem_op_truncate_rows,
+	[T_INVALIDATE_START] = gmem_op_invalidate_start_rows,
+	[T_INVALIDATE_END] = gmem_op_invalidate_end_rows,
+};
+
+/* Calls the table of row s, which is row pc, and runs it to its end. */
+static inline const struct gmem_step *gmem_run_call(struct gmem_run *run, const struct gmem_step *s,
+						    unsigned int pc)
+{
+	gmem_rows_fn *rows = gmem_unrolled[s->table];
+	unsigned int depth = run->t->depth;
+
+	gmem_innermost(run)->pc = (uint16_t)pc;
+	s = gmem_enter_table(run, s->table);
+	if (s && rows)
+		s = rows(run, s);
+	return run->t->depth > depth || run->w->violated ? gmem_run_down_to(run, s, depth) : s;
+}
+
+/* Runs row s, which is row pc of its table, and what it calls. */
+static inline __attribute__((__always_inline__)) const struct gmem_step *gmem_run_unrolled(
+	struct gmem_run *run, const struct gmem_step *s, unsigned int pc)
+{
+	const struct gmem_step *next = s;
+	int r;
+
+	if (s->kind == STEP_CALL_EACH) {
+		while (next == s && gmem_applies(run, s) && s->check(run))
+			next = gmem_run_call(run, s, pc);
+		return next == s ? s + 1 : next;
+	}
+	if (!gmem_applies(run, s))
+		return s + 1;
+	if (s->kind == STEP_CALL)
+		return gmem_run_call(run, s, pc);
+	r = s->kind == STEP_LOCK ? gmem_take_lock(run, s, pc) : gmem_perform(run, s);
+	return r ? gmem_go_on(run, s, r) : s + 1;
+}
+
+#define MOST_UNROLLED 24u
+#define UNROLLED(table)                                                                           \
+	const struct gmem_step *table##_rows(struct gmem_run *run, const struct gmem_step *s)     \
+	{                                                                                         \
+		const struct gmem_step *const row = table;                                        \
+		const unsigned int nr = sizeof(table) / sizeof(table[0]);                         \
+                                                                                                  \
+		_Static_assert(sizeof(table) / sizeof(table[0]) <= MOST_UNROLLED, "add ROWS_4s"); \
+		if (s == row)                                                                     \
+			goto first;                                                               \
+again:                                                                                            \
+		switch (((uintptr_t)s - (uintptr_t)row) / sizeof(row[0])) {                       \
+first:                                                                                            \
+			ROWS_4(0)                                                                 \
+			ROWS_4(4)                                                                 \
+			ROWS_4(8)                                                                 \
+			ROWS_4(12)                                                                \
+			ROWS_4(16)                                                                \
+			ROWS_4(20)                                                                \
+		default:                                                                          \
+			return gmem_run_rows(run, s);                                             \
+		}                                                                                 \
+	}
+#define ROWS_4(i) ROW(i) ROW(i + 1) ROW(i + 2) ROW(i + 3)
+#define ROW(i)                                                  \
+	case i:                                                 \
+		if (i < nr) {                                   \
+			s = gmem_run_unrolled(run, &row[i], i); \
+			if (row[i].kind == STEP_END)            \
+				return s;                       \
+			if (s != &row[i + 1]) {                 \
+				if (!s || run->w->violated)     \
+					return s;               \
+				goto again;                     \
+			}                                       \
+		}                                               \
+		__attribute__((__fallthrough__));
 
 /* check.c: remembers what the world's violation is. */
 void gmem_violate(struct gmem_world *w, const char *invariant, const char *saw, uint64_t a,

@@ -7,6 +7,7 @@
  * the kernel does from task work, when no lock is held. Until then it is dying: a weak pointer
  * to it can no longer be turned into a reference.
  */
+#include "bugs.h"
 #include "ops.h"
 
 static struct gmem_file *file_of(struct gmem_run *run)
@@ -24,18 +25,30 @@ static bool slot_has_gmem(struct gmem_run *run)
 	return (slot_of(run)->flags & GMEM_MEM_GUEST_MEMFD) != 0;
 }
 
-/* kvm_gmem_get_file() finds nothing: release has cleared the pointer, or is about to. */
+/* Release has cleared the pointer. */
 static bool file_is_closed(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	uint32_t file = slot_of(run)->file;
 
-	if (!file || !GFILE(run->b, file)->refs)
+	if (!slot_of(run)->file)
 		return true;
-	t->file = file;
-	t->inode = GFILE(run->b, file)->inode;
-	GFILE(run->b, file)->refs++;
+	t->file = slot_of(run)->file;
+	t->inode = file_of(run)->inode;
 	return false;
+}
+
+/* kvm_gmem_get_file(): none, where the last one is gone and release waits for slots_lock */
+static int get_file(struct gmem_run *run)
+{
+	run->t->hole = !file_of(run)->refs;
+	if (!run->t->hole)
+		file_of(run)->refs++;
+	return 0;
+}
+
+static bool file_was_dying(struct gmem_run *run)
+{
+	return run->t->hole;
 }
 
 static int erase_binding(struct gmem_run *run)
@@ -56,11 +69,29 @@ static int fput(struct gmem_run *run)
 /* kvm_gmem_unbind(): takes t->slot; changes t->file, t->inode */
 const struct gmem_step gmem_op_unbind[] = {
 	DONE_IF(file_is_closed, UNBIND_1),
+	DO(get_file, UNBIND_2),
+	DO(erase_binding, UNBIND_4, .when = file_was_dying),
+	DONE_IF(file_was_dying, UNBIND_4),
 	LOCK(INVALIDATE_LOCK, WRITE, UNBIND_2),
 	DO(erase_binding, UNBIND_2),
 	UNLOCK(INVALIDATE_LOCK),
 	DO(fput, UNBIND_2),
 	END,
+};
+
+/* v13: no reference, and the lock for a dying file as well */
+const struct gmem_step gmem_op_unbind_v13[] = {
+	DONE_IF(file_is_closed, UNBIND_1),
+	LOCK(INVALIDATE_LOCK, WRITE, UNBIND_5),
+	DO(erase_binding, UNBIND_5),
+	UNLOCK(INVALIDATE_LOCK),
+	END,
+};
+
+/* Museum B39: a file that is dying is taken for one that is gone, and keeps the binding. */
+const struct gmem_edit gmem_bug_b39[] = {
+	DROP_ROW(T_UNBIND, "erase_binding", 0),
+	{ 0 },
 };
 
 static int free_slot(struct gmem_run *run)
@@ -69,6 +100,7 @@ static int free_slot(struct gmem_run *run)
 		gmem_violate(run->w, "I7", "a memslot is freed that a file is bound to: memslot",
 			     slot_of(run)->id, 0);
 	gmem_cell_free(run->b, run->t->slot);
+	run->t->slot = 0;
 	run->b->nr_slots--;
 	return 0;
 }
@@ -130,17 +162,22 @@ static bool is_vm_or_gmem(struct gmem_run *run)
 	return run->t->vm != 0;
 }
 
+static int iput(struct gmem_run *run)
+{
+	run->t->inode = file_of(run)->inode;
+	INODE(run->b, run->t->inode)->refs--;
+	return 0;
+}
+
 static bool was_the_inodes_last(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-
-	t->inode = is_gmem(run) ? file_of(run)->inode : 0;
-	return t->inode && --INODE(run->b, t->inode)->refs == 0;
+	return is_gmem(run) && !INODE(run->b, run->t->inode)->refs;
 }
 
 static int free_file(struct gmem_run *run)
 {
 	gmem_cell_free(run->b, run->t->file);
+	run->t->file = 0;
 	return 0;
 }
 
@@ -149,6 +186,7 @@ const struct gmem_step gmem_op_final_fput[] = {
 	CALL(T_RELEASE, RELEASE_1, .when = is_gmem),
 	DO(unpin_pages, PIN_4, .when = is_pin),
 	CALL(T_PUT_KVM, DESTROY_1, .when = is_vm_or_gmem),
+	DO(iput, RELEASE_5, .when = is_gmem),
 	CALL(T_EVICT_INODE, RELEASE_5, .when = was_the_inodes_last),
 	DO(free_file, FD_4),
 	END,
@@ -170,15 +208,18 @@ static int clear_slots_file(struct gmem_run *run)
 	return 0;
 }
 
-static int invalidate_start_all(struct gmem_run *run)
+/* The whole file: the range that the invalidation tables take. */
+static bool is_bound(struct gmem_run *run)
 {
-	gmem_invalidate_start(run, run->t->file, 0, UINT64_MAX);
-	return 0;
+	run->t->at_file = run->t->file;
+	run->t->start = 0;
+	run->t->end = UINT64_MAX;
+	return is_bound_in_range(run);
 }
 
-static int invalidate_end_all(struct gmem_run *run)
+static int leave_file(struct gmem_run *run)
 {
-	gmem_invalidate_end(run, run->t->file, 0, UINT64_MAX);
+	run->t->at_file = run->t->at_vm = 0;
 	return 0;
 }
 
@@ -186,9 +227,12 @@ static int list_del(struct gmem_run *run)
 {
 	uint32_t *link = &INODE(run->b, run->t->inode)->files;
 
-	while (*link != run->t->file)
+	while (*link && *link != run->t->file)
 		link = &GFILE(run->b, *link)->next;
-	*link = file_of(run)->next;
+	if (*link)
+		*link = file_of(run)->next;
+	else
+		gmem_violate(run->w, "I10", "a file is released twice: file", run->t->file, 0);
 	return 0;
 }
 
@@ -204,8 +248,9 @@ const struct gmem_step gmem_op_release[] = {
 	LOCK(SLOTS_LOCK, WRITE, RELEASE_1),
 	LOCK(INVALIDATE_LOCK, WRITE, RELEASE_1),
 	DO(clear_slots_file, RELEASE_2),
-	DO(invalidate_start_all, RELEASE_3),
-	DO(invalidate_end_all, RELEASE_3),
+	CALL(T_INVALIDATE_START, RELEASE_3, .when = is_bound),
+	CALL(T_INVALIDATE_END, RELEASE_3, .when = is_bound),
+	DO(leave_file, RELEASE_3),
 	DO(list_del, RELEASE_4),
 	UNLOCK(INVALIDATE_LOCK),
 	UNLOCK(SLOTS_LOCK),
@@ -238,6 +283,7 @@ static bool next_slot(struct gmem_run *run)
 static int free_vm(struct gmem_run *run)
 {
 	gmem_vm_free(run->b, run->t->vm);
+	run->t->vm = 0;
 	return 0;
 }
 
@@ -249,21 +295,28 @@ const struct gmem_step gmem_op_put_kvm[] = {
 	END,
 };
 
-static int truncate_all(struct gmem_run *run)
+static int drop_all_pages(struct gmem_run *run)
 {
-	gmem_truncate(run, run->t->inode, 0, PAGES(INODE(run->b, run->t->inode)->size));
+	gmem_drop_pages(run, run->t->inode, 0, PAGES(INODE(run->b, run->t->inode)->size));
 	return 0;
 }
 
 static int free_inode(struct gmem_run *run)
 {
 	gmem_inode_free(run->b, run->t->inode);
+	run->t->inode = 0;
 	return 0;
 }
 
 /* evict(): takes t->inode, which no file refers to */
 const struct gmem_step gmem_op_evict_inode[] = {
-	DO(truncate_all, RELEASE_5),
+	DO(drop_all_pages, RELEASE_5),
 	DO(free_inode, RELEASE_5),
+	END,
+};
+
+/* task_work_run(), when a call is over: the release of files whose last reference it held */
+const struct gmem_step gmem_op_task_work[] = {
+	DELAYED_FPUT,
 	END,
 };

@@ -34,12 +34,31 @@ static const struct gmem_name caps[] = {
 	{ "VM_TYPES", GMEM_CAP_VM_TYPES },
 	{ "PRE_FAULT_MEMORY", GMEM_CAP_PRE_FAULT_MEMORY },
 	{ "GUEST_MEMFD_FLAGS", GMEM_CAP_GUEST_MEMFD_FLAGS },
+	{ "GMEM_SHARED_MEM", GMEM_CAP_GMEM_SHARED_MEM },
+	{ "GMEM_CONVERSION", GMEM_CAP_GMEM_CONVERSION },
+	{ "GMEM_HUGETLB", GMEM_CAP_GMEM_HUGETLB },
+	{ "MEMORY_ATTRIBUTES2", GMEM_CAP_MEMORY_ATTRIBUTES2 },
+	{ "MEMORY_ATTRIBUTES2_FLAGS", GMEM_CAP_MEMORY_ATTRIBUTES2_FLAGS },
+	{ "GUEST_MEMFD_MEMORY_ATTRIBUTES", GMEM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES },
+	{ "DISABLE_LEGACY_PRIVATE_TRACKING", GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING },
 	{ NULL, 0 },
 };
 
 static const struct gmem_name file_flags[] = {
 	{ "MMAP", GMEM_FLAG_MMAP },
 	{ "INIT_SHARED", GMEM_FLAG_INIT_SHARED },
+	{ "SUPPORT_SHARED", GMEM_FLAG_SUPPORT_SHARED },
+	{ "INIT_PRIVATE", GMEM_FLAG_INIT_PRIVATE },
+	{ "HUGETLB", GMEM_FLAG_HUGETLB },
+	{ "HUGE_2MB", GMEM_FLAG_HUGE_2MB },
+	{ "HUGE_1GB", GMEM_FLAG_HUGE_1GB },
+	{ "HUGE_16GB", GMEM_FLAG_HUGE_16GB },
+	{ NULL, 0 },
+};
+
+static const struct gmem_name content_modes[] = {
+	{ "ZERO", GMEM_CONTENT_ZERO },
+	{ "PRESERVE", GMEM_CONTENT_PRESERVE },
 	{ NULL, 0 },
 };
 
@@ -85,6 +104,7 @@ static const struct gmem_name map_flags[] = {
 	{ "SHARED_VALIDATE", GMEM_MAP_SHARED_VALIDATE },
 	{ "SHARED", GMEM_MAP_SHARED },
 	{ "PRIVATE", GMEM_MAP_PRIVATE },
+	{ "DROPPABLE", GMEM_MAP_DROPPABLE },
 	{ "FIXED", GMEM_MAP_FIXED },
 	{ "ANONYMOUS", GMEM_MAP_ANONYMOUS },
 	{ NULL, 0 },
@@ -143,6 +163,12 @@ static const struct gmem_name argps[] = {
 	{ NULL, 0 },
 };
 
+static const struct gmem_name written_argps[] = {
+	{ "NULL", 1 },
+	{ "READONLY", 2 },
+	{ NULL, 0 },
+};
+
 /* clang-format off */
 #define AT(member) offsetof(struct gmem_call, member)
 #define ANYFILE (GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM)
@@ -158,6 +184,7 @@ static const struct gmem_name argps[] = {
 #define ADDR { "addr", GMEM_P_ADDR, 0, 64, AT(addr), 0, 0, NULL }
 #define ADDR_OR { "addr", GMEM_P_ADDR, 1, 64, AT(addr), 0, 0, NULL }
 #define ARGP { "argp", GMEM_P_NAME, 1, 64, AT(argp), 0, 0, argps }
+#define WRITTEN_ARGP { "argp", GMEM_P_NAME, 1, 64, AT(argp), 0, 0, written_argps }
 #define END { NULL, 0, 0, 0, 0, 0, 0, NULL }
 #define PARAMS(...) .params = (const struct gmem_param[]){ __VA_ARGS__, END }
 
@@ -175,7 +202,8 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 	[GMEM_CREATE_GUEST_MEMFD] = {
 		.name = "create_guest_memfd", .binds = GMEM_BINDS_FD, .binds_fd = GMEM_FD_GMEM,
 		.result = GMEM_P_FD,
-		PARAMS(FD(GMEM_FD_VM), NUM(size, GMEM_P_SIZE), BITS_OR(flags, 64, file_flags), ARGP),
+		PARAMS(FD(GMEM_FD_VM), NUM(size, GMEM_P_SIZE), BITS_OR(flags, 64, file_flags),
+		       NUM_OR(page_order, GMEM_P_INT, 0), ARGP),
 	},
 	[GMEM_SET_USER_MEMORY_REGION] = {
 		.name = "set_user_memory_region", .result = GMEM_P_INT,
@@ -195,9 +223,30 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 		       BITS(attributes, 64, attributes), NUM_OR(flags, GMEM_P_HEX, 0), ARGP),
 	},
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = {
-		.name = "set_memory_attributes2", .result = GMEM_P_INT,
+		.name = "set_memory_attributes2", .result = GMEM_P_INT, .out = "error_offset",
+		PARAMS(FD(GMEM_FD_VM | GMEM_FD_GMEM), NUM(offset, GMEM_P_SIZE),
+		       NUM(size, GMEM_P_SIZE), BITS(attributes, 64, attributes),
+		       BITS_OR(flags, 64, content_modes), NUM_OR(error_offset, GMEM_P_SIZE, 0),
+		       NUM_OR(reserved, GMEM_P_HEX, 0), WRITTEN_ARGP),
+	},
+	[GMEM_CONVERT_SHARED] = {
+		.name = "convert_shared", .result = GMEM_P_INT, .out = "error_offset",
 		PARAMS(FD(GMEM_FD_GMEM), NUM(offset, GMEM_P_SIZE), NUM(size, GMEM_P_SIZE),
-		       BITS(attributes, 64, attributes), NUM_OR(flags, GMEM_P_HEX, 0), ARGP),
+		       NUM_OR(error_offset, GMEM_P_SIZE, 0), NUM_OR(reserved, GMEM_P_HEX, 0),
+		       WRITTEN_ARGP),
+	},
+	[GMEM_CONVERT_PRIVATE] = {
+		.name = "convert_private", .result = GMEM_P_INT, .out = "error_offset",
+		PARAMS(FD(GMEM_FD_GMEM), NUM(offset, GMEM_P_SIZE), NUM(size, GMEM_P_SIZE),
+		       NUM_OR(error_offset, GMEM_P_SIZE, 0), NUM_OR(reserved, GMEM_P_HEX, 0),
+		       WRITTEN_ARGP),
+	},
+	[GMEM_ENABLE_CAP] = {
+		.name = "enable_cap", .result = GMEM_P_INT,
+		PARAMS(FD(GMEM_FD_VM), NAMED(cap, 64, caps), ARGP),
+	},
+	[GMEM_LAUNCH_FINISH] = {
+		.name = "launch_finish", .result = GMEM_P_INT, PARAMS(FD(GMEM_FD_VM)),
 	},
 	[GMEM_FALLOCATE] = {
 		.name = "fallocate", .result = GMEM_P_INT,
@@ -278,6 +327,10 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 	},
 	[GMEM_FORK] = {
 		.name = "fork", .binds = GMEM_BINDS_TASK, .result = GMEM_P_INT,
+		.params = (const struct gmem_param[]){ END },
+	},
+	[GMEM_THREAD] = {
+		.name = "thread", .binds = GMEM_BINDS_TASK, .result = GMEM_P_INT,
 		.params = (const struct gmem_param[]){ END },
 	},
 	[GMEM_EXIT] = {

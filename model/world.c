@@ -22,6 +22,8 @@ const struct gmem_machine gmem_machine_default = {
 	.vm_types = (1u << GMEM_NR_VM_TYPES) - 1,
 	.smm = 1,
 	.tdp = 1,
+	.phys_bits = 52,
+	.in_place = 1,
 	.max_fds = 1024,
 };
 
@@ -53,6 +55,7 @@ uint32_t gmem_cell_take(struct gmem_block *b)
 			__builtin_trap();
 		idx = b->used++;
 	}
+	gmem_tag(b, idx, TAG_NONE);
 	return idx;
 }
 
@@ -66,6 +69,7 @@ uint32_t gmem_cell_alloc(struct gmem_block *b)
 
 void gmem_cell_free(struct gmem_block *b, uint32_t idx)
 {
+	gmem_tag(b, idx, TAG_NONE);
 	*(uint32_t *)gmem_cell(b, idx) = b->free;
 	b->free = idx;
 	b->nr_free++;
@@ -131,7 +135,9 @@ enum gmem_status gmem_world_new(struct gmem_world **world, const struct gmem_con
 	w->b->machine.vm_types |= 1u << GMEM_VM_DEFAULT;
 	if (!w->b->machine.max_fds)
 		w->b->machine.max_fds = 1024;
-	w->b->profile = c->profile ? c->profile : gmem_profile_newest();
+	if (!w->b->machine.phys_bits)
+		w->b->machine.phys_bits = w->b->machine.arch == GMEM_X86_64 ? 52 : 48;
+	w->b->profile = c->profile ? c->profile : gmem_profile_default();
 	populate_first_process(w->b);
 	*world = w;
 	return GMEM_DONE;

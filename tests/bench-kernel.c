@@ -58,7 +58,8 @@ struct model {
 };
 
 struct kernel {
-	const char *why; /* it cannot be used */
+	const char *why;     /* it cannot be used */
+	const char *no_vcpu; /* a guest cannot be run */
 	int err;
 	int kvm, vm, bound, unbound;
 	volatile uint8_t *addr;
@@ -233,7 +234,7 @@ static bool kernel_open(struct kernel *k)
 	if (fails(k, p == MAP_FAILED, "the guest_memfd cannot be mapped"))
 		return false;
 	k->addr = p;
-	vcpu_start(&k->vcpu, k->kvm, k->vm, VCPU_SLOT, GPA + TOUCHED);
+	k->no_vcpu = bench_vcpu_start(&k->vcpu, k->vm, VCPU_SLOT, GPA + TOUCHED);
 	return true;
 }
 
@@ -314,9 +315,9 @@ static void kernel_fault(void *arg, unsigned long n)
 
 static void kernel_guest(struct kernel *k, bool store, unsigned long n)
 {
-	bench_must(vcpu_choose(&k->vcpu, store), "KVM_SET_REGS");
+	bench_must(bench_vcpu_choose(&k->vcpu, store), "KVM_SET_REGS");
 	while (n--)
-		bench_must(vcpu_access(&k->vcpu), "KVM_RUN");
+		bench_must(bench_vcpu_access(&k->vcpu), "KVM_RUN");
 }
 
 static void kernel_guest_load(void *arg, unsigned long n)
@@ -333,10 +334,10 @@ static void kernel_guest_fault(void *arg, unsigned long n)
 {
 	struct kernel *k = arg;
 
-	bench_must(vcpu_choose(&k->vcpu, false), "KVM_SET_REGS");
+	bench_must(bench_vcpu_choose(&k->vcpu, false), "KVM_SET_REGS");
 	while (n--) {
 		kernel_punch(k->bound, TOUCHED);
-		bench_must(vcpu_access(&k->vcpu), "KVM_RUN");
+		bench_must(bench_vcpu_access(&k->vcpu), "KVM_RUN");
 	}
 }
 
@@ -367,7 +368,7 @@ static int measure(const struct operation *o, struct model *m, struct kernel *k)
 {
 	struct bench_figures f;
 
-	if (k->why || (o->guest && k->vcpu.why)) {
+	if (k->why || (o->guest && k->no_vcpu)) {
 		printf("%-36s %10.1f %12s %13s\n", o->name, bench_one(o->model, m), "-", "-");
 		return 1;
 	}
@@ -383,12 +384,12 @@ int main(void)
 	struct model m;
 	unsigned int i, missed = 0;
 
-	bench_title("The model against the kernel it runs on");
+	bench_title("The model against the kernel it runs on", BENCH_ROUNDS);
 	model_open(&m);
 	if (!kernel_open(&k))
 		printf("THE KERNEL IS NOT MEASURED: %s: %s\n\n", k.why, strerror(k.err));
-	else if (k.vcpu.why)
-		printf("The kernel's guests are not measured: no vCPU: %s\n\n", k.vcpu.why);
+	else if (k.no_vcpu)
+		printf("The kernel's guests are not measured: no vCPU: %s\n\n", k.no_vcpu);
 	printf("%-36s %10s %12s %13s\n", "operation", "model ns", "kernel ns", "kernel/model");
 	for (i = 0; i < NR_OPERATIONS; i++)
 		good[i] = measure(&operations[i], &m, &k);

@@ -283,7 +283,7 @@ int main(void)
 {
 	unsigned int i, missed = 0;
 
-	bench_title("What size costs the model");
+	bench_title("What size costs the model", BENCH_ROUNDS);
 	printf("%-46s %9s %9s %7s\n", "operation, large / small", "small ns", "large ns", "ratio");
 	for (i = 0; i < sizeof(comparisons) / sizeof(comparisons[0]); i++)
 		missed += compare(&comparisons[i]);

@@ -85,12 +85,12 @@ int64_t bench_must(int64_t value, const char *what)
 	return value;
 }
 
-void bench_title(const char *what)
+void bench_title(const char *what, int rounds)
 {
 	struct utsname u;
 
 	uname(&u);
 	printf("%s\n%s %s %s, %ld CPUs; medians of %d rounds in turns, one thread.\n", what,
-	       u.sysname, u.release, u.machine, sysconf(_SC_NPROCESSORS_ONLN), BENCH_ROUNDS);
+	       u.sysname, u.release, u.machine, sysconf(_SC_NPROCESSORS_ONLN), rounds);
 	printf("Nanoseconds move by 20 to 30 %% from run to run; quote ratios only.\n\n");
 }

@@ -6,7 +6,7 @@
  *	...
  *	struct bench_figures f;
  *
- *	bench_title("What size costs");
+ *	bench_title("What size costs", BENCH_ROUNDS);
  *	f = bench_two(allocate_one, &small, allocate_one, &large);
  *	printf("%.1f\n", f.ratio);
  *
@@ -28,8 +28,8 @@ struct bench_figures {
 
 typedef void (*bench_fn)(void *arg, unsigned long n);
 
-/* Says what follows, on which machine, and what the figures are good for. */
-void bench_title(const char *what);
+/* Says what follows, on which machine, of how many rounds, and what the figures are good for. */
+void bench_title(const char *what, int rounds);
 double bench_one(bench_fn f, void *arg);
 struct bench_figures bench_two(bench_fn a, void *a_arg, bench_fn b, void *b_arg);
 

@@ -5,12 +5,14 @@
  * A verb's byte: the low six bits are its number, 0x40 says that the task follows, 0x80 that every
  * field of the call follows as a number, named by the verb or not.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "call-bytes.h"
 
 #define PAGE GMEM_PAGE_SIZE
 #define BASE_GPA UINT64_C(0x100000)
+#define HUGE_PAGE (512 * PAGE)
 
 #define WITH_TASK 0x40
 #define WITH_EVERYTHING 0x80
@@ -46,6 +48,15 @@ static const uint64_t boundaries[] = {
 	32763,
 	32764,
 	UINT64_C(1) << 16,
+	HUGE_PAGE,
+	2 * HUGE_PAGE,
+	HUGE_PAGE - PAGE,
+	HUGE_PAGE + PAGE,
+	UINT64_C(1) << 30,
+	GMEM_FLAG_HUGETLB | GMEM_FLAG_HUGE_2MB,
+	GMEM_FLAG_SUPPORT_SHARED | GMEM_FLAG_HUGETLB | GMEM_FLAG_HUGE_2MB,
+	GMEM_FLAG_SUPPORT_SHARED | GMEM_FLAG_INIT_PRIVATE | GMEM_FLAG_HUGETLB | GMEM_FLAG_HUGE_2MB,
+	GMEM_FLAG_SUPPORT_SHARED | GMEM_FLAG_HUGETLB | GMEM_FLAG_HUGE_1GB,
 };
 #define BOUNDARIES (sizeof(boundaries) / sizeof(boundaries[0]))
 
@@ -135,6 +146,11 @@ static void read_everything(struct byte_reader *b, struct linked_call *l)
 	}
 }
 
+static bool makes_a_task(uint32_t verb)
+{
+	return verb == GMEM_FORK || verb == GMEM_THREAD;
+}
+
 int bytes_to_call(struct byte_reader *b, uint32_t n, struct linked_call *l)
 {
 	const struct gmem_param *p;
@@ -153,7 +169,7 @@ int bytes_to_call(struct byte_reader *b, uint32_t n, struct linked_call *l)
 	else if (l->call.verb < GMEM_NR_VERBS)
 		for (p = gmem_verb_info(l->call.verb)->params; p->name; p++)
 			read_parameter(b, n, l, p);
-	if (l->call.verb == GMEM_FORK && !(first & WITH_EVERYTHING))
+	if (makes_a_task(l->call.verb) && !(first & WITH_EVERYTHING))
 		l->call.value = read_number(b);
 	return 1;
 }
@@ -171,6 +187,8 @@ void bytes_to_world(struct byte_reader *b, struct bytes_world *w)
 	w->machine.smm = bits >> 1 & 1;
 	w->machine.tdp = bits >> 2 & 1;
 	w->checking = bits & 8 ? GMEM_CHECK_STEPS : GMEM_CHECK_CALLS;
+	w->machine.in_place = !(bits >> 4 & 1);
+	w->machine.phys_bits = bits & 0x20 ? 46 : 0;
 	w->machine.max_fds = (uint32_t)read_bytes(b, 2);
 }
 
@@ -233,7 +251,7 @@ size_t call_to_bytes(uint8_t bytes[BYTES_PER_CALL], const struct linked_call *l)
 	}
 	for (p = gmem_verb_info(l->call.verb)->params; p->name; p++)
 		n += write_parameter(bytes + n, l, p);
-	if (l->call.verb == GMEM_FORK)
+	if (makes_a_task(l->call.verb))
 		n += write_number(bytes + n, l->call.value);
 	return n;
 }
@@ -247,7 +265,8 @@ size_t world_to_bytes(uint8_t bytes[BYTES_HEADER], const struct bytes_world *w)
 	bytes[0] = (uint8_t)i;
 	bytes[1] = w->machine.vm_types;
 	bytes[2] = (uint8_t)((w->machine.arch == GMEM_ARM64) | w->machine.smm << 1 |
-			     w->machine.tdp << 2 | (w->checking == GMEM_CHECK_STEPS) << 3);
+			     w->machine.tdp << 2 | (w->checking == GMEM_CHECK_STEPS) << 3 |
+			     !w->machine.in_place << 4 | (w->machine.phys_bits == 46) << 5);
 	bytes[3] = (uint8_t)w->machine.max_fds;
 	bytes[4] = (uint8_t)(w->machine.max_fds >> 8);
 	return BYTES_HEADER;

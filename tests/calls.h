@@ -72,6 +72,17 @@ static inline struct gmem_world *new_world(void)
 	return new_world_of(&(struct gmem_config){ .checking = GMEM_CHECK_CALLS });
 }
 
+/* m may be null. */
+static inline struct gmem_world *new_world_on(const char *profile, const struct gmem_machine *m)
+{
+	const struct gmem_config config = { .profile = gmem_profile_find(profile),
+					    .machine = m,
+					    .checking = GMEM_CHECK_CALLS };
+
+	assert_non_null(config.profile);
+	return new_world_of(&config);
+}
+
 static inline int64_t create_vm(struct gmem_world *w, uint64_t type)
 {
 	return call(w, .verb = GMEM_CREATE_VM, .fd = GMEM_KVM_FD, .type = type);

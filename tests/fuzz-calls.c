@@ -4,8 +4,7 @@
  *
  * After every call the invariants hold, and the oracle agrees for as long as it has an opinion.
  * What is wrong is made small, printed as a trace, and ends in abort(). For libFuzzer; AFL++ runs
- * the same function persistently (afl-clang-fast -fsanitize=fuzzer). tests/fuzz-seed makes inputs
- * of traces.
+ * the same function persistently (make fuzz-afl). tests/fuzz-seed makes inputs of traces.
  */
 #include <stdlib.h>
 

@@ -15,18 +15,9 @@
 #include "common.h"
 #include "trace.h"
 
-static const struct gmem_profile *newest(void)
-{
-	unsigned int n = 0;
-
-	while (gmem_profile(n + 1))
-		n++;
-	return gmem_profile(n);
-}
-
 static size_t encode(uint8_t *bytes, const struct trace *t)
 {
-	struct bytes_world w = { .profile = t->profile ? t->profile : newest(),
+	struct bytes_world w = { .profile = t->profile ? t->profile : gmem_profile_default(),
 				 .machine = t->machine,
 				 .checking = GMEM_CHECK_CALLS };
 	size_t n = world_to_bytes(bytes, &w), i;
@@ -51,13 +42,15 @@ static void check(const char *path, const uint8_t *bytes, size_t n, const struct
 		die("%s: %u calls of %zu come back", path, i, t->nr_calls);
 }
 
-/* Named after the trace, with its folders. */
+/* Named after the trace, with its folders; a name with a dot first would be hidden from fuzzers. */
 static void write_seed(const char *dir, const char *trace, const uint8_t *bytes, size_t n)
 {
-	size_t begin = strlen(dir) + 1, length = strlen(trace);
+	size_t begin = strlen(dir) + 1, length;
 	char path[4096], *s;
 	FILE *f;
 
+	trace += strspn(trace, "./");
+	length = strlen(trace);
 	snprintf(path, sizeof(path), "%s/%s", dir, trace + (length > 200 ? length - 200 : 0));
 	for (s = path + begin; *s; s++)
 		if (*s == '/')

@@ -75,6 +75,73 @@ judge 'every public function is in libgmem(3)' < <(
 		grep -qw -- "$symbol" <<<"$words" || echo "$symbol"
 	done)
 
+# The members that the JSON events on standard input have, as "event.member": those of an object
+# inside another begin with "row." or "told.".
+json_members()
+{
+	awk '{
+		depth = 0
+		kind = ""
+		rest = $0
+		while (match(rest, /"([^"\\]|\\.)*"|[][{}:,]|[^][{}:,"]+/)) {
+			token = substr(rest, 1, RLENGTH)
+			rest = substr(rest, RLENGTH + 1)
+			if (token == "{") {
+				depth++
+				inner = ""
+			} else if (token == "}") {
+				depth--
+			} else if (token ~ /^"/ && rest ~ /^:/) {
+				name = substr(token, 2, length(token) - 2)
+				if (depth > 1 && inner == "")
+					inner = name == "told" ? "told" : "row"
+				if (name == "event" && depth == 1 && match(rest, /^:"[a-z]+"/))
+					kind = substr(rest, 3, RLENGTH - 3)
+				else
+					print (depth == 1 ? kind : inner) "." name
+			}
+		}
+	}' | sort -u
+}
+
+# The members that gmem(1) has, in the same form.
+json_documented()
+{
+	awk '/^\.Sh /{ on = /JSON EVENTS/ }
+		on && /^\.Ss/ { event = $2 }
+		on && /^\.It Cm/ { for (i = 3; i <= NF; i++) if ($i != ",") print event "." $i }' \
+		"$src/doc/gmem.1" | sort -u
+}
+
+# One of everything that can be had on every machine.
+json_samples()
+{
+	gmem replay --json --step "$src"/traces/stories/*.trace
+	gmem replay --json "$src/traces/stories/first.trace" "$src/no such.trace"
+	gmem replay --json - <<<'close(-1) = EINVAL'
+	gmem replay --json - <<<'create_vm()'
+	gmem replay --json - <<<'create_vm('
+	gmem replay --json --on kvm - <<<$'machine arch=arm64\nclose(-1) = EBADF'
+} 2>/dev/null
+
+judge 'every member of every JSON event that gmem prints is in gmem(1)' < <(
+	comm -23 <(json_samples | json_members) <(json_documented))
+
+judge 'every member of a JSON event in gmem(1) is known to gmem' < <(
+	documented=$(json_documented)
+	[ -n "$documented" ] || echo 'none is documented'
+	while IFS=. read -r event member; do
+		case $event in
+		row | told) ;;
+		*) grep -q "\"$event\"" "$src/tools/events.c" || echo "$event" ;;
+		esac
+		grep -q "\"$member\"" "$src/tools/events.c" || echo "$event.$member"
+	done <<<"$documented")
+
+judge 'every member of a call, a row and an error in gmem(1) is seen' < <(
+	comm -13 <(json_samples | json_members) <(json_documented) |
+		grep -E '^(trace|call|row|told|error|totals)\.')
+
 # Writes number.cmd, number.want and number.status for every example of a page.
 split_examples()
 {

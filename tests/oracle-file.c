@@ -49,7 +49,7 @@ int64_t oracle_fstat(struct oracle *o, const struct gmem_call *c, struct gmem_re
 	case GMEM_ST_SIZE:
 		return (int64_t)o->memories[open->number].size;
 	case GMEM_ST_BLKSIZE:
-		return 4096;
+		return (int64_t)(4096 * o->memories[open->number].block);
 	case GMEM_ST_MODE:
 		return 0100600;
 	case GMEM_ST_NLINK:
@@ -64,7 +64,9 @@ int64_t oracle_fstatfs(struct oracle *o, const struct gmem_call *c, struct gmem_
 	(void)r;
 	if (!find_open(o, c, c->fd))
 		return -EBADF;
-	return c->field == GMEM_F_TYPE ? 0x09041934 : 4096;
+	if (c->field == GMEM_F_BSIZE)
+		return 4096;
+	return o->is_coco || o->is_shareability ? 0x474d454d : 0x09041934;
 }
 
 /* The last byte's page is in the range too; a range that wraps has no pages. */
@@ -128,24 +130,6 @@ static int64_t check_mode_6_8(uint64_t mode)
 	return 0;
 }
 
-static int64_t allocate(struct oracle *o, const struct gmem_call *c, int memory)
-{
-	uint64_t page, looked_at = 0, allocated = 0, end = (c->offset + c->length) / PAGE;
-
-	if (c->offset + c->length > o->memories[memory].size)
-		return -EINVAL;
-	for (page = c->offset / PAGE; page < end && !o->outside; page++) {
-		if (meets(o, c, GMEM_INJECT_SIGNAL, looked_at++))
-			return -EINTR;
-		if (find_page(o, memory, page))
-			continue;
-		if (meets(o, c, GMEM_INJECT_ENOMEM, allocated++))
-			return -ENOMEM;
-		new_page(o, memory, page);
-	}
-	return 0;
-}
-
 int64_t oracle_fallocate(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
 	const struct open *open = find_open(o, c, c->fd);
@@ -169,8 +153,7 @@ int64_t oracle_fallocate(struct oracle *o, const struct gmem_call *c, struct gme
 		return -EINVAL;
 	if (mode == GMEM_FALLOC_KEEP_SIZE)
 		return allocate(o, c, open->number);
-	drop_pages(o, open->number, c->offset / PAGE, (c->offset + c->length) / PAGE);
-	return 0;
+	return punch(o, open->number, c->offset / PAGE, (c->offset + c->length) / PAGE);
 }
 
 /* ---- memory failure ---- */
@@ -178,7 +161,7 @@ int64_t oracle_fallocate(struct oracle *o, const struct gmem_call *c, struct gme
 int64_t oracle_memory_failure(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
 	const struct open *open = find_open(o, c, c->fd);
-	uint64_t pgoff = c->offset / PAGE;
+	uint64_t pgoff = c->offset / PAGE, start = pgoff, end = pgoff + 1, block;
 	struct page *page;
 	unsigned int i;
 
@@ -190,7 +173,13 @@ int64_t oracle_memory_failure(struct oracle *o, const struct gmem_call *c, struc
 		return -ENXIO;
 	if (page->poisoned)
 		return -EHWPOISON;
-	page->poisoned = true;
+	block = o->memories[open->number].block;
+	if (block > 1 && is_whole(o, open->number, pgoff)) {
+		start = pgoff / block * block;
+		end = start + block;
+	}
+	for (; start < end; start++)
+		find_page(o, open->number, start)->poisoned = true;
 	for (i = 0; i < o->nr_entries; i++) {
 		struct entry *e = &o->entries[i];
 		const struct mapping *m = mapping_at(o, e->process, e->page);
@@ -198,5 +187,5 @@ int64_t oracle_memory_failure(struct oracle *o, const struct gmem_call *c, struc
 		if (m && m->memory == open->number && m->pgoff + (e->page - m->start) == pgoff)
 			e->poisoned = true;
 	}
-	return 0;
+	return -EBUSY;
 }

@@ -2,8 +2,6 @@
 /*
  * The oracle on the guest's accesses, and on what makes its pages ready; see oracle.h.
  */
-#include <string.h>
-
 #include "oracle-state.h"
 
 /* What becomes of one page that the guest wants. */
@@ -31,6 +29,7 @@ static int64_t ask_gmem(struct oracle *o, const struct gmem_call *c, const struc
 	if (f->page->poisoned)
 		return -EHWPOISON;
 	f->page->used = true;
+	f->page->assigned |= f->private && o->vms[s->vm].type == GMEM_VM_SNP;
 	f->exits = false;
 	return 0;
 }
@@ -71,7 +70,7 @@ static int64_t ask_slot(struct oracle *o, const struct gmem_call *c, int vm, uin
 	f->mmio = !s || (f->write && (s->flags & GMEM_MEM_READONLY));
 	if (f->mmio)
 		return 0;
-	if (f->private || s->gmem_only)
+	if (f->private || s->gmem_only || file_tracks(o, s))
 		return ask_gmem(o, c, s, s->pgoff + (gfn - s->gfn), f);
 	return ask_host(o, c, s, s->addr / PAGE + (gfn - s->gfn), f);
 }
@@ -92,9 +91,9 @@ static bool access_is_private(struct oracle *o, const struct gmem_call *c, int v
 int64_t oracle_guest_access(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
 	struct fault f = { .write = c->verb == GMEM_GUEST_STORE };
-	uint64_t i, value = 0;
+	struct page *pages[8];
 	int64_t err;
-	int vm;
+	int vm, i;
 
 	err = vm_ioctl(o, c, &vm);
 	if (err)
@@ -118,12 +117,17 @@ int64_t oracle_guest_access(struct oracle *o, const struct gmem_call *c, struct 
 		r->exit_flags = f.write;
 		return 0;
 	}
-	for (i = 0; i < c->size; i++)
-		if (f.write)
-			write_byte(f.page, c->gpa + i, c->value >> 8 * i);
-		else
-			value |= read_byte(f.page, c->gpa + i) << 8 * i;
-	return (int64_t)value;
+	for (i = 0; i < 8; i++)
+		pages[i] = f.page;
+	if (!f.write)
+		return load_bytes(o, c, pages, c->gpa, r);
+	store_bytes(o, c, pages, c->gpa);
+	return 0;
+}
+
+static bool is_started_by_firmware(const struct oracle *o, int vm)
+{
+	return o->vms[vm].type == GMEM_VM_SNP || o->vms[vm].type == GMEM_VM_TDX;
 }
 
 /* ---- populate ---- */
@@ -137,6 +141,7 @@ struct populate {
 static int64_t populate_page(struct oracle *o, const struct gmem_call *c, struct populate *p)
 {
 	uint64_t gfn = c->gpa / PAGE + p->done, pgoff = p->slot->pgoff + (gfn - p->slot->gfn);
+	bool may_be_used = o->is_shareability && o->vms[p->vm].type == GMEM_VM_TDX;
 	struct page *page = find_page(o, p->slot->memory, pgoff), *source;
 
 	if (meets(o, c, GMEM_INJECT_SIGNAL, p->done))
@@ -147,16 +152,51 @@ static int64_t populate_page(struct oracle *o, const struct gmem_call *c, struct
 		page = new_page(o, p->slot->memory, pgoff);
 	if (page->poisoned)
 		return -EHWPOISON;
-	if (page->used)
+	if (page->used && !may_be_used)
 		return -EEXIST;
 	if (!is_private(o, p->vm, gfn))
 		return -EINVAL;
 	if (c->addr) {
 		if (touch(o, c->task, c->addr / PAGE + p->done, false, &source) != TOUCHED)
 			return -EFAULT;
-		memcpy(page->bytes, source->bytes, PAGE);
+		copy_page(o, page, source);
+	} else {
+		zero_page(o, page);
 	}
 	page->used = true;
+	return 0;
+}
+
+/* Of pages that convert in place the source is looked up before anything else. */
+static int64_t populate_in_place(struct oracle *o, const struct gmem_call *c, struct populate *p)
+{
+	uint64_t gfn = c->gpa / PAGE + p->done, pgoff = p->slot->pgoff + (gfn - p->slot->gfn);
+	bool is_tdx = o->vms[p->vm].type == GMEM_VM_TDX;
+	struct page *page, *source = NULL;
+
+	if (meets(o, c, GMEM_INJECT_SIGNAL, p->done))
+		return -EINTR;
+	if (c->addr && touch(o, c->task, c->addr / PAGE + p->done, false, &source) != TOUCHED)
+		return -EFAULT;
+	page = find_page(o, p->slot->memory, pgoff);
+	if (!page && meets(o, c, GMEM_INJECT_ENOMEM, p->allocated++))
+		return -ENOMEM;
+	if (!page)
+		page = new_page(o, p->slot->memory, pgoff);
+	if (page->poisoned)
+		return -EHWPOISON;
+	page->used = true;
+	if (!is_private(o, p->vm, gfn))
+		return -EINVAL;
+	if (!source && !o->files_have_attributes)
+		return is_tdx ? -EOPNOTSUPP : -EINVAL;
+	if (page->assigned)
+		return -EEXIST;
+	page->assigned = !is_tdx;
+	if (source)
+		copy_page(o, page, source);
+	else
+		open_page(o, page, false);
 	return 0;
 }
 
@@ -168,7 +208,7 @@ int64_t oracle_populate(struct oracle *o, const struct gmem_call *c, struct gmem
 	(void)r;
 	if (err)
 		return err;
-	if (o->vms[p.vm].type != GMEM_VM_SNP && o->vms[p.vm].type != GMEM_VM_TDX)
+	if (!is_started_by_firmware(o, p.vm))
 		return -ENOTTY; /* of 6.8 there are none */
 	if (!aligned(c->gpa) || !aligned(c->size) || !aligned(c->addr))
 		return -EINVAL;
@@ -182,7 +222,8 @@ int64_t oracle_populate(struct oracle *o, const struct gmem_call *c, struct gmem
 	for (; p.done < c->size / PAGE && !o->outside; p.done++) {
 		if (c->gpa / PAGE + p.done == p.slot->gfn + p.slot->npages)
 			break;
-		err = populate_page(o, c, &p);
+		err = o->is_coco && o->design != COCO_RFC_V1 ? populate_in_place(o, c, &p) :
+							       populate_page(o, c, &p);
 		if (err)
 			return p.done ? (int64_t)p.done : err;
 	}
@@ -201,6 +242,8 @@ static int64_t pre_fault_page(struct oracle *o, const struct gmem_call *c, int v
 	if (meets(o, c, GMEM_INJECT_SIGNAL, done))
 		return -EINTR;
 	if (!o->machine.tdp)
+		return -EOPNOTSUPP;
+	if (is_started_by_firmware(o, vm) && !o->vms[vm].launched)
 		return -EOPNOTSUPP;
 	err = ask_slot(o, c, vm, gfn, f);
 	return err ? err : f->mmio ? -ENOENT : 0;

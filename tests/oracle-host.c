@@ -60,6 +60,20 @@ void drop_entries(struct oracle *o, uint32_t process, uint64_t start, uint64_t e
 	}
 }
 
+void drop_entries_of(struct oracle *o, int memory, uint64_t start, uint64_t end)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr_entries; i++) {
+		const struct entry *e = &o->entries[i];
+		const struct mapping *m = mapping_at(o, e->process, e->page);
+		uint64_t pgoff = m ? m->pgoff + (e->page - m->start) : 0;
+
+		if (!e->poisoned && m && m->memory == memory && pgoff >= start && pgoff < end)
+			o->entries[i--] = o->entries[--o->nr_entries];
+	}
+}
+
 /* Makes a mapping end at this page and another one go on from there. */
 static void split(struct oracle *o, uint32_t process, uint64_t page)
 {
@@ -107,7 +121,7 @@ enum touch touch(struct oracle *o, uint32_t process, uint64_t page, bool write, 
 	pgoff = m->pgoff + (page - m->start);
 	if (memory->kind == GUEST_MEMFD && pgoff >= memory->size / PAGE)
 		return NOT_THERE;
-	if (memory->kind == GUEST_MEMFD && !(memory->flags & GMEM_FLAG_INIT_SHARED))
+	if (memory->kind == GUEST_MEMFD && page_is_private(o, m->memory, pgoff))
 		return NOT_THERE;
 	*found = find_page(o, m->memory, pgoff);
 	if (!*found)
@@ -129,18 +143,26 @@ static uint64_t rounded(uint64_t length)
 	return (length + PAGE - 1) & -PAGE;
 }
 
+/* Shareability maps huge pages as a whole; elsewhere a file's pages are not looked at. */
+static uint64_t bytes_a_mapping_is_made_of(const struct oracle *o, int memory)
+{
+	return o->is_shareability && memory != NONE ? PAGE * o->memories[memory].block : PAGE;
+}
+
 /*
  * What is refused about the place. The model need not find room in an address space of which a
  * good part was used before: unlike the kernel it never uses an address twice.
  */
-static int64_t check_place(const struct oracle *o, const struct gmem_call *c)
+static int64_t check_place(const struct oracle *o, const struct gmem_call *c, int memory)
 {
-	uint64_t length = rounded(c->length);
+	uint64_t length = rounded(c->length), block = bytes_a_mapping_is_made_of(o, memory);
 
 	if (!c->length)
 		return -EINVAL;
 	if (!length || length > USER_END)
 		return -ENOMEM;
+	if (block > PAGE && (length % block || (c->flags & GMEM_MAP_FIXED && c->addr % block)))
+		return -EINVAL;
 	if (c->flags & GMEM_MAP_FIXED) {
 		if (c->addr > USER_END - length)
 			return -ENOMEM;
@@ -152,11 +174,12 @@ static int64_t check_place(const struct oracle *o, const struct gmem_call *c)
 }
 
 /* Where the model put the mapping, if that is a place for it. */
-static int64_t place(struct oracle *o, const struct gmem_call *c, uint64_t length)
+static int64_t place(struct oracle *o, const struct gmem_call *c, int memory, uint64_t length)
 {
 	uint64_t addr = (uint64_t)o->models->value, end = addr + length;
+	uint64_t block = bytes_a_mapping_is_made_of(o, memory);
 
-	if (o->models->value <= 0 || !aligned(addr) || end > USER_END ||
+	if (o->models->value <= 0 || addr % block || end > USER_END ||
 	    next_mapping(o, c->task, addr / PAGE, end / PAGE))
 		return PAGE; /* which is not what the model says */
 	return (int64_t)addr;
@@ -164,11 +187,11 @@ static int64_t place(struct oracle *o, const struct gmem_call *c, uint64_t lengt
 
 static int64_t check_file(const struct oracle *o, const struct gmem_call *c)
 {
-	uint64_t type = c->flags & 3;
+	uint64_t type = c->flags & 15;
 
 	if (c->offset / PAGE > (INT64_MAX - rounded(c->length)) / PAGE)
 		return -EOVERFLOW;
-	if (!type)
+	if (type < GMEM_MAP_SHARED || type > GMEM_MAP_SHARED_VALIDATE)
 		return -EINVAL;
 	if (o->is_6_8)
 		return -ENODEV;
@@ -180,13 +203,13 @@ static int64_t ask_file(struct oracle *o, const struct gmem_call *c, int memory)
 {
 	if (!(o->memories[memory].flags & GMEM_FLAG_MMAP))
 		return -ENODEV;
-	return (c->flags & 3) == GMEM_MAP_PRIVATE ? -EINVAL : 0;
+	return (c->flags & 15) == GMEM_MAP_PRIVATE ? -EINVAL : 0;
 }
 
 static int64_t map(struct oracle *o, const struct gmem_call *c, int memory, uint64_t pgoff)
 {
 	uint64_t length = rounded(c->length);
-	int64_t addr = c->flags & GMEM_MAP_FIXED ? (int64_t)c->addr : place(o, c, length);
+	int64_t addr = c->flags & GMEM_MAP_FIXED ? (int64_t)c->addr : place(o, c, memory, length);
 
 	*ONE_MORE(o, mappings,
 		  nr_mappings) = (struct mapping){ .process = c->task,
@@ -201,17 +224,18 @@ static int64_t map(struct oracle *o, const struct gmem_call *c, int memory, uint
 
 static int64_t map_anonymous(struct oracle *o, const struct gmem_call *c)
 {
-	uint64_t type = c->flags & 3, end = c->addr / PAGE + rounded(c->length) / PAGE;
-	int64_t err = check_place(o, c), addr;
+	uint64_t type = c->flags & 15, end = c->addr / PAGE + rounded(c->length) / PAGE;
+	int64_t err = check_place(o, c, NONE), addr;
 	int memory;
 
 	if (err)
 		return err;
-	if (type != GMEM_MAP_SHARED && type != GMEM_MAP_PRIVATE)
+	if (type != GMEM_MAP_SHARED && type != GMEM_MAP_PRIVATE &&
+	    (type != GMEM_MAP_DROPPABLE || o->is_6_8))
 		return -EINVAL;
 	if (c->flags & GMEM_MAP_FIXED)
 		drop_mappings(o, c->task, c->addr / PAGE, end);
-	memory = new_memory(o, type == GMEM_MAP_SHARED ? ANON_SHARED : ANON_PRIVATE, 0, 0, NONE);
+	memory = new_memory(o, type == GMEM_MAP_SHARED ? ANON_SHARED : ANON_PRIVATE, 0, type, NONE);
 	addr = map(o, c, memory, 0);
 	sweep(o);
 	return addr;
@@ -232,7 +256,7 @@ int64_t oracle_mmap(struct oracle *o, const struct gmem_call *c, struct gmem_res
 	if (!open)
 		return -EBADF;
 	memory = open->number;
-	err = check_place(o, c);
+	err = check_place(o, c, memory);
 	if (!err)
 		err = check_file(o, c);
 	if (err)
@@ -286,7 +310,7 @@ int64_t oracle_mprotect(struct oracle *o, const struct gmem_call *c, struct gmem
 static int64_t access(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
 	struct page *page[8];
-	uint64_t i, value = 0;
+	uint64_t i;
 
 	for (i = 0; i < c->size; i++)
 		switch (touch(o, c->task, (c->addr + i) / PAGE, c->verb == GMEM_STORE, &page[i])) {
@@ -300,12 +324,10 @@ static int64_t access(struct oracle *o, const struct gmem_call *c, struct gmem_r
 			r->outcome = GMEM_SIGBUS;
 			return 0;
 		}
-	for (i = 0; i < c->size; i++)
-		if (c->verb == GMEM_STORE)
-			write_byte(page[i], c->addr + i, c->value >> 8 * i);
-		else
-			value |= read_byte(page[i], c->addr + i) << 8 * i;
-	return (int64_t)value;
+	if (c->verb == GMEM_LOAD)
+		return load_bytes(o, c, page, c->addr, r);
+	store_bytes(o, c, page, c->addr);
+	return 0;
 }
 
 int64_t oracle_load(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
@@ -345,21 +367,18 @@ int64_t oracle_pin(struct oracle *o, const struct gmem_call *c, struct gmem_resu
 int64_t oracle_pin_access(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
 	const struct open *open = find_open(o, c, c->fd);
-	uint64_t bytes, i, value = 0;
+	struct page *pages[8];
+	uint64_t bytes, i;
 
-	(void)r;
 	if (!open)
 		return -EBADF;
 	bytes = o->pins[open->number].npages * PAGE;
 	if (c->offset > bytes || c->size > bytes - c->offset)
 		return -EINVAL;
-	for (i = 0; i < c->size; i++) {
-		struct page *page = pinned_page(o, open->number, (c->offset + i) / PAGE);
-
-		if (c->verb == GMEM_PIN_STORE)
-			write_byte(page, c->offset + i, c->value >> 8 * i);
-		else
-			value |= read_byte(page, c->offset + i) << 8 * i;
-	}
-	return (int64_t)value;
+	for (i = 0; i < c->size; i++)
+		pages[i] = pinned_page(o, open->number, (c->offset + i) / PAGE);
+	if (c->verb == GMEM_PIN_LOAD)
+		return load_bytes(o, c, pages, c->offset, r);
+	store_bytes(o, c, pages, c->offset);
+	return 0;
 }

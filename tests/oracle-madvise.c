@@ -64,13 +64,23 @@ static int64_t advise_page_range(struct oracle *o, const struct gmem_call *c,
 	case GMEM_MADV_REMOVE:
 		if (private)
 			return -EINVAL;
-		drop_pages(o, m->memory, pgoff, pgoff_end);
-		return 0;
+		return punch(o, m->memory, pgoff, pgoff_end);
 	case GMEM_MADV_COLLAPSE:
 		return -EINVAL;
 	default:
 		return 0;
 	}
+}
+
+/* Of mappings that go on where another one ends, in the address and in the file, Linux makes one. */
+static uint64_t end_of(struct oracle *o, const struct mapping *m)
+{
+	const struct mapping *next = mapping_at(o, m->process, m->end);
+
+	if (next && next->memory == m->memory && next->prot == m->prot &&
+	    next->pgoff == m->pgoff + (m->end - m->start))
+		return end_of(o, next);
+	return m->end;
 }
 
 /* Mapping by mapping; a hole is told at the end. */
@@ -84,17 +94,16 @@ static int64_t advise(struct oracle *o, const struct gmem_call *c, uint64_t star
 		uint64_t to = end;
 		int64_t err = 0;
 
-		for (i = 0; i < o->nr_mappings; i++) {
+		for (i = 0; i < o->nr_mappings && !m; i++) {
 			next = &o->mappings[i];
 			if (next->process == c->task && next->start > start && next->start < to)
 				to = next->start;
 		}
-		if (m && m->end < to)
-			to = m->end;
+		hole |= !m;
+		if (m && end_of(o, m) < to)
+			to = end_of(o, m);
 		if (m)
 			err = advise_page_range(o, c, m, start, to);
-		else
-			hole = true;
 		if (err)
 			return err;
 		start = to;

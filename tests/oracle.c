@@ -24,6 +24,33 @@ void oracle_free(struct oracle *o)
 	free(o);
 }
 
+static void choose_design(struct oracle *o, const char *profile)
+{
+	static const char *const names[] = {
+		[LINUX_6_8] = "linux-6.8",
+		[LINUX_6_18] = "linux-6.18",
+		[SHAREABILITY] = "rfc-shareability-v2",
+		[SHAREABILITY_PLANNED] = "rfc-shareability-planned",
+		[COCO_RFC_V1] = "coco-rfc-v1",
+		[COCO_V5] = "coco-v5",
+		[COCO_V8] = "coco-v8",
+		[COCO_V13] = "linux-coco-v13",
+		[COCO_HUGETLB] = "coco-hugetlb",
+	};
+	unsigned int d = 0;
+
+	while (strcmp(names[d], profile))
+		if (++d == sizeof(names) / sizeof(names[0])) {
+			fprintf(stderr, "the oracle does not know %s\n", profile);
+			exit(1);
+		}
+	o->design = d;
+	o->is_6_8 = d == LINUX_6_8;
+	o->is_shareability = d == SHAREABILITY || d == SHAREABILITY_PLANNED;
+	o->is_coco = d >= COCO_RFC_V1;
+	o->files_have_attributes = o->is_coco && o->machine.in_place;
+}
+
 void oracle_begin(struct oracle *o, const struct gmem_profile *profile,
 		  const struct gmem_machine *machine)
 {
@@ -31,11 +58,14 @@ void oracle_begin(struct oracle *o, const struct gmem_profile *profile,
 
 	for (i = 0; i < o->nr_pages; i++)
 		o->pages[i].taken = false;
+	for (i = 0; i < o->nr_contents; i++)
+		o->contents[i].taken = false;
+	o->nr_contents = 0;
 	o->nr_opens = o->nr_vms = o->nr_memories = o->nr_pages = o->nr_held = 0;
 	o->nr_mappings = o->nr_entries = o->nr_slots = o->nr_said = o->nr_pins = o->nr_pinned = 0;
 	memset(o->processes, 0, sizeof(o->processes));
-	o->is_6_8 = !strcmp(gmem_profile_name(profile), "linux-6.8");
 	o->machine = *machine;
+	choose_design(o, gmem_profile_name(profile));
 	if (!o->machine.max_fds)
 		o->machine.max_fds = 1024;
 	o->outside = machine->arch != GMEM_X86_64;
@@ -49,6 +79,8 @@ void oracle_copy(struct oracle *to, const struct oracle *from)
 
 	for (i = from->nr_pages; i < to->nr_pages; i++)
 		to->pages[i].taken = false;
+	for (i = from->nr_contents; i < to->nr_contents; i++)
+		to->contents[i].taken = false;
 	memcpy(to, from, offsetof(struct oracle, opens));
 #define COPY(list, nr) memcpy(to->list, from->list, from->nr * sizeof(from->list[0]))
 	COPY(opens, nr_opens);
@@ -62,6 +94,7 @@ void oracle_copy(struct oracle *to, const struct oracle *from)
 	COPY(pins, nr_pins);
 	COPY(pinned, nr_pinned);
 	COPY(pages, nr_pages);
+	COPY(contents, nr_contents);
 #undef COPY
 }
 
@@ -184,8 +217,11 @@ static void inherit_mapping(struct oracle *o, const struct gmem_call *c, const s
 
 	copy.process = (uint32_t)c->value;
 	if (o->memories[m->memory].kind == ANON_PRIVATE) {
-		copy.memory = new_memory(o, ANON_PRIVATE, 0, 0, NONE);
-		copy_pages(o, copy.memory, m->memory, m->pgoff, pgoff_end);
+		uint64_t type = o->memories[m->memory].flags;
+
+		copy.memory = new_memory(o, ANON_PRIVATE, 0, type, NONE);
+		if (type != GMEM_MAP_DROPPABLE)
+			copy_pages(o, copy.memory, m->memory, m->pgoff, pgoff_end);
 	}
 	*ONE_MORE(o, mappings, nr_mappings) = copy;
 }
@@ -242,6 +278,13 @@ bool meets(const struct oracle *o, const struct gmem_call *c, uint64_t what, uin
 	return p->inject == what && p->inject_after == pages;
 }
 
+bool meets_signal(const struct oracle *o, const struct gmem_call *c, uint64_t pages)
+{
+	const struct process *p = &o->processes[c->task];
+
+	return p->inject == GMEM_INJECT_SIGNAL && p->inject_after <= pages;
+}
+
 /* ---- verbs ---- */
 
 static oracle_verb *const verbs[GMEM_NR_VERBS] = {
@@ -251,7 +294,11 @@ static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_SET_USER_MEMORY_REGION] = oracle_set_region,
 	[GMEM_SET_USER_MEMORY_REGION2] = oracle_set_region,
 	[GMEM_SET_MEMORY_ATTRIBUTES] = oracle_set_attributes,
-	[GMEM_SET_MEMORY_ATTRIBUTES2] = oracle_no_such_ioctl,
+	[GMEM_SET_MEMORY_ATTRIBUTES2] = oracle_set_attributes2,
+	[GMEM_CONVERT_SHARED] = oracle_convert,
+	[GMEM_CONVERT_PRIVATE] = oracle_convert,
+	[GMEM_ENABLE_CAP] = oracle_enable_cap,
+	[GMEM_LAUNCH_FINISH] = oracle_launch_finish,
 	[GMEM_FALLOCATE] = oracle_fallocate,
 	[GMEM_FTRUNCATE] = oracle_refuse_file,
 	[GMEM_FCHMOD] = oracle_refuse_file,
@@ -352,6 +399,12 @@ static bool is_of_another_kind(struct oracle *o, const struct gmem_call *c)
 	return false;
 }
 
+static bool writes_back(uint32_t verb)
+{
+	return verb == GMEM_SET_MEMORY_ATTRIBUTES2 || verb == GMEM_CONVERT_SHARED ||
+	       verb == GMEM_CONVERT_PRIVATE;
+}
+
 /* A number as wide as the kernel's, and none of the flags that only the kernel knows. */
 static bool can_be_said(const struct gmem_call *c)
 {
@@ -368,7 +421,7 @@ static bool can_be_said(const struct gmem_call *c)
 		return false;
 	if (c->verb == GMEM_MPROTECT && (c->prot >> 24 & 3))
 		return false; /* PROT_GROWSDOWN, PROT_GROWSUP */
-	return c->argp <= 1;
+	return c->argp <= (writes_back(c->verb) ? 2 : 1);
 }
 
 enum oracle_answer oracle_call(struct oracle *o, const struct gmem_call *c,
@@ -383,7 +436,7 @@ enum oracle_answer oracle_call(struct oracle *o, const struct gmem_call *c,
 		return ORACLE_MISUSE;
 	}
 	o->models = models;
-	if (can_be_said(c))
+	if (can_be_said(c) && verbs[c->verb]) /* it knows no threads */
 		r->value = verbs[c->verb](o, c, r);
 	else
 		o->outside = true;
@@ -397,5 +450,7 @@ int oracle_agrees(uint32_t verb, const struct gmem_result *a, const struct gmem_
 	if (a->outcome != b->outcome || a->value != b->value || a->gpa != b->gpa ||
 	    a->exit_size != b->exit_size || a->exit_flags != b->exit_flags)
 		return 0;
-	return verb != GMEM_PRE_FAULT_MEMORY || a->value < 0 || a->out == b->out;
+	if (verb == GMEM_PRE_FAULT_MEMORY && a->value < 0)
+		return 1;
+	return (verb != GMEM_PRE_FAULT_MEMORY && !writes_back(verb)) || a->out == b->out;
 }

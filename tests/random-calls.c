@@ -5,14 +5,13 @@
  * The world is kept small so that things meet: a dozen guest pages, eight pages a file, four
  * memslots. Every other world opens with a memslot that is bound, so that what needs one is not
  * rare. One parameter in forty or so is wrong on purpose.
+ *
+ * Where pages convert, conversions are frequent, and where they may be huge one world in three has
+ * huge pages of 2 MiB: two of them a file, and ranges that begin and end in their middle.
  */
 #include <string.h>
 
-#include "random-calls.h"
-
-#define PAGE GMEM_PAGE_SIZE
-#define BASE_GPA 0x100000
-#define ODD 40 /* one parameter in so many is odd */
+#include "random-params.h"
 
 static const uint8_t weights[GMEM_NR_VERBS] = {
 	[GMEM_CHECK_EXTENSION] = 2,
@@ -22,6 +21,10 @@ static const uint8_t weights[GMEM_NR_VERBS] = {
 	[GMEM_SET_USER_MEMORY_REGION2] = 18,
 	[GMEM_SET_MEMORY_ATTRIBUTES] = 9,
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = 1,
+	[GMEM_CONVERT_SHARED] = 1,
+	[GMEM_CONVERT_PRIVATE] = 1,
+	[GMEM_ENABLE_CAP] = 1,
+	[GMEM_LAUNCH_FINISH] = 1,
 	[GMEM_FALLOCATE] = 14,
 	[GMEM_FTRUNCATE] = 1,
 	[GMEM_FCHMOD] = 1,
@@ -59,211 +62,17 @@ static const uint8_t weights[GMEM_NR_VERBS] = {
 	[GMEM_CLOSE] = 5,
 };
 
-static uint64_t below(struct random_calls *rc, uint64_t n)
+/* More of those that the profile has. */
+static uint32_t weight(const struct random_calls *rc, uint32_t verb)
 {
-	return random_below(rc->random, n);
-}
-
-static int one_in(struct random_calls *rc, uint64_t n)
-{
-	return random_one_in(rc->random, n);
-}
-
-/* ---- handles ---- */
-
-/* The number of a call that bound one of these kinds to the task; -1 if there is none. */
-static int32_t pick(struct random_calls *rc, uint32_t task, uint32_t kinds)
-{
-	int32_t found = -1;
-	uint32_t i, n = 0;
-
-	for (i = 0; i < rc->nr_calls; i++)
-		if ((rc->kind[i] & kinds) && (rc->had_by[i] >> task & 1) && !below(rc, ++n))
-			found = (int32_t)i;
-	return found;
-}
-
-static int is_ioctl(uint32_t verb)
-{
-	return verb <= GMEM_SET_MEMORY_ATTRIBUTES2;
-}
-
-static uint64_t some_fd(struct random_calls *rc, const struct gmem_call *c,
-			const struct gmem_param *p, int32_t *from)
-{
-	uint32_t kinds = p->fds;
-
-	if (one_in(rc, 20) && is_ioctl(c->verb))
-		kinds = GMEM_FD_ANY;
-	*from = pick(rc, c->task, kinds);
-	if ((kinds & GMEM_FD_KVM) && (*from < 0 || one_in(rc, 3))) {
-		*from = -1;
-		return GMEM_KVM_FD;
-	}
-	if (*from < 0 || one_in(rc, ODD)) {
-		*from = -1;
-		return one_in(rc, 2) ? below(rc, 16) : (uint64_t)-1;
-	}
-	return 0;
-}
-
-/* An address in a mapping, or none. */
-static uint64_t some_addr(struct random_calls *rc, const struct gmem_call *c, int32_t *from)
-{
-	int touches = c->verb == GMEM_LOAD || c->verb == GMEM_STORE;
-	uint64_t offset = PAGE * below(rc, 8);
-
-	if (c->verb == GMEM_MMAP && !(c->flags & GMEM_MAP_FIXED))
-		return 0;
-	if (one_in(rc, ODD))
-		return random_odd(rc->random);
-	*from = one_in(rc, 10) ? -1 : pick(rc, c->task, RANDOM_CALLS_MAPPING);
-	if (*from < 0)
-		return 0;
-	if (touches)
-		offset += below(rc, 4) ? 8 * below(rc, 4) : PAGE - 8 + below(rc, 8);
-	return one_in(rc, ODD) ? offset + 1 + below(rc, PAGE - 1) : offset;
-}
-
-/* ---- numbers ---- */
-
-static uint64_t some_gpa(struct random_calls *rc, const struct gmem_call *c)
-{
-	uint64_t gpa = BASE_GPA + PAGE * below(rc, 12);
-
-	if (one_in(rc, ODD))
-		return random_odd(rc->random) & ~UINT64_C(7);
-	if (c->verb == GMEM_GUEST_LOAD || c->verb == GMEM_GUEST_STORE)
-		return gpa + 8 * below(rc, 4);
-	return one_in(rc, ODD) ? gpa + 8 : gpa;
-}
-
-static uint64_t some_size(struct random_calls *rc, const struct gmem_call *c)
-{
-	if (c->verb == GMEM_MMAP && one_in(rc, ODD))
-		return UINT64_C(1) << 46; /* twice, and the address space is full */
-	if (one_in(rc, ODD))
-		return one_in(rc, 4) ? UINT64_C(1) << (43 + below(rc, 4)) : random_odd(rc->random);
-	if (one_in(rc, ODD))
-		return PAGE * (1 + below(rc, 8)) + 1 + below(rc, PAGE - 1);
-	switch (c->verb) {
-	case GMEM_CREATE_GUEST_MEMFD:
-	case GMEM_MMAP:
-		return PAGE * (1 + below(rc, 8));
-	case GMEM_SET_USER_MEMORY_REGION:
-	case GMEM_SET_USER_MEMORY_REGION2:
-	case GMEM_CACHESTAT:
-		return PAGE * (one_in(rc, 8) ? 0 : 1 + below(rc, 4));
+	switch (verb) {
+	case GMEM_SET_MEMORY_ATTRIBUTES2:
+		return rc->converts == RANDOM_CALLS_ATTRIBUTES ? 30 : weights[verb];
+	case GMEM_CONVERT_SHARED:
+	case GMEM_CONVERT_PRIVATE:
+		return rc->converts == RANDOM_CALLS_SHAREABILITY ? 16 : weights[verb];
 	default:
-		return PAGE * (one_in(rc, 20) ? 0 : 1 + below(rc, 6));
-	}
-}
-
-static uint64_t some_flags(struct random_calls *rc, const struct gmem_call *c,
-			   const struct gmem_param *p)
-{
-	uint64_t known = 0;
-	const struct gmem_name *name;
-
-	for (name = p->names; name->name; name++)
-		known |= name->value;
-	switch (c->verb) {
-	case GMEM_FALLOCATE:
-		if (below(rc, 8))
-			return GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE * below(rc, 2);
-		break;
-	case GMEM_MMAP:
-		if (p->offset == offsetof(struct gmem_call, prot))
-			return below(rc, 4) ? 3 : below(rc, 8);
-		if (below(rc, 4))
-			return GMEM_MAP_SHARED | GMEM_MAP_FIXED * one_in(rc, 4);
-		return below(rc, 4) | GMEM_MAP_ANONYMOUS * below(rc, 2) |
-		       GMEM_MAP_FIXED * below(rc, 2);
-	case GMEM_SET_USER_MEMORY_REGION2:
-		if (below(rc, 5))
-			return GMEM_MEM_GUEST_MEMFD * (below(rc, 4) != 0);
-		break;
-	case GMEM_CREATE_GUEST_MEMFD:
-		if (below(rc, 3))
-			return GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED * below(rc, 2);
-		break;
-	}
-	return one_in(rc, ODD) ? random_bits_of(rc->random, known) : below(rc, known + 1) & known;
-}
-
-static uint64_t some_name(struct random_calls *rc, const struct gmem_call *c,
-			  const struct gmem_param *p)
-{
-	unsigned int n = 0;
-
-	if (c->verb == GMEM_CREATE_VM)
-		return below(rc, 4) ? rc->favourite : below(rc, 8);
-	if (c->verb == GMEM_MADVISE && one_in(rc, 4))
-		return GMEM_MADV_REMOVE;
-	if (p->optional) /* argp */
-		return one_in(rc, ODD);
-	while (p->names[n].name)
-		n++;
-	if (one_in(rc, ODD) && c->verb != GMEM_INJECT && c->verb != GMEM_FCNTL)
-		return c->verb == GMEM_FSTAT || c->verb == GMEM_FSTATFS ? 0 : 77;
-	return p->names[below(rc, n)].value;
-}
-
-static uint64_t some_int(struct random_calls *rc, const struct gmem_call *c)
-{
-	static const uint32_t slots[] = { 32763, 32764, 1 << 16, 1 << 16 | 1, 2 << 16, 1 << 15 };
-
-	if (c->verb == GMEM_INJECT)
-		return below(rc, 4);
-	return one_in(rc, 12) ? slots[below(rc, 6)] : below(rc, 4);
-}
-
-static uint64_t some_hex(struct random_calls *rc, const struct gmem_call *c,
-			 const struct gmem_param *p)
-{
-	switch (p->offset) {
-	case offsetof(struct gmem_call, gpa):
-		return some_gpa(rc, c);
-	case offsetof(struct gmem_call, offset): /* in a pin */
-		return PAGE * below(rc, 6) + 8 * below(rc, 4) + one_in(rc, 20) * 4093;
-	case offsetof(struct gmem_call, flags):
-		return one_in(rc, ODD);
-	default:
-		return 1 + below(rc, 255) + (below(rc, 255) << 32);
-	}
-}
-
-static uint64_t make_up(struct random_calls *rc, struct linked_call *l, const struct gmem_param *p)
-{
-	int32_t from = -1;
-	uint64_t v = 0;
-
-	switch (p->kind) {
-	case GMEM_P_FD:
-		v = some_fd(rc, &l->call, p, &from);
-		if (p->offset == offsetof(struct gmem_call, fd))
-			l->fd_from = from;
-		else
-			l->memfd_from = from;
-		return v;
-	case GMEM_P_ADDR:
-		v = some_addr(rc, &l->call, &from);
-		l->addr_from = from;
-		return v;
-	case GMEM_P_SIZE:
-		return p->offset == offsetof(struct gmem_call, size) ?
-			       some_size(rc, &l->call) :
-			       random_offset(rc->random, 6 * PAGE);
-	case GMEM_P_WIDTH:
-		return UINT64_C(1) << below(rc, 4);
-	case GMEM_P_FLAGS:
-		return some_flags(rc, &l->call, p);
-	case GMEM_P_NAME:
-		return some_name(rc, &l->call, p);
-	case GMEM_P_INT:
-		return some_int(rc, &l->call);
-	default:
-		return some_hex(rc, &l->call, p);
+		return weights[verb];
 	}
 }
 
@@ -271,23 +80,33 @@ static uint64_t make_up(struct random_calls *rc, struct linked_call *l, const st
 
 static uint32_t some_verb(struct random_calls *rc, uint32_t task)
 {
-	static const uint8_t meet[] = { GMEM_FALLOCATE,	 GMEM_FALLOCATE,
-					GMEM_GUEST_LOAD, GMEM_POPULATE,
-					GMEM_POPULATE,	 GMEM_PRE_FAULT_MEMORY,
-					GMEM_CREATE_VM,	 GMEM_SET_USER_MEMORY_REGION2 };
+	static const uint8_t meet[] = { GMEM_FALLOCATE,
+					GMEM_FALLOCATE,
+					GMEM_GUEST_LOAD,
+					GMEM_POPULATE,
+					GMEM_POPULATE,
+					GMEM_PRE_FAULT_MEMORY,
+					GMEM_CREATE_VM,
+					GMEM_SET_USER_MEMORY_REGION2,
+					GMEM_SET_MEMORY_ATTRIBUTES };
 	uint32_t verb, total = 0, at;
 
-	if (pick(rc, task, GMEM_FD_VM) < 0 && below(rc, 4))
+	if (some_result(rc, task, GMEM_FD_VM) < 0 && below(rc, 4))
 		return GMEM_CREATE_VM;
-	if (pick(rc, task, GMEM_FD_GMEM) < 0 && below(rc, 3))
+	if (some_result(rc, task, GMEM_FD_GMEM) < 0 && below(rc, 3))
 		return GMEM_CREATE_GUEST_MEMFD;
-	if (rc->nr_calls && rc->calls[rc->nr_calls - 1].call.verb == GMEM_INJECT && below(rc, 4))
+	if (follows_inject(rc) && below(rc, 4)) {
+		if (rc->converts == RANDOM_CALLS_ATTRIBUTES && one_in(rc, 3))
+			return GMEM_SET_MEMORY_ATTRIBUTES2;
+		if (rc->converts == RANDOM_CALLS_SHAREABILITY && one_in(rc, 3))
+			return GMEM_CONVERT_SHARED + (uint32_t)below(rc, 2);
 		return meet[below(rc, sizeof(meet) / sizeof(meet[0]))];
+	}
 	for (verb = 0; verb < GMEM_NR_VERBS; verb++)
-		total += weights[verb];
+		total += weight(rc, verb);
 	at = (uint32_t)below(rc, total);
-	for (verb = 0; at >= weights[verb]; verb++)
-		at -= weights[verb];
+	for (verb = 0; at >= weight(rc, verb); verb++)
+		at -= weight(rc, verb);
 	if ((verb == GMEM_FORK && rc->tasks_ever & 8) || (verb == GMEM_EXIT && !task))
 		return GMEM_LOAD;
 	return verb;
@@ -339,8 +158,14 @@ static int repeat(struct random_calls *rc, struct linked_call *l)
 }
 
 /* What gmem_call() would call misuse is wrong in another way than what is looked for here. */
-static void make_sense(struct random_calls *rc, struct gmem_call *c)
+static void make_sense(struct random_calls *rc, struct linked_call *l)
 {
+	struct gmem_call *c = &l->call;
+
+	/* The first posting has it for a VM, too, whose pages are elsewhere. */
+	if (c->verb == GMEM_SET_MEMORY_ATTRIBUTES2 && l->fd_from >= 0 &&
+	    rc->kind[l->fd_from] == GMEM_FD_VM && c->offset < BASE_GPA)
+		c->offset += BASE_GPA;
 	if (c->verb == GMEM_FORK)
 		c->value = 1 + (rc->tasks_ever >> 1 & 1) + (rc->tasks_ever >> 2 & 1);
 	if ((c->verb == GMEM_LOAD || c->verb == GMEM_STORE) && c->addr + c->size <= c->addr)
@@ -350,15 +175,24 @@ static void make_sense(struct random_calls *rc, struct gmem_call *c)
 			c->value &= (UINT64_C(1) << 8 * c->size) - 1;
 }
 
-/* A file of eight pages, bound from the first guest page on, private or not. */
+/*
+ * A file of eight pages, bound from the first guest page on, private or not. Where pages convert
+ * it is mapped, its VM leaves private tracking to it where there is such a thing, and its first
+ * pages are shared.
+ */
 static void open_world(struct random_calls *rc, struct linked_call *l)
 {
-	static const uint8_t verbs[] = { GMEM_CREATE_VM, GMEM_CREATE_GUEST_MEMFD,
-					 GMEM_SET_USER_MEMORY_REGION2, GMEM_SET_MEMORY_ATTRIBUTES };
+	static const uint8_t verbs[] = { GMEM_CREATE_VM,
+					 GMEM_CREATE_GUEST_MEMFD,
+					 GMEM_ENABLE_CAP,
+					 GMEM_SET_USER_MEMORY_REGION2,
+					 GMEM_SET_MEMORY_ATTRIBUTES,
+					 GMEM_MMAP,
+					 GMEM_SET_MEMORY_ATTRIBUTES2 };
 	struct gmem_call *c = &l->call;
 
 	c->verb = verbs[rc->opening++];
-	c->size = 8 * PAGE;
+	c->size = rc->has_huge_pages ? 2 * HUGE_PAGE : 8 * PAGE;
 	l->fd_from = 0;
 	switch (c->verb) {
 	case GMEM_CREATE_VM:
@@ -368,24 +202,64 @@ static void open_world(struct random_calls *rc, struct linked_call *l)
 		break;
 	case GMEM_CREATE_GUEST_MEMFD:
 		c->flags = below(rc, 3) ? 0 : GMEM_FLAG_MMAP;
+		if (rc->converts)
+			c->flags = some_file_flags(rc);
+		if (rc->order_is_a_field && c->flags & GMEM_FLAG_HUGETLB)
+			c->page_order = 9;
 		break;
 	case GMEM_SET_USER_MEMORY_REGION2:
 		c->flags = GMEM_MEM_GUEST_MEMFD;
 		c->gpa = BASE_GPA;
 		l->memfd_from = 1;
 		break;
-	default:
+	case GMEM_SET_MEMORY_ATTRIBUTES:
 		c->gpa = BASE_GPA;
 		c->attributes = GMEM_ATTRIBUTE_PRIVATE * below(rc, 2);
+		rc->opening = rc->converts ? rc->opening : 0;
+		break;
+	case GMEM_ENABLE_CAP:
+		c->cap = GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING;
+		break;
+	case GMEM_MMAP:
+		l->fd_from = 1;
+		c->prot = 3;
+		c->flags = GMEM_MAP_SHARED;
+		break;
+	default:
+		l->fd_from = 1;
+		c->size = PAGE * (1 + below(rc, 8));
 		rc->opening = 0;
 	}
 }
 
-void random_calls_begin(struct random_calls *rc, struct random *random, uint8_t types)
+static uint64_t number_of(const struct gmem_profile *p, const char *name)
+{
+	struct gmem_number number;
+	unsigned int n;
+
+	for (n = 0; gmem_profile_number(p, n, &number); n++)
+		if (!strcmp(number.name, name))
+			return number.value;
+	return 0;
+}
+
+static void look_at_profile(struct random_calls *rc, const struct gmem_profile *p)
+{
+	rc->init_private = number_of(p, "has_shareability") != 0;
+	rc->converts = rc->init_private			   ? RANDOM_CALLS_SHAREABILITY :
+		       number_of(p, "has_file_attributes") ? RANDOM_CALLS_ATTRIBUTES :
+							     RANDOM_CALLS_NONE;
+	rc->has_huge_pages = number_of(p, "hugetlb") && one_in(rc, 3);
+	rc->order_is_a_field = !rc->init_private;
+}
+
+void random_calls_begin(struct random_calls *rc, struct random *random,
+			const struct gmem_profile *profile, uint8_t types)
 {
 	memset(rc, 0, offsetof(struct random_calls, calls));
 	rc->random = random;
 	rc->types = types;
+	look_at_profile(rc, profile);
 	rc->tasks = rc->tasks_ever = 1;
 	do
 		rc->favourite = (uint8_t)below(rc, 8);
@@ -405,14 +279,14 @@ void random_call(struct random_calls *rc, struct linked_call *l)
 	}
 	if (one_in(rc, 4))
 		l->call.task = (uint32_t)below(rc, 4);
-	if (rc->nr_calls && rc->calls[rc->nr_calls - 1].call.verb == GMEM_INJECT)
+	if (follows_inject(rc))
 		l->call.task = rc->calls[rc->nr_calls - 1].call.task;
 	if (!(rc->tasks >> l->call.task & 1))
 		l->call.task = 0;
 	l->call.verb = some_verb(rc, l->call.task);
 	if (!one_in(rc, 6) || !repeat(rc, l))
 		choose_all(rc, l);
-	make_sense(rc, &l->call);
+	make_sense(rc, l);
 	rc->calls[rc->nr_calls] = *l;
 }
 

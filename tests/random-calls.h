@@ -3,9 +3,9 @@
  * Random calls for tests without a kernel. tools/random.h makes up what can be asked of a real one;
  * this asks for everything: private memory, wrong numbers in every parameter, descriptors that
  * are closed, calls that repeat an earlier one but for one parameter. It knows of a verb what
- * gmem_verb_info() says and no more.
+ * gmem_verb_info() says and no more, and of a profile whether its pages convert, and may be huge.
  *
- *	random_calls_begin(&rc, &random, types);
+ *	random_calls_begin(&rc, &random, profile, types);
  *	for (...) {
  *		random_call(&rc, &linked);
  *		... make it ...
@@ -24,6 +24,10 @@ struct random_calls {
 	uint8_t types; /* bits of VM types to make */
 	uint8_t favourite;
 	uint8_t opens, opening;
+	uint8_t converts;	    /* by which ioctls; enum random_calls_conversion */
+	uint8_t has_huge_pages;	    /* in this world */
+	uint8_t order_is_a_field;   /* of its own, not a flag */
+	uint8_t init_private;	    /* INIT_PRIVATE is a flag, not INIT_SHARED */
 	uint32_t tasks, tasks_ever; /* bits */
 	uint32_t nr_calls;
 	struct linked_call calls[RANDOM_CALLS_MOST];
@@ -34,7 +38,14 @@ struct random_calls {
 };
 #define RANDOM_CALLS_MAPPING (UINT32_C(1) << 31)
 
-void random_calls_begin(struct random_calls *rc, struct random *random, uint8_t types);
+enum random_calls_conversion {
+	RANDOM_CALLS_NONE,
+	RANDOM_CALLS_ATTRIBUTES,
+	RANDOM_CALLS_SHAREABILITY
+};
+
+void random_calls_begin(struct random_calls *rc, struct random *random,
+			const struct gmem_profile *profile, uint8_t types);
 void random_call(struct random_calls *rc, struct linked_call *l);
 void random_call_result(struct random_calls *rc, const struct gmem_result *r);
 

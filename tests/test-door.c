@@ -35,6 +35,18 @@ static void make_profile(struct life *l)
 	assert_non_null(l->profile);
 }
 
+/* The other kind of copy; nobody uses it. */
+static void make_mutant(struct life *l)
+{
+	struct gmem_profile *mutant;
+
+	while (gmem_profile_without(&mutant, l->profile, 0, 0, door, &l->door) != GMEM_DONE) {
+		assert_null(mutant);
+		l->failures++;
+	}
+	gmem_profile_free(mutant);
+}
+
 static struct gmem_world *make_world(struct life *l)
 {
 	const struct gmem_config config = { .profile = l->profile,
@@ -78,7 +90,7 @@ static void listen(struct life *l, int64_t vm)
 {
 	uint32_t n = l->w->nr_listeners;
 
-	while (gmem_listen(l->w, vm, listener, &l->told) != GMEM_DONE) {
+	while (gmem_listen(l->w, 0, vm, listener, &l->told) != GMEM_DONE) {
 		assert_int_equal(l->w->nr_listeners, n);
 		l->failures++;
 	}
@@ -102,6 +114,7 @@ static uint64_t live(struct life *l)
 	uint64_t hash;
 
 	make_profile(l);
+	make_mutant(l);
 	l->w = make_world(l);
 	l->other = make_world(l);
 	for (int i = 0; i < 40; i++)

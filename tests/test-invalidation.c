@@ -65,7 +65,7 @@ static void a_start_comes_after_the_guest_has_lost_it(void **state)
 	touch(w, vm, GPA);
 	touch(w, vm, 2 * GPA);
 	s = witness_of(w);
-	gmem_listen(w, vm, look_at_the_vm, &s);
+	gmem_listen(w, 0, vm, look_at_the_vm, &s);
 	punch(w, file, 2 * PAGE, 8 * PAGE);
 	assert_int_equal(s.starts, 2);
 	assert_int_equal(s.ends, 1);
@@ -95,7 +95,7 @@ static void so_it_does_for_attributes_and_the_host(void **state)
 	touch(w, vm, GPA);
 	touch(w, vm, 2 * GPA);
 	s = witness_of(w);
-	gmem_listen(w, vm, look_at_the_vm, &s);
+	gmem_listen(w, 0, vm, look_at_the_vm, &s);
 	set_private(w, vm, GPA + PAGE, GPA, 1);
 	assert_int_equal(s.starts, 2);
 	assert_int_equal(s.ends, 1);

@@ -6,70 +6,8 @@
  */
 #include <string.h>
 
-#include "calls.h"
+#include "told.h"
 #include "state.h"
-
-#define PAGE GMEM_PAGE_SIZE
-#define GPA UINT64_C(0x100000)
-#define GFN (GPA / PAGE)
-
-struct seen {
-	unsigned int n;
-	struct gmem_event events[16];
-};
-
-static void see(void *arg, const struct gmem_event *event)
-{
-	struct seen *s = arg;
-
-	assert_true(s->n < 16);
-	s->events[s->n++] = *event;
-}
-
-#define START(origin_, slot_, as, from, to, gfn_, gfn_end_)                                  \
-	{                                                                                    \
-		.kind = GMEM_INVALIDATE_START, .origin = GMEM_BY_##origin_, .slot = (slot_), \
-		.as_id = (as), .pgoff = (from), .pgoff_end = (to), .gfn = (gfn_),            \
-		.gfn_end = (gfn_end_)                                                        \
-	}
-#define END(origin_, from, to)                                                             \
-	{                                                                                  \
-		.kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_##origin_, .pgoff = (from), \
-		.pgoff_end = (to)                                                          \
-	}
-#define ERROR_AT(page)                                                              \
-	{                                                                           \
-		.kind = GMEM_MEMORY_ERROR, .origin = GMEM_BY_FILE, .pgoff = (page), \
-		.pgoff_end = (page) + 1                                             \
-	}
-
-/* Forgets what was seen. */
-static void assert_seen(struct seen *s, const struct gmem_event *expected, unsigned int n,
-			const char *file, int line)
-{
-	_assert_int_equal(s->n, n, file, line);
-	for (unsigned int i = 0; i < n; i++) {
-		const struct gmem_event *e = &s->events[i], *x = &expected[i];
-
-		_assert_int_equal(e->kind, x->kind, file, line);
-		_assert_int_equal(e->origin, x->origin, file, line);
-		_assert_int_equal(e->slot, x->slot, file, line);
-		_assert_int_equal(e->as_id, x->as_id, file, line);
-		_assert_int_equal(e->pgoff, x->pgoff, file, line);
-		_assert_int_equal(e->pgoff_end, x->pgoff_end, file, line);
-		_assert_int_equal(e->gfn, x->gfn, file, line);
-		_assert_int_equal(e->gfn_end, x->gfn_end, file, line);
-	}
-	s->n = 0;
-}
-
-#define assert_events(s, ...)                                                                   \
-	do {                                                                                    \
-		const struct gmem_event expected_[] = { __VA_ARGS__ };                          \
-		assert_seen((s), expected_, sizeof(expected_) / sizeof(expected_[0]), __FILE__, \
-			    __LINE__);                                                          \
-	} while (0)
-#define assert_nothing(s) assert_seen((s), NULL, 0, __FILE__, __LINE__)
 
 /* Two VMs of the same making, so that one can be told what the other must not be. */
 struct fixture {
@@ -96,8 +34,8 @@ static void begin(struct fixture *f)
 	f->other_file = create_gmem(f->w, f->other_vm, MiB, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
 	bind_three(f->w, f->vm, f->file);
 	bind_three(f->w, f->other_vm, f->other_file);
-	assert_int_equal(gmem_listen(f->w, f->vm, see, &f->seen), GMEM_DONE);
-	assert_int_equal(gmem_listen(f->w, f->other_vm, see, &f->other), GMEM_DONE);
+	assert_int_equal(gmem_listen(f->w, 0, f->vm, see, &f->seen), GMEM_DONE);
+	assert_int_equal(gmem_listen(f->w, 0, f->other_vm, see, &f->other), GMEM_DONE);
 }
 
 static void end(struct fixture *f)
@@ -206,7 +144,7 @@ static void attributes(void **state)
 	(void)state;
 	begin(&f);
 	vm = create_vm(f.w, GMEM_VM_SW_PROTECTED);
-	gmem_listen(f.w, vm, see, &f.seen);
+	gmem_listen(f.w, 0, vm, see, &f.seen);
 	bind_slot(f.w, vm, 0, GPA, 4 * PAGE, create_gmem(f.w, vm, MiB, 0), 0);
 	call(f.w, .verb = GMEM_SET_USER_MEMORY_REGION, .fd = vm, .slot = 1, .gpa = GPA + 8 * PAGE,
 	     .size = 4 * PAGE);
@@ -248,7 +186,7 @@ static void memory_failure(void **state)
 	begin(&f);
 	allocate(f.w, f.file, 0, MiB);
 	assert_int_equal(
-		call(f.w, .verb = GMEM_MEMORY_FAILURE, .fd = f.file, .offset = 9 * PAGE + 5), 0);
+		call(f.w, .verb = GMEM_MEMORY_FAILURE, .fd = f.file, .offset = 9 * PAGE + 5), -16);
 	assert_events(&f.seen, START(FILE, 1, 0, 9, 10, 2 * GFN + 1, 2 * GFN + 2), ERROR_AT(9),
 		      END(FILE, 9, 10));
 	assert_int_equal(call(f.w, .verb = GMEM_MEMORY_FAILURE, .fd = f.file, .offset = 9 * PAGE),
@@ -257,7 +195,7 @@ static void memory_failure(void **state)
 			 -6);
 	assert_nothing(&f.seen);
 	assert_int_equal(call(f.w, .verb = GMEM_MEMORY_FAILURE, .fd = f.file, .offset = 5 * PAGE),
-			 0);
+			 -16);
 	assert_nothing(&f.seen);
 	end(&f);
 }
@@ -359,16 +297,16 @@ static void listening_and_no_longer(void **state)
 	(void)state;
 	begin(&f);
 	dup = call(f.w, .verb = GMEM_DUP, .fd = f.vm);
-	assert_int_equal(gmem_listen(f.w, dup, see, &second), GMEM_DONE);
+	assert_int_equal(gmem_listen(f.w, 0, dup, see, &second), GMEM_DONE);
 	punch(f.w, f.file, 0, PAGE);
 	assert_nothing(&f.seen);
 	assert_int_equal(second.n, 2);
-	assert_int_equal(gmem_listen(f.w, f.vm, NULL, NULL), GMEM_DONE);
+	assert_int_equal(gmem_listen(f.w, 0, f.vm, NULL, NULL), GMEM_DONE);
 	punch(f.w, f.file, 0, PAGE);
 	assert_int_equal(second.n, 2);
 	assert_nothing(&f.seen);
-	assert_int_equal(gmem_listen(f.w, f.vm, NULL, NULL), GMEM_DONE);
-	assert_int_equal(gmem_listen(f.w, f.vm, see, &f.seen), GMEM_DONE);
+	assert_int_equal(gmem_listen(f.w, 0, f.vm, NULL, NULL), GMEM_DONE);
+	assert_int_equal(gmem_listen(f.w, 0, f.vm, see, &f.seen), GMEM_DONE);
 	punch(f.w, f.file, 0, PAGE);
 	assert_events(&f.seen, START(FILE, 0, 0, 0, 1, GFN, GFN + 1), END(FILE, 0, 1));
 	end(&f);
@@ -386,12 +324,12 @@ static void one_of_three_ends(void **state)
 	vm = create_vm(f.w, GMEM_VM_DEFAULT);
 	file = create_gmem(f.w, vm, MiB, 0);
 	bind_slot(f.w, vm, 3, GPA, PAGE, file, 0);
-	gmem_listen(f.w, f.vm, NULL, NULL);
-	gmem_listen(f.w, vm, see, &third);
-	gmem_listen(f.w, vm, see, &third);
+	gmem_listen(f.w, 0, f.vm, NULL, NULL);
+	gmem_listen(f.w, 0, vm, see, &third);
+	gmem_listen(f.w, 0, vm, see, &third);
 	punch(f.w, file, 0, PAGE);
 	assert_events(&third, START(FILE, 3, 0, 0, 1, GFN, GFN + 1), END(FILE, 0, 1));
-	gmem_listen(f.w, vm, NULL, NULL);
+	gmem_listen(f.w, 0, vm, NULL, NULL);
 	punch(f.w, file, 0, PAGE);
 	assert_nothing(&third);
 	assert_nothing(&f.seen);
@@ -405,10 +343,10 @@ static void only_vms_can_be_listened_to(void **state)
 
 	(void)state;
 	begin(&f);
-	assert_int_equal(gmem_listen(f.w, GMEM_KVM_FD, see, &f.seen), GMEM_MISUSE);
-	assert_int_equal(gmem_listen(f.w, f.file, see, &f.seen), GMEM_MISUSE);
-	assert_int_equal(gmem_listen(f.w, 99, see, &f.seen), GMEM_MISUSE);
-	assert_int_equal(gmem_listen(f.w, -1, see, &f.seen), GMEM_MISUSE);
+	assert_int_equal(gmem_listen(f.w, 0, GMEM_KVM_FD, see, &f.seen), GMEM_MISUSE);
+	assert_int_equal(gmem_listen(f.w, 0, f.file, see, &f.seen), GMEM_MISUSE);
+	assert_int_equal(gmem_listen(f.w, 0, 99, see, &f.seen), GMEM_MISUSE);
+	assert_int_equal(gmem_listen(f.w, 0, -1, see, &f.seen), GMEM_MISUSE);
 	end(&f);
 }
 

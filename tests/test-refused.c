@@ -21,7 +21,7 @@
 #include "random-calls.h"
 #include "shrink.h"
 
-#define WORLDS 60000 /* at full scale, of each profile */
+#define WORLDS 12000 /* at full scale, of each kind */
 #define LENGTH 80
 
 /* ---- where Linux changes something and refuses all the same ---- */
@@ -37,16 +37,36 @@ static struct exception {
 	{ GMEM_MMAP, "MMAP-9", "what was at the fixed address is gone when the file refuses", 0 },
 	{ GMEM_MPROTECT, "MMAP-20", "mappings before the hole, or the file's, are changed", 0 },
 	{ GMEM_MADVISE, "MADV-5", "advice is taken before and after a hole", 0 },
-	{ GMEM_MADVISE, "MADV-6", "pages before the one that cannot be touched stay", 0 },
+	{ GMEM_MADVISE, "HOST-13", "pages before the one that cannot be touched stay", 0 },
 	{ GMEM_MADVISE, "MADV-7", "mappings before the one that refuses are done", 0 },
 	{ GMEM_LOAD, "HOST-", "of two pages the first was touched", 0 },
 	{ GMEM_STORE, "HOST-", "of two pages the first was touched", 0 },
-	{ GMEM_PIN, "PIN-2", "pages before the one that cannot be pinned were touched", 0 },
+	{ GMEM_PIN, "HOST-13", "pages before the one that cannot be pinned were touched", 0 },
+	{ GMEM_MEMORY_FAILURE, "POISON-6",
+	  "the page has failed, and the call says it was not helped", 0 },
 	{ GMEM_POPULATE, "POPULATE-12", "the page was allocated before it was looked at", 0 },
 	{ GMEM_POPULATE, "HOST-", "the page was allocated before its source was read", 0 },
 	{ GMEM_SET_USER_MEMORY_REGION, "SLOT-24", "the guest has lost the pages of what moves", 0 },
 	{ GMEM_SET_USER_MEMORY_REGION2, "SLOT-24", "the guest has lost the pages of what moves",
 	  0 },
+	{ GMEM_SET_MEMORY_ATTRIBUTES2, "CONV-16",
+	  "the range has left the host's page tables; huge pages before it are converted", 0 },
+	{ GMEM_SET_MEMORY_ATTRIBUTES2, "CONV-14", "huge pages before it are converted", 0 },
+	{ GMEM_SET_MEMORY_ATTRIBUTES2, "CONV-21", "as CONV-16, and nobody can be told", 0 },
+	{ GMEM_SET_MEMORY_ATTRIBUTES2, "HUGE-8",
+	  "huge pages before it are converted, and guests have lost this one", 0 },
+	{ GMEM_CONVERT_PRIVATE, "SHARE-12", "the range has left page tables", 0 },
+	{ GMEM_CONVERT_PRIVATE, "SHARE-14", "the range has left page tables", 0 },
+	{ GMEM_CONVERT_SHARED, "SHARE-14", "the range has left the guest's page tables", 0 },
+	{ GMEM_CONVERT_PRIVATE, "SHARE-7", "as SHARE-12, and nobody can be told", 0 },
+	{ GMEM_FALLOCATE, "HUGE-5",
+	  "the range has left page tables; in shareability huge pages before it are gone", 0 },
+	{ GMEM_MADVISE, "HUGE-5", "as of fallocate", 0 },
+	{ GMEM_MADVISE, "HUGE-9", "mappings before the one that refuses are done", 0 },
+	{ GMEM_POPULATE, "POPULATE-9", "the source was touched before", 0 },
+	{ GMEM_POPULATE, "POPULATE-10", "the source was touched before", 0 },
+	{ GMEM_POPULATE, "POPULATE-11", "the source was touched before", 0 },
+	{ GMEM_POPULATE, "POPULATE-16", "the page was allocated before it was looked at", 0 },
 };
 #define EXCEPTIONS (sizeof(exceptions) / sizeof(exceptions[0]))
 
@@ -68,18 +88,21 @@ static struct exception *find_exception(uint32_t verb, const struct gmem_result 
 
 static int is_refused(const struct gmem_result *r)
 {
+	if (r->outcome == GMEM_UNSPECIFIED)
+		return 0;
 	return r->outcome != GMEM_VALUE || (r->value < 0 && r->value >= -4095);
 }
 
 struct worlds {
 	struct gmem_world *w, *other;
 	const struct gmem_profile *profile;
+	struct gmem_machine machine;
 	struct gmem_result last;
 };
 
-static struct gmem_world *new_world(const struct gmem_profile *profile)
+static struct gmem_world *new_world(const struct worlds *ws)
 {
-	struct gmem_config config = { .profile = profile };
+	struct gmem_config config = { .profile = ws->profile, .machine = &ws->machine };
 	struct gmem_world *w;
 
 	if (gmem_world_new(&w, &config) != GMEM_DONE)
@@ -127,7 +150,7 @@ static int still_wrong(void *arg, const struct trace *t)
 	int ok = 1;
 
 	gmem_world_free(ws->w);
-	ws->w = new_world(ws->profile);
+	ws->w = new_world(ws);
 	for (i = 0; i < t->nr_calls && ok; i++) {
 		struct gmem_call c = backend_resolve(&t->calls[i].linked, results);
 
@@ -144,6 +167,8 @@ static void report(struct worlds *ws, uint64_t seed, const struct linked_call *c
 
 	trace_init(&t);
 	t.profile = ws->profile;
+	t.machine = ws->machine;
+	t.machine_says = 0xff;
 	t.has_seed = 1;
 	t.seed = seed;
 	for (i = 0; i < n; i++)
@@ -171,9 +196,9 @@ static int one_world(struct worlds *ws, uint64_t seed)
 	size_t i;
 
 	gmem_world_free(ws->w);
-	ws->w = new_world(ws->profile);
+	ws->w = new_world(ws);
 	random_seed(&random, seed);
-	random_calls_begin(&rc, &random, 0x3f);
+	random_calls_begin(&rc, &random, ws->profile, 0x3f);
 	for (i = 0; i < LENGTH; i++) {
 		struct gmem_call c;
 
@@ -196,13 +221,35 @@ static unsigned int scale(void)
 	return s && *s ? (unsigned int)strtoul(s, NULL, 0) : 100;
 }
 
+static const struct kind {
+	const char *profile;
+	uint8_t in_place;
+	unsigned int share; /* of worlds, in times WORLDS */
+} kinds[] = {
+	{ "linux-6.18", 1, 3 },
+	{ "linux-6.8", 1, 2 },
+	{ "rfc-shareability-v2", 1, 2 },
+	{ "rfc-shareability-planned", 1, 1 },
+	{ "coco-rfc-v1", 1, 1 },
+	{ "coco-rfc-v1", 0, 1 },
+	{ "coco-v5", 1, 1 },
+	{ "coco-v8", 1, 1 },
+	{ "linux-coco-v13", 1, 1 },
+	{ "linux-coco-v13", 0, 1 },
+	{ "coco-hugetlb", 1, 2 },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 static void a_refused_call_changes_nothing(void **state)
 {
-	struct worlds ws = { .profile = gmem_profile_find(*state) };
+	const struct kind *k = *state;
+	struct worlds ws = { .profile = gmem_profile_find(k->profile),
+			     .machine = gmem_machine_default };
 	uint64_t i, seed;
 
-	ws.other = new_world(ws.profile);
-	for (i = 0; i < WORLDS * (uint64_t)scale() / 100; i++) {
+	ws.machine.in_place = k->in_place;
+	ws.other = new_world(&ws);
+	for (i = 0; i < WORLDS * (uint64_t)scale() * k->share / 100; i++) {
 		seed = random_nth_seed(1, i);
 		if (!one_world(&ws, seed))
 			fail_msg("seed %llu of %s: see the trace above", (unsigned long long)seed,
@@ -231,14 +278,21 @@ static void every_exception_occurs(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_prestate(a_refused_call_changes_nothing, "linux-6.18"),
-		cmocka_unit_test_prestate(a_refused_call_changes_nothing, "linux-6.8"),
-		cmocka_unit_test(every_exception_occurs),
-	};
+	struct CMUnitTest tests[KINDS + 1];
+	char names[KINDS][80];
 	double begun = seconds();
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	size_t i;
+	int failed;
 
+	for (i = 0; i < KINDS; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s, switch %d", kinds[i].profile,
+			 kinds[i].in_place);
+		tests[i] = (struct CMUnitTest){ .name = names[i],
+						.test_func = a_refused_call_changes_nothing,
+						.initial_state = (void *)&kinds[i] };
+	}
+	tests[i] = (struct CMUnitTest)cmocka_unit_test(every_exception_occurs);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	fprintf(stderr, "# %llu calls, %.1f seconds\n", calls_made, seconds() - begun);
 	return failed;
 }

@@ -46,6 +46,9 @@ static void drive(struct job *j, struct gmem_world *w, uint64_t seed)
 	}
 }
 
+/* A bug that breaks no invariant. */
+static const char *const b45[] = { "B45", NULL };
+
 /* CMocka's assertions are for the main thread: here a failure is only noted. */
 static void *work(void *arg)
 {
@@ -57,7 +60,7 @@ static void *work(void *arg)
 		struct gmem_profile *own;
 		struct gmem_world *w, *copy;
 
-		j->failed |= gmem_profile_with_bugs(&own, j->profile, NULL, NULL, NULL);
+		j->failed |= gmem_profile_with_bugs(&own, j->profile, b45, NULL, NULL);
 		j->failed |= gmem_world_new(&w, &config);
 		j->failed |= gmem_world_new(&copy, NULL);
 		if (j->failed)

@@ -18,19 +18,10 @@
 #define INIT_SHARED GMEM_FLAG_INIT_SHARED
 
 static const struct gmem_machine arm64 = { .arch = GMEM_ARM64, .tdp = 1 };
+static const struct gmem_machine arm64_small = { .arch = GMEM_ARM64, .phys_bits = 44 };
 static const struct gmem_machine no_smm = { .vm_types = 0x3f, .tdp = 1 };
 static const struct gmem_machine no_tdp = { .vm_types = 0x3f, .smm = 1 };
 static const struct gmem_machine default_only = { .vm_types = 1, .smm = 1, .tdp = 1 };
-
-static struct gmem_world *new_world_on(const char *profile, const struct gmem_machine *m)
-{
-	const struct gmem_config config = { .profile = gmem_profile_find(profile),
-					    .machine = m,
-					    .checking = GMEM_CHECK_CALLS };
-
-	assert_non_null(config.profile);
-	return new_world_of(&config);
-}
 
 /* ---- capabilities ---- */
 
@@ -60,7 +51,7 @@ static const struct {
 	{ "linux-6.18", NULL, GMEM_VM_SNP,		{ 1, 1, 1, 0, 1, MMAP,		     PRIVATE, 1, 0x3f, 1 } },
 	{ "linux-6.18", NULL, GMEM_VM_TDX,		{ 1, 1, 1, 0, 1, MMAP,		     PRIVATE, 1, 0x3f, 1 } },
 	{ "linux-6.18", &no_smm, GMEM_VM_DEFAULT,	{ 1, 1, 1, 1, 1, MMAP | INIT_SHARED, 0,       1, 0x3f, 0 } },
-	{ "linux-6.18", &no_tdp, GMEM_VM_DEFAULT,	{ 1, 1, 1, 1, 1, MMAP | INIT_SHARED, 0,       0, 0x3f, 2 } },
+	{ "linux-6.18", &no_tdp, GMEM_VM_DEFAULT,	{ 1, 1, 1, 1, 1, MMAP | INIT_SHARED, 0,       0, 1,    2 } },
 	{ "linux-6.18", &default_only, DEV_KVM,		{ 1, 1, 1, 1, 1, MMAP | INIT_SHARED, 0,       1, 1,    2 } },
 	{ "linux-6.18", &arm64, DEV_KVM,		{ 1, 1, 1, 1, 1, MMAP | INIT_SHARED, 0,       0, 0,    0 } },
 	{ "linux-6.18", &arm64, GMEM_VM_DEFAULT,	{ 1, 1, 1, 1, 1, MMAP | INIT_SHARED, 0,       0, 0,    0 } },
@@ -102,8 +93,12 @@ static void types(void **state)
 		const struct gmem_machine *machine;
 		uint64_t accepted;
 	} lines[] = {
-		{ "linux-6.18", NULL, 0x3f },	   { "linux-6.18", &default_only, 1 },
-		{ "linux-6.18", &arm64, 1 },	   { "linux-6.8", NULL, 3 },
+		{ "linux-6.18", NULL, 0x3f },
+		{ "linux-6.18", &default_only, 1 },
+		{ "linux-6.18", &no_tdp, 1 },
+		{ "linux-6.8", NULL, 3 },
+		{ "linux-6.18", &arm64, ((UINT64_C(1) << 49) - (UINT64_C(1) << 32)) | 1 },
+		{ "linux-6.8", &arm64_small, ((UINT64_C(1) << 45) - (UINT64_C(1) << 32)) | 1 },
 		{ "linux-6.8", &default_only, 1 },
 	};
 
@@ -113,6 +108,7 @@ static void types(void **state)
 
 		for (uint64_t type = 0; type < 64; type++)
 			assert_int_equal(create_vm(w, type) > 0, lines[i].accepted >> type & 1);
+		assert_int_equal(create_vm(w, 0x100), -EINVAL_);
 		assert_int_equal(create_vm(w, UINT64_C(1) << 32), -EINVAL_);
 		assert_int_equal(create_vm(w, UINT64_MAX), -EINVAL_);
 		gmem_world_free(w);
@@ -378,6 +374,7 @@ static void populate_and_pre_fault(void **state)
 
 		assert_int_equal(call(w, .verb = GMEM_POPULATE, .fd = vm, .gpa = GPA, .size = PAGE),
 				 lines[i].populate);
+		call(w, .verb = GMEM_LAUNCH_FINISH, .fd = vm);
 		assert_int_equal(
 			call(w, .verb = GMEM_PRE_FAULT_MEMORY, .fd = vm, .gpa = GPA, .size = PAGE),
 			lines[i].pre_fault);

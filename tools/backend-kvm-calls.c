@@ -44,10 +44,6 @@ struct attributes {
 	uint64_t gpa, size, attributes, flags;
 };
 
-struct attributes2 {
-	uint64_t offset, size, attributes, flags, error_offset, reserved[11];
-};
-
 struct cachestat_range {
 	uint64_t offset, length;
 };
@@ -59,11 +55,7 @@ struct cachestat_result {
 #define SET_USER_MEMORY_REGION _IOW(KVMIO, 0x46, struct region)
 #define SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct region2)
 #define SET_MEMORY_ATTRIBUTES _IOW(KVMIO, 0xd2, struct attributes)
-#define SET_MEMORY_ATTRIBUTES2 _IOWR(KVMIO, 0xd2, struct attributes2)
 #define CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct guest_memfd)
-
-/* The kernel refuses to look there before it looks anywhere. */
-#define BAD_POINTER ((void *)-4096L)
 
 #define MOST_TRIES 10000
 
@@ -77,7 +69,7 @@ int far_fd(const struct far *f, int64_t fd)
 static enum backend_status with_struct(struct far *f, const struct gmem_call *c,
 				       struct gmem_result *r, unsigned long request, void *arg)
 {
-	return far_answer(r, ioctl(far_fd(f, c->fd), request, c->argp ? BAD_POINTER : arg));
+	return far_answer(r, ioctl(far_fd(f, c->fd), request, c->argp ? FAR_BAD_POINTER : arg));
 }
 
 static enum backend_status check_extension(struct far *f, const struct gmem_call *c,
@@ -105,7 +97,9 @@ static enum backend_status create_vm(struct far *f, const struct gmem_call *c,
 static enum backend_status create_guest_memfd(struct far *f, const struct gmem_call *c,
 					      struct gmem_result *r)
 {
-	struct guest_memfd arg = { .size = c->size, .flags = c->flags };
+	struct guest_memfd arg = { .size = c->size,
+				   .flags = c->flags,
+				   .reserved = { c->page_order } };
 
 	return with_struct(f, c, r, CREATE_GUEST_MEMFD, &arg);
 }
@@ -172,16 +166,6 @@ static enum backend_status set_attributes(struct far *f, const struct gmem_call 
 	if (c->attributes && !may_be_changed(f, c, -1))
 		return BACKEND_UNSUPPORTED;
 	return with_struct(f, c, r, SET_MEMORY_ATTRIBUTES, &arg);
-}
-
-static enum backend_status set_attributes2(struct far *f, const struct gmem_call *c,
-					   struct gmem_result *r)
-{
-	struct attributes2 arg = {
-		.offset = c->offset, .size = c->size, .attributes = c->attributes, .flags = c->flags
-	};
-
-	return with_struct(f, c, r, SET_MEMORY_ATTRIBUTES2, &arg);
 }
 
 /* The kernel would hand out all there is. */
@@ -391,7 +375,11 @@ static far_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_SET_USER_MEMORY_REGION] = set_region,
 	[GMEM_SET_USER_MEMORY_REGION2] = set_region2,
 	[GMEM_SET_MEMORY_ATTRIBUTES] = set_attributes,
-	[GMEM_SET_MEMORY_ATTRIBUTES2] = set_attributes2,
+	[GMEM_SET_MEMORY_ATTRIBUTES2] = far_set_attributes2,
+	[GMEM_CONVERT_SHARED] = far_convert,
+	[GMEM_CONVERT_PRIVATE] = far_convert,
+	[GMEM_ENABLE_CAP] = far_enable_cap,
+	[GMEM_LAUNCH_FINISH] = far_launch_finish,
 	[GMEM_FALLOCATE] = do_fallocate,
 	[GMEM_FTRUNCATE] = do_ftruncate,
 	[GMEM_FCHMOD] = do_fchmod,

@@ -4,6 +4,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -98,6 +101,18 @@ static uint32_t most_fds(void)
 	return (uint32_t)(limit.rlim_max - KVM_OWN_FDS);
 }
 
+/* MAXPHYADDR, which guests have where the processor walks their page tables. */
+static uint8_t phys_bits(void)
+{
+#ifdef __x86_64__
+	unsigned int eax = 0, ebx, ecx, edx;
+
+	if (__get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx))
+		return (uint8_t)eax;
+#endif
+	return 0;
+}
+
 static bool look_at(struct found *found, int kvm)
 {
 	struct kvm_facts *facts = &found->facts;
@@ -118,6 +133,7 @@ static bool look_at(struct found *found, int kvm)
 	m->smm = capability(kvm, GMEM_CAP_MULTI_ADDRESS_SPACE) > 1;
 	m->tdp = capability(kvm, GMEM_CAP_PRE_FAULT_MEMORY) > 0;
 	m->max_fds = most_fds();
+	m->phys_bits = phys_bits();
 	facts->nr_slots = (unsigned int)capability(kvm, CAP_NR_MEMSLOTS);
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size >= (int)sizeof(struct kvm_run)) {

@@ -250,7 +250,7 @@ static void access_memory(const struct gmem_call *c, struct gmem_result *r)
 	}
 	fault_expected = 1;
 	if (c->verb == GMEM_LOAD)
-		r->value = (int64_t)load(c->addr, c->size);
+		result_load(r, load(c->addr, c->size));
 	else
 		store(c->addr, c->size, c->value);
 	fault_expected = 0;

@@ -48,7 +48,7 @@ void far_object_close(struct far *f, int fd)
 	if (--o->refs)
 		return;
 	if (o->guest)
-		far_guest_free(f, o->guest);
+		far_guest_free(o->guest);
 	free(o->pin);
 	free(o);
 }

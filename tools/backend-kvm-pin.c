@@ -218,6 +218,7 @@ enum backend_status far_pin_access(struct far *f, const struct gmem_call *c, str
 	err = move(f, fd, o->pin, c, &value);
 	if (err)
 		return far_fail(f, "the pinned page cannot be reached: %s", strerror(-err));
-	r->value = c->verb == GMEM_PIN_LOAD ? (int64_t)value : 0;
+	if (c->verb == GMEM_PIN_LOAD)
+		result_load(r, value);
 	return BACKEND_DONE;
 }

@@ -141,11 +141,18 @@ void far_unlimit(struct far *f, bool unlimited);
 /* Makes fd (-1 stays -1) one of the far side's own. */
 int far_own_fd(struct far *f, int fd);
 
+/* The kernel refuses to look there before it looks anywhere. */
+#define FAR_BAD_POINTER ((void *)-4096L)
+
 /* backend-kvm-calls.c */
 
 /* The descriptor a call means; -1 if it is none of the caller's. */
 int far_fd(const struct far *f, int64_t fd);
 enum backend_status far_call(struct far *f, const struct gmem_call *c, struct gmem_result *r);
+
+/* backend-kvm-convert.c */
+
+far_verb far_set_attributes2, far_convert, far_enable_cap, far_launch_finish;
 
 /* backend-kvm-objects.c: what is known of descriptors */
 
@@ -171,7 +178,7 @@ far_verb far_guest_access, far_pre_fault;
 /* The memslot that a call is about to make, or the range it is about to change, is the guest's
  * own; slot -1: no memslot. */
 bool far_guest_needs(const struct guest *g, int64_t slot, uint64_t gpa, uint64_t size);
-void far_guest_free(struct far *f, struct guest *g);
+void far_guest_free(struct guest *g);
 
 /* backend-kvm-pin.c */
 

@@ -9,5 +9,6 @@
 
 /* The world behind an open context of backend_model; stays the back end's. */
 struct gmem_world *backend_model_world(void *ctx);
+/* After gmem_call(): says in the result whether a load's value is what was loaded. */
 
 #endif

@@ -26,7 +26,7 @@
  *
  * Results. A back end that is not the model fills in outcome, value, and for the outcomes and
  * verbs that have them out, gpa, exit_size and exit_flags, exactly as gmem.h says; everything
- * else is 0. Failures of the call itself are results (value -EINVAL, GMEM_SIGBUS), never one of
+ * else is 0, but for loaded. Failures of the call itself are results (value -EINVAL, GMEM_SIGBUS), never one of
  * the statuses below.
  */
 #ifndef BACKEND_H
@@ -113,10 +113,34 @@ struct backend {
 extern const struct backend backend_model;
 extern const struct backend backend_kvm;
 
+/* Eight bytes that were loaded may look like one: 0xffffffffffffffea is -EINVAL. */
+static inline int looks_like_errno(int64_t v)
+{
+	return v < 0 && v >= -4095;
+}
+
+static inline int verb_loads(uint32_t verb)
+{
+	return verb == GMEM_LOAD || verb == GMEM_PIN_LOAD || verb == GMEM_GUEST_LOAD;
+}
+
+/* The result of a load that succeeded. */
+static inline void result_load(struct gmem_result *r, uint64_t bytes)
+{
+	r->outcome = GMEM_VALUE;
+	r->value = (int64_t)bytes;
+	r->loaded = looks_like_errno(r->value);
+}
+
+static inline int result_is_errno(const struct gmem_result *r)
+{
+	return r->outcome == GMEM_VALUE && looks_like_errno(r->value) && !r->loaded;
+}
+
 /* 1 if the call succeeded, i.e. has a value and not an errno. */
 static inline int result_succeeded(const struct gmem_result *r)
 {
-	return r->outcome == GMEM_VALUE && !(r->value < 0 && r->value >= -4095);
+	return r->outcome == GMEM_VALUE && !result_is_errno(r);
 }
 
 /* The call to make, given the results of the calls before it. A handle that was not made is -1,

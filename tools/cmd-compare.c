@@ -18,13 +18,15 @@
 #include "random.h"
 
 #define AGAIN 3 /* times that a trace which differed is run again */
+#define MAX_COUNT 1000000000
 
 struct compare_all {
 	const struct gmem_profile *profile;
 	uint64_t seed;
 	unsigned long count;
 	unsigned int length, jobs;
-	int has_seed, stats; /* stats: for random traces */
+	int has_seed, stats;
+	int of_random; /* an option that means nothing for given traces */
 	char **files;
 	int nr_files;
 
@@ -176,7 +178,7 @@ static int compare_file(struct compare_all *o, const char *path)
 		return EXIT_WRONG_USE;
 	why = not_of_this_kernel(&t, &e);
 	if (why) {
-		printf("%s: skipped: %s\n", path, why);
+		printf("%s: skipped: %s\n", shown_name(path), why);
 		trace_free(&t);
 		return EXIT_LACKS;
 	}
@@ -251,31 +253,28 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		o->profile = profile_option(state, arg);
 		break;
 	case 's':
-		o->seed = number_option(state, "--seed", arg);
+		o->seed = number_option(state, "--seed", arg, 0, UINT64_MAX);
 		o->has_seed = 1;
 		break;
 	case 'n':
-		o->count = number_option(state, "--count", arg);
-		if (!o->count)
-			argp_error(state, "--count is a number from 1");
+		o->count = number_option(state, "--count", arg, 1, MAX_COUNT);
 		break;
 	case 'l':
-		o->length = number_option(state, "--length", arg);
-		if (o->length < 1 || o->length > 1000)
-			argp_error(state, "--length is a number from 1 to 1000");
+		o->length = number_option(state, "--length", arg, 1, 1000);
+		o->of_random = 1;
 		break;
 	case 'j':
-		o->jobs = number_option(state, "--jobs", arg);
-		if (!o->jobs)
-			argp_error(state, "--jobs is a number from 1");
+		o->jobs = number_option(state, "--jobs", arg, 1, JOBS_MAX);
+		o->of_random = 1;
 		break;
 	case 'k':
 		if (access(arg, W_OK | X_OK))
-			argp_error(state, "--keep %s: %s", arg, strerror(errno));
+			argp_failure(state, EXIT_WRONG_USE, errno, "--keep %s", arg);
 		o->found.keep = arg;
 		break;
 	case 't':
 		o->stats = 1;
+		o->of_random = 1;
 		break;
 	case ARGP_KEY_ARGS:
 		o->files = state->argv + state->next;
@@ -283,9 +282,11 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (!o->nr_files && !o->count && !o->has_seed)
-			argp_error(state, "which trace? or --seed and --count for random ones");
+			argp_error(state, "which trace? or --count NUMBER for so many random ones");
 		if (o->nr_files && (o->count || o->has_seed))
 			argp_error(state, "traces are given or random, not both");
+		if (o->nr_files && o->of_random)
+			argp_error(state, "--length, --jobs and --stats are of random traces");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -294,14 +295,15 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{ "seed", 's', "NUMBER", 0, "Make up traces from this seed; the first one has it itself",
-	  0 },
-	{ "count", 'n', "NUMBER", 0, "How many to make up [1]", 0 },
-	{ "length", 'l', "NUMBER", 0, "Calls in each of them [40]", 0 },
-	{ "keep", 'k', "FOLDER", 0, "Write differences there, as traces [.]", 0 },
-	{ "jobs", 'j', "NUMBER", 0, "Compare so many random traces at once [4 for each CPU]", 0 },
-	{ "profile", 'p', "PROFILE", 0, "Hold the kernel against this profile [its own release's]",
-	  0 },
+	{ "seed", 's', "NUMBER", 0, "Make up traces from this seed (default: a random one)", 0 },
+	{ "count", 'n', "NUMBER", 0, "How many to make up (default: 1)", 0 },
+	{ "length", 'l', "NUMBER", 0, "Calls in each of them, 1 to 1000 (default: 40)", 0 },
+	{ "keep", 'k', "FOLDER", 0,
+	  "Write differences there, as traces (default: the current folder)", 0 },
+	{ "jobs", 'j', "NUMBER", 0,
+	  "Compare so many random traces at once (default: 4 for each CPU)", 0 },
+	{ "profile", 'p', "PROFILE", 0,
+	  "Hold the kernel against this profile (default: its own release's)", 0 },
 	{ "stats", 't', NULL, 0, "Say how often each call was made, and succeeded", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -309,7 +311,7 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
-	.args_doc = "TRACE...\n--seed NUMBER [--count NUMBER] [--length NUMBER]",
+	.args_doc = "TRACE...\n--count NUMBER [--seed NUMBER] [--length NUMBER]",
 	.doc = "Make the same calls on the model and on /dev/kvm and compare every result. What a known "
 	       "bug of this release explains is counted apart; any other difference is shrunk to the "
 	       "fewest calls, shown, and written as a trace.\vExit status: 0 if there is no "

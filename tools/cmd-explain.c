@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gmem explain: the rule behind each call of a trace, or a rule itself with the rows that enforce
- * it. An argument that is the name of a clause is one; every other is a trace.
+ * it. An argument that is the name of a clause, in capitals or not, is one. So is one that could
+ * be no other thing: without a dot or a slash, and no file. Every other is a trace.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "trace-parse.h"
+
+#define MAX_GUESSES 8
+#define MAX_DISTANCE 2 /* letters in which a guess differs */
 
 struct explain {
 	const struct gmem_profile *profile;
@@ -49,12 +56,50 @@ static void explain_clause(unsigned int clause)
 	putchar('\n');
 }
 
-/* Whether it looks like the name of a clause: PUNCH-2. */
-static int looks_like_clause(const char *s)
+static int can_only_be_clause(const char *s)
 {
-	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	return strcmp(s, "-") && !strpbrk(s, "./") && access(s, F_OK);
+}
 
-	return n && s[n] == '-' && s[n + 1] && !s[n + 1 + strspn(s + n + 1, "0123456789")];
+/* As clauses are written; free() it. */
+static char *in_capitals(const char *s)
+{
+	char *name = xstrndup(s, strlen(s)), *p;
+
+	for (p = name; *p; p++)
+		*p = toupper((unsigned char)*p);
+	return name;
+}
+
+/* How much the clause that looks most like the name differs from it. */
+static unsigned int nearest_distance(const char *name)
+{
+	unsigned int i, d, best = MAX_DISTANCE + 1;
+
+	for (i = 1; gmem_clause(i); i++) {
+		d = name_distance(name, gmem_clause(i)->name);
+		best = d < best ? d : best;
+	}
+	return best;
+}
+
+static void no_such_clause(const char *arg, const char *name)
+{
+	unsigned int nearest = nearest_distance(name), i, n = 0;
+
+	fprintf(stderr, "gmem explain: no such clause: %s", arg);
+	for (i = 1; nearest <= MAX_DISTANCE && gmem_clause(i); i++) {
+		if (name_distance(name, gmem_clause(i)->name) != nearest)
+			continue;
+		if (++n > MAX_GUESSES)
+			break;
+		fprintf(stderr, "%s %s", n == 1 ? "; did you mean" : ",", gmem_clause(i)->name);
+	}
+	fprintf(stderr, "%s\n%s\n",
+		!n		? ", and no such file" :
+		n > MAX_GUESSES ? " ...?" :
+				  "?",
+		"`gmem explain --list' names all clauses.");
 }
 
 /* ---- traces ---- */
@@ -95,11 +140,12 @@ static int explain_calls(const struct trace *t, const char *file,
 static void explain_trace(struct explain *o, const char *path)
 {
 	struct backend_config config;
+	struct trace_error wrong;
 	struct backend_error e;
 	struct trace t;
 	void *ctx;
 
-	if (!read_trace(&t, "gmem explain", path)) {
+	if (!read_trace(&t, "gmem explain", path, &wrong)) {
 		o->wrong++;
 		return;
 	}
@@ -108,7 +154,7 @@ static void explain_trace(struct explain *o, const char *path)
 					  .checking = GMEM_CHECK_CALLS };
 	if (backend_model.open(&ctx, &config, &e) != BACKEND_DONE)
 		die("%s", e.why);
-	if (!explain_calls(&t, strcmp(path, "-") ? path : "standard input", config.profile, ctx))
+	if (!explain_calls(&t, shown_name(path), config.profile, ctx))
 		o->wrong++;
 	backend_model.close(ctx);
 	trace_free(&t);
@@ -116,17 +162,18 @@ static void explain_trace(struct explain *o, const char *path)
 
 static void explain(struct explain *o, const char *arg)
 {
-	unsigned int clause = gmem_clause_find(arg);
+	char *name = in_capitals(arg);
+	unsigned int clause = gmem_clause_find(name);
 
 	if (clause) {
 		explain_clause(clause);
-	} else if (looks_like_clause(arg)) {
-		fprintf(stderr,
-			"gmem explain: no clause %s; `gmem explain --list' names them all\n", arg);
+	} else if (can_only_be_clause(arg)) {
+		no_such_clause(arg, name);
 		o->wrong++;
 	} else {
 		explain_trace(o, arg);
 	}
+	free(name);
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state)

@@ -2,34 +2,18 @@
 /*
  * gmem profiles: without arguments the list; with one profile its numbers and its tables, row by
  * row; with two what differs between them.
- *
- * A row is the same in both if it does the same under the same clause with the same errno; what
- * is left over is found as diff(1) finds it, by the longest common subsequence.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
-
-#define MAX_ROWS 256
+#include "rows.h"
 
 struct profiles {
 	const struct gmem_profile *p[2];
 	int n;
 };
-
-struct table {
-	struct gmem_row rows[MAX_ROWS];
-	unsigned int n;
-};
-
-static void read_table(struct table *t, const struct gmem_profile *p, unsigned int table)
-{
-	t->n = 0;
-	while (t->n < MAX_ROWS && gmem_profile_row(p, table, t->n, &t->rows[t->n]))
-		t->n++;
-}
 
 /* ---- all profiles ---- */
 
@@ -48,8 +32,8 @@ static void print_list(void)
 	unsigned int i;
 
 	for (i = 0; (p = gmem_profile(i)); i++) {
-		printf("%-12s  %s%s\n", gmem_profile_name(p), gmem_profile_summary(p),
-		       gmem_profile(i + 1) ? "" : " (the default)");
+		printf("%-24s  %s%s\n", gmem_profile_name(p), gmem_profile_summary(p),
+		       p == gmem_profile_default() ? " (the default)" : "");
 		print_bugs(p);
 	}
 }
@@ -82,7 +66,7 @@ static void print_number(const struct gmem_number *n)
 static void print_profile(const struct gmem_profile *p)
 {
 	struct gmem_number number;
-	struct table t;
+	struct rows t;
 	unsigned int i, table;
 
 	printf("%s: %s\n", gmem_profile_name(p), gmem_profile_summary(p));
@@ -91,89 +75,36 @@ static void print_profile(const struct gmem_profile *p)
 	for (i = 0; gmem_profile_number(p, i, &number); i++)
 		print_number(&number);
 	for (table = 0; table < gmem_nr_tables(); table++) {
-		read_table(&t, p, table);
+		rows_read(&t, p, table);
 		if (!t.n)
 			continue;
 		printf("\n%s\n", gmem_table_name(table));
 		for (i = 0; i < t.n; i++) {
 			printf("%3u ", i);
-			print_row(&t.rows[i]);
+			print_row(&t.row[i]);
 		}
 	}
 }
 
 /* ---- two profiles ---- */
 
-static int same_row(const struct gmem_row *a, const struct gmem_row *b)
+static void print_changed(void *arg, const struct gmem_row *a, const struct gmem_row *b)
 {
-	return a->clause == b->clause && a->err == b->err && !strcmp(a->name, b->name) &&
-	       !strcmp(a->kind, b->kind) && !strcmp(a->detail, b->detail);
-}
-
-/* length[i][j]: of the longest common subsequence of a's rows from i and b's from j. */
-static void common_lengths(const struct table *a, const struct table *b,
-			   uint16_t length[MAX_ROWS + 1][MAX_ROWS + 1])
-{
-	unsigned int i, j;
-
-	for (i = a->n + 1; i-- > 0;)
-		for (j = b->n + 1; j-- > 0;) {
-			if (i == a->n || j == b->n)
-				length[i][j] = 0;
-			else if (same_row(&a->rows[i], &b->rows[j]))
-				length[i][j] = length[i + 1][j + 1] + 1;
-			else if (length[i + 1][j] >= length[i][j + 1])
-				length[i][j] = length[i + 1][j];
-			else
-				length[i][j] = length[i][j + 1];
-		}
-}
-
-static void print_changed(char sign, const struct gmem_row *row)
-{
-	printf("  %c ", sign);
-	print_row(row);
-}
-
-static void diff_rows(const struct table *a, const struct table *b)
-{
-	static uint16_t length[MAX_ROWS + 1][MAX_ROWS + 1];
-	unsigned int i = 0, j = 0;
-
-	common_lengths(a, b, length);
-	while (i < a->n || j < b->n) {
-		if (i < a->n && j < b->n && same_row(&a->rows[i], &b->rows[j])) {
-			print_changed(' ', &a->rows[i]);
-			i++;
-			j++;
-		} else if (j == b->n || (i < a->n && length[i + 1][j] >= length[i][j + 1])) {
-			print_changed('-', &a->rows[i++]);
-		} else {
-			print_changed('+', &b->rows[j++]);
-		}
-	}
-}
-
-static int same_table(const struct table *a, const struct table *b)
-{
-	unsigned int i;
-
-	for (i = 0; i < a->n && i < b->n; i++)
-		if (!same_row(&a->rows[i], &b->rows[i]))
-			return 0;
-	return a->n == b->n;
+	(void)arg;
+	printf("  %c ", !a ? '+' : !b ? '-' : ' ');
+	print_row(a ? a : b);
 }
 
 /* The tables that differ; how many they are. */
 static unsigned int diff_tables(const struct gmem_profile *a, const struct gmem_profile *b)
 {
-	static struct table ta, tb;
+	static struct rows ta, tb;
 	unsigned int table, n = 0;
 
 	for (table = 0; table < gmem_nr_tables(); table++) {
-		read_table(&ta, a, table);
-		read_table(&tb, b, table);
-		if (same_table(&ta, &tb))
+		rows_read(&ta, a, table);
+		rows_read(&tb, b, table);
+		if (rows_same(&ta, &tb))
 			continue;
 		n++;
 		printf("\n%s%s\n", gmem_table_name(table),
@@ -181,7 +112,7 @@ static unsigned int diff_tables(const struct gmem_profile *a, const struct gmem_
 		       !tb.n ? ": only in the first" :
 			       "");
 		if (ta.n && tb.n)
-			diff_rows(&ta, &tb);
+			rows_align(&ta, &tb, print_changed, NULL);
 	}
 	return n;
 }

@@ -86,10 +86,10 @@ static int record(struct record *o, struct trace *t, const struct gmem_machine *
 		fill_demands(t, r.results);
 		write_trace(t, o->out);
 	} else if (r.done < t->nr_calls) {
-		fprintf(stderr, "%s:%u: not recorded: %s\n", o->trace, t->calls[r.done].line,
-			e.why);
+		fprintf(stderr, "%s:%u: not recorded: %s\n", shown_name(o->trace),
+			t->calls[r.done].line, e.why);
 	} else {
-		fprintf(stderr, "%s: not recorded: %s\n", o->trace, e.why);
+		fprintf(stderr, "%s: not recorded: %s\n", shown_name(o->trace), e.why);
 	}
 	trace_run_free(&r);
 	if (status == BACKEND_UNSUPPORTED)

@@ -16,6 +16,7 @@
 struct replay {
 	const struct gmem_profile *profile; /* asked for; or null */
 	const struct backend *backend;
+	struct bugs_asked bugs;
 	int step, check, json, quiet, clauses;
 	char **files;
 	int nr_files;
@@ -35,11 +36,6 @@ struct playing {
 	struct watch watch;
 	const struct gmem_profile *profile; /* null on a real kernel */
 };
-
-static const char *shown_name(const char *path)
-{
-	return strcmp(path, "-") ? path : "standard input";
-}
 
 static uint32_t line_of(const struct playing *p)
 {
@@ -71,6 +67,19 @@ static void broken(struct playing *p, const char *why)
 		printf("%s:%u: %s\n", p->file, line_of(p), why);
 	else
 		printf("%s: %s\n", p->file, why);
+}
+
+/* The model cannot be asked what call number run.done asks: the trace is wrong. */
+static void misused(struct playing *p, const char *why)
+{
+	struct trace_error e = { .line = line_of(p) };
+
+	snprintf(e.reason, sizeof(e.reason), "%s", why);
+	p->o->wrong++;
+	p->o->totals.failed++;
+	fprintf(stderr, "%s:%u: %s\n", p->file, e.line, why);
+	if (p->o->json)
+		event_error(p->file, &e);
 }
 
 static int watching(const struct replay *o)
@@ -142,17 +151,12 @@ static void play_on(struct playing *p)
 	play_calls(p);
 	if (o->step && !o->json)
 		story_end(&p->t);
-	if (p->run.status == BACKEND_UNSUPPORTED && o->backend == &backend_model) {
-		fprintf(stderr, "%s:%u: %s\n", p->file, line_of(p), p->run.error.why);
-		if (o->json)
-			event_broken(p->file, line_of(p), p->run.error.why);
-		o->wrong++;
-		o->totals.failed++;
-	} else if (p->run.status == BACKEND_UNSUPPORTED) {
+	if (p->run.status == BACKEND_UNSUPPORTED && o->backend == &backend_model)
+		misused(p, p->run.error.why);
+	else if (p->run.status == BACKEND_UNSUPPORTED)
 		skipped(p, line_of(p), p->run.error.why);
-	} else if (p->run.status == BACKEND_BROKEN) {
+	else if (p->run.status == BACKEND_BROKEN)
 		broken(p, p->run.error.why);
-	}
 	o->unmet += o->totals.unmet > unmet;
 	trace_run_free(&p->run);
 }
@@ -180,6 +184,7 @@ static void play(struct playing *p)
 	const struct gmem_profile *profile = profile_for(&p->t, o->profile);
 	struct backend_error e;
 	char *where = NULL;
+	struct gmem_profile *copy;
 	const char *why;
 
 	o->totals.traces++;
@@ -193,6 +198,8 @@ static void play(struct playing *p)
 		skipped(p, 0, why);
 		return;
 	}
+	copy = profile_with_bugs(profile, &o->bugs);
+	profile = copy ? copy : profile;
 	config.profile = profile;
 	config.checking = o->check ? GMEM_CHECK_STEPS : GMEM_CHECK_CALLS;
 	p->profile = o->backend == &backend_model ? profile : NULL;
@@ -208,13 +215,18 @@ static void play(struct playing *p)
 	else
 		broken(p, e.why);
 	o->backend->close(p->ctx);
+	gmem_profile_free(copy);
 }
 
 static void replay_file(struct replay *o, const char *path)
 {
 	struct playing p = { .o = o, .file = shown_name(path) };
+	struct trace_error e;
 
-	if (!read_trace(&p.t, "gmem replay", path)) {
+	if (!read_trace(&p.t, "gmem replay", path, &e)) {
+		if (o->json)
+			event_error(p.file, &e);
+		o->totals.unread++;
 		o->wrong++;
 		return;
 	}
@@ -244,6 +256,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--on %s: a trace runs on model or on kvm", arg);
 		o->backend = strcmp(arg, "kvm") ? &backend_model : &backend_kvm;
 		break;
+	case 'b':
+		bug_option(state, &o->bugs, arg);
+		break;
 	case 's':
 		o->step = 1;
 		break;
@@ -267,8 +282,14 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which trace?");
 		break;
 	case ARGP_KEY_END:
-		if (o->backend == &backend_kvm && (o->profile || o->check || o->clauses))
-			argp_error(state, "--profile, --check and --clauses are of the model");
+		if (o->backend == &backend_kvm &&
+		    (o->profile || o->check || o->clauses || o->bugs.n))
+			argp_error(state,
+				   "--profile, --bug, --check and --clauses are of the model");
+		if (o->json && (o->quiet || o->clauses))
+			argp_error(state, "--json prints events alone, not --quiet nor --clauses");
+		if (o->step && o->quiet)
+			argp_error(state, "--step tells all, --quiet only what is wrong");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -278,6 +299,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0, "Judge by this profile, whatever the trace says", 0 },
+	{ "bug", 'b', "ID", 0, "With this bug of the museum in the tables; may be repeated", 0 },
 	{ "on", 'o', "BACKEND", 0, "Run on the model (the default), or on kvm: the real kernel",
 	  0 },
 	{ "step", 's', NULL, 0, "Show every call with the rows that ran, and what KVM was told",

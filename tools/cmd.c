@@ -3,6 +3,7 @@
  * What the subcommands share; see cmd.h.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -29,7 +30,34 @@ const struct gmem_profile *profile_option(struct argp_state *state, const char *
 	return NULL;
 }
 
-uint64_t number_option(struct argp_state *state, const char *option, const char *s)
+void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *id)
+{
+	if (!gmem_bug_title(id))
+		argp_error(state, "unknown bug %s; gmem bugs lists them", id);
+	if (bugs->n == MOST_BUGS)
+		argp_error(state, "at most %d bugs at once", MOST_BUGS);
+	bugs->ids[bugs->n++] = id;
+}
+
+struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs)
+{
+	struct gmem_profile *copy;
+
+	if (!bugs->n)
+		return NULL;
+	switch (gmem_profile_with_bugs(&copy, p, bugs->ids, NULL, NULL)) {
+	case GMEM_DONE:
+		return copy;
+	case GMEM_FAILED:
+		die("no memory for a profile");
+	default:
+		die("%s has not the rows that a bug is in; gmem bugs says which profiles have",
+		    gmem_profile_name(p));
+	}
+}
+
+uint64_t number_option(struct argp_state *state, const char *option, const char *s, uint64_t least,
+		       uint64_t most)
 {
 	unsigned long long v;
 	char *end;
@@ -38,46 +66,49 @@ uint64_t number_option(struct argp_state *state, const char *option, const char 
 	v = strtoull(s, &end, 0);
 	if (errno || *end || end == s || strchr(s, '-'))
 		argp_error(state, "%s needs a number and not '%s'", option, s);
+	if (v < least || v > most)
+		argp_error(state, "%s is a number from %" PRIu64 " to %" PRIu64, option, least,
+			   most);
 	return v;
 }
 
 int read_trace_with_calls(struct trace *t, const char *command, const char *path)
 {
-	if (!read_trace(t, command, path))
+	struct trace_error e;
+
+	if (!read_trace(t, command, path, &e))
 		return 0;
 	if (t->nr_calls)
 		return 1;
-	fprintf(stderr, "%s: %s: the trace has no calls\n", command, path);
+	fprintf(stderr, "%s: %s: the trace has no calls\n", command, shown_name(path));
 	trace_free(t);
 	return 0;
 }
 
-int read_trace(struct trace *t, const char *command, const char *path)
+const char *shown_name(const char *path)
 {
-	const char *name = strcmp(path, "-") ? path : "standard input";
-	struct trace_error e;
+	return strcmp(path, "-") ? path : "standard input";
+}
 
-	if (trace_read(t, path, &e))
+int read_trace(struct trace *t, const char *command, const char *path, struct trace_error *e)
+{
+	const char *name = shown_name(path);
+
+	if (trace_read(t, path, e))
 		return 1;
 	progress_end();
-	if (e.line)
-		fprintf(stderr, "%s:%u:%u: %s\n", name, e.line, e.column, e.reason);
+	if (e->line)
+		fprintf(stderr, "%s:%u:%u: %s\n", name, e->line, e->column, e->reason);
 	else
-		fprintf(stderr, "%s: %s: %s\nTry `%s --help' for more information.\n", command,
-			name, e.reason, command);
+		fprintf(stderr, "%s: %s: %s\n", command, name, e->reason);
 	return 0;
 }
 
 const struct gmem_profile *profile_for(const struct trace *t, const struct gmem_profile *asked)
 {
 	const struct gmem_profile *p = asked ? asked : t->profile;
-	unsigned int i;
 
-	if (p)
-		return p;
-	for (i = 0; gmem_profile(i); i++)
-		p = gmem_profile(i);
-	return p;
+	return p ? p : gmem_profile_default();
 }
 
 const struct gmem_profile *kernel_profile(void)

@@ -16,18 +16,33 @@
 int cmd_replay(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_explore(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_profiles(int argc, char **argv);
+int cmd_bugs(int argc, char **argv);
 
 /* argp_parse() for a subcommand. */
 void parse_options(const struct argp *argp, int argc, char **argv, void *input);
 /* The profile of that name, or an error of use that lists them all. */
 const struct gmem_profile *profile_option(struct argp_state *state, const char *name);
-/* The number, or an error of use. */
-uint64_t number_option(struct argp_state *state, const char *option, const char *s);
+/* The number, or an error of use: it is from least to most. */
+uint64_t number_option(struct argp_state *state, const char *option, const char *s, uint64_t least,
+		       uint64_t most);
 
-/* Reads a trace; if it cannot, says why on standard error and returns 0. */
-int read_trace(struct trace *t, const char *command, const char *path);
+/* Museum bugs that are asked for by --bug, which may be given several times. */
+#define MOST_BUGS 15
+struct bugs_asked {
+	const char *ids[MOST_BUGS + 1];
+	int n;
+};
+void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *id);
+/* The profile with them in its tables, for gmem_profile_free(); null if there are none. */
+struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs);
+
+/* What messages call the file: its name, or "standard input". */
+const char *shown_name(const char *path);
+/* Reads a trace; if it cannot, says why on standard error and in *e, and returns 0. */
+int read_trace(struct trace *t, const char *command, const char *path, struct trace_error *e);
 /* The same; a trace without calls is wrong as well. */
 int read_trace_with_calls(struct trace *t, const char *command, const char *path);
 /* The profile to judge the trace by: the asked one, else the trace's, else the default. */

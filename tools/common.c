@@ -76,6 +76,22 @@ char *text_end(struct text *t)
 	return t->bytes;
 }
 
+size_t utf8_length(const char *s, const char *end)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t i, n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+
+	if (*p < 0xc2 || *p > 0xf4 || (size_t)(end - s) < n)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 double seconds(void)
 {
 	struct timespec now;

@@ -34,6 +34,9 @@ struct text {
 void text_begin(struct text *t);
 char *text_end(struct text *t);
 
+/* The length of the UTF-8 sequence of several bytes at s; 0 if there is none that is valid. */
+size_t utf8_length(const char *s, const char *end);
+
 /*
  * A line on standard error that is overwritten in place: progress for people. Nothing is written
  * where standard error is no terminal, nor more often than ten times a second.

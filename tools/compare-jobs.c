@@ -18,7 +18,6 @@
 #include "compare-jobs.h"
 #include "random.h"
 
-#define MAX_JOBS 256
 #define MAX_SIGHTS 1024
 
 struct shared {
@@ -32,7 +31,7 @@ struct jobs {
 	struct jobs_plan plan;
 	struct shared *shared;
 	size_t size;
-	pid_t pids[MAX_JOBS];
+	pid_t pids[JOBS_MAX];
 };
 
 static void count(struct jobs_totals *n, const struct comparer *c, const struct trace *t)
@@ -112,8 +111,8 @@ struct jobs *jobs_start(const struct jobs_plan *plan)
 	j->plan = *plan;
 	if (!j->plan.jobs)
 		j->plan.jobs = 4 * sysconf(_SC_NPROCESSORS_ONLN);
-	if (j->plan.jobs > MAX_JOBS)
-		j->plan.jobs = MAX_JOBS;
+	if (j->plan.jobs > JOBS_MAX)
+		j->plan.jobs = JOBS_MAX;
 	if (j->plan.jobs > plan->count)
 		j->plan.jobs = plan->count;
 	j->size = sizeof(*j->shared) + plan->count;

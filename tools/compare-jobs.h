@@ -19,6 +19,8 @@
 
 #include "compare.h"
 
+#define JOBS_MAX 256 /* processes */
+
 struct jobs_plan {
 	const struct gmem_profile *profile;
 	struct gmem_machine machine;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend-model.h"
 #include "common.h"
 #include "compare.h"
 #include "random.h"

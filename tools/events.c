@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "report.h"
@@ -29,9 +30,30 @@ static void put(struct json_object *o)
 	json_object_put(o);
 }
 
+/* JSON is UTF-8, names of files are bytes: each that is no part of a character becomes U+FFFD. */
+static char *as_utf8(const char *s)
+{
+	const char *end = s + strlen(s);
+	struct text t;
+	size_t n;
+
+	text_begin(&t);
+	for (; s < end; s += n ? n : 1) {
+		n = *s & 0x80 ? utf8_length(s, end) : 1;
+		if (n)
+			fwrite(s, 1, n, t.f);
+		else
+			fputs("\xef\xbf\xbd", t.f);
+	}
+	return text_end(&t);
+}
+
 static void add_string(struct json_object *o, const char *key, const char *value)
 {
-	json_object_object_add(o, key, value ? json_object_new_string(value) : NULL);
+	char *valid = value ? as_utf8(value) : NULL;
+
+	json_object_object_add(o, key, valid ? json_object_new_string(valid) : NULL);
+	free(valid);
 }
 
 static void add_number(struct json_object *o, const char *key, uint64_t value)
@@ -167,6 +189,19 @@ void event_broken(const char *file, uint32_t line, const char *why)
 	end_early("broken", file, line, why);
 }
 
+void event_error(const char *file, const struct trace_error *e)
+{
+	struct json_object *o = event("error");
+
+	add_string(o, "file", file);
+	if (e->line)
+		add_number(o, "line", e->line);
+	if (e->column)
+		add_number(o, "column", e->column);
+	add_string(o, "reason", e->reason);
+	put(o);
+}
+
 void event_totals(const struct totals *n)
 {
 	struct json_object *o = event("totals");
@@ -177,5 +212,6 @@ void event_totals(const struct totals *n)
 	add_number(o, "unmet", n->unmet);
 	add_number(o, "failed", n->failed);
 	add_number(o, "skipped", n->skipped);
+	add_number(o, "unread", n->unread);
 	put(o);
 }

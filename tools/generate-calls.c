@@ -24,10 +24,11 @@ static uint64_t value_of(struct generator *g, uint64_t size)
 
 static void make_check_extension(struct generator *g, struct gmem_call *c)
 {
-	static const uint16_t caps[] = { 3, 81, 118, 231, 232, 233, 234, 235, 236, 244 };
+	static const uint16_t caps[] = { 3,   81,  118, 231, 232, 233, 234, 235, 236,
+					 244, 240, 241, 242, 245, 246, 249, 250, 252 };
 
 	use_fd(g, GMEM_FD_KVM | GMEM_FD_VM, 1);
-	c->cap = caps[below(g, 10)];
+	c->cap = caps[one_in(g, 3) ? below(g, 18) : below(g, 10)];
 	if (c->fd < 0 && g->last.fd_from < 0)
 		c->fd = GMEM_KVM_FD;
 }
@@ -49,6 +50,7 @@ static void make_create_guest_memfd(struct generator *g, struct gmem_call *c)
 	c->flags = random_bits_of(g->random, 3);
 	if (g->types == 1 ? below(g, 3) : below(g, 2))
 		c->flags = GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED;
+	c->page_order = one_in(g, 30) ? 9 : 0;
 	c->argp = one_in(g, 100);
 }
 
@@ -162,14 +164,35 @@ static void make_set_attributes(struct generator *g, struct gmem_call *c)
 	c->argp = one_in(g, 100);
 }
 
-static void make_set_attributes2(struct generator *g, struct gmem_call *c)
+/* By any of the ioctls. */
+static void make_conversion(struct generator *g, struct gmem_call *c)
 {
 	struct generated_handle *h = use_fd(g, GMEM_FD_GMEM, 1);
 
 	c->offset = random_offset(g->random, size_of(h));
 	c->size = random_length(g->random, size_of(h));
+	if (h && below(g, 4) && c->offset < h->size && c->size > h->size - c->offset)
+		c->size = h->size - c->offset;
+	c->reserved = one_in(g, 40);
+	c->error_offset = one_in(g, 20) ? PAGE : 0;
+	c->argp = one_in(g, 20) ? 1 + below(g, 2) : 0;
+	if (c->verb != GMEM_SET_MEMORY_ATTRIBUTES2)
+		return;
 	c->attributes = GMEM_ATTRIBUTE_PRIVATE * below(g, 2);
-	c->argp = one_in(g, 50);
+	c->flags = one_in(g, 8) ? random_bits_of(g->random, 3) : 0;
+}
+
+static void make_enable_cap(struct generator *g, struct gmem_call *c)
+{
+	use_fd(g, GMEM_FD_VM, 1);
+	c->cap = below(g, 2) ? GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING : 240 + below(g, 13);
+	c->argp = one_in(g, 20);
+}
+
+static void make_launch_finish(struct generator *g, struct gmem_call *c)
+{
+	(void)c;
+	use_fd(g, GMEM_FD_VM, 1);
 }
 
 /* A real kernel would really allocate it. */
@@ -413,7 +436,11 @@ const struct generated_verb generated_verbs[] = {
 	{ GMEM_SET_USER_MEMORY_REGION, 5, make_set_region },
 	{ GMEM_SET_USER_MEMORY_REGION2, 20, make_set_region2 },
 	{ GMEM_SET_MEMORY_ATTRIBUTES, 3, make_set_attributes },
-	{ GMEM_SET_MEMORY_ATTRIBUTES2, 1, make_set_attributes2 },
+	{ GMEM_SET_MEMORY_ATTRIBUTES2, 3, make_conversion },
+	{ GMEM_CONVERT_SHARED, 1, make_conversion },
+	{ GMEM_CONVERT_PRIVATE, 1, make_conversion },
+	{ GMEM_ENABLE_CAP, 1, make_enable_cap },
+	{ GMEM_LAUNCH_FINISH, 1, make_launch_finish },
 	{ GMEM_FALLOCATE, 24, make_fallocate },
 	{ GMEM_FTRUNCATE, 1, on_file },
 	{ GMEM_FCHMOD, 1, on_file },

@@ -23,6 +23,7 @@ struct made_call {
 struct totals {
 	unsigned long traces, calls, demands, unmet, skipped;
 	unsigned long failed; /* traces that demand nothing, or ended before their end */
+	unsigned long unread; /* files that are no traces, or could not be read; no traces above */
 };
 
 /* "linux-6.18", or the kernel's release */
@@ -37,6 +38,8 @@ void event_begin(const char *file, const char *where);
 void event_call(const struct made_call *m);
 void event_skipped(const char *file, uint32_t line, const char *why);
 void event_broken(const char *file, uint32_t line, const char *why);
+/* The trace is wrong: it cannot be read, or asks what cannot be asked. */
+void event_error(const char *file, const struct trace_error *e);
 void event_totals(const struct totals *n);
 
 #endif

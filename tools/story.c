@@ -155,5 +155,7 @@ void story_totals(const struct totals *n)
 		printf("; %lu trace%s failed", n->failed, s(n->failed));
 	if (n->skipped)
 		printf("; %lu trace%s skipped", n->skipped, s(n->skipped));
+	if (n->unread)
+		printf("; %lu file%s not read", n->unread, s(n->unread));
 	putchar('\n');
 }

@@ -16,8 +16,7 @@ static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
 	return a < c ? a : c;
 }
 
-/* How many letters to insert, take away or change to get from a to b. */
-static unsigned int distance(const char *a, const char *b)
+unsigned int name_distance(const char *a, const char *b)
 {
 	unsigned int row[TRACE_MAX_NAME + 2], i, j, m = strlen(a), n = strlen(b);
 
@@ -46,7 +45,7 @@ const char *nearest_name(const char *word, const char *(*nth)(const void *arg, u
 	const char *name, *found = NULL;
 
 	for (i = 0; (name = nth(arg, i)); i++) {
-		d = distance(word, name);
+		d = name_distance(word, name);
 		if (d <= best && (!found || d < best)) {
 			best = d;
 			found = name;
@@ -62,11 +61,22 @@ static const char *nth_name(const void *arg, unsigned int n)
 
 /* ---- values ---- */
 
-static int parse_name(struct parser *p, const struct gmem_name *names, const char *what,
-		      uint64_t *v)
+static int find_name(const struct gmem_name *names, const char *word, uint64_t *v)
+{
+	for (; names && names->name; names++) {
+		if (!strcmp(names->name, word)) {
+			*v = names->value;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* own are the names that the trace's profile has for itself; they come first, and may be null. */
+static int parse_name(struct parser *p, const struct gmem_name *own, const struct gmem_name *names,
+		      const char *what, uint64_t *v)
 {
 	char word[TRACE_MAX_NAME + 1];
-	const struct gmem_name *n;
 	const char *at, *near;
 
 	lex_space(&p->x);
@@ -75,24 +85,20 @@ static int parse_name(struct parser *p, const struct gmem_name *names, const cha
 		return lex_number(&p->x, v);
 	if (!lex_word(&p->x, word, what))
 		return 0;
-	for (n = names; n->name; n++) {
-		if (!strcmp(n->name, word)) {
-			*v = n->value;
-			return 1;
-		}
-	}
+	if (find_name(own, word, v) || find_name(names, word, v))
+		return 1;
 	near = nearest_name(word, nth_name, names);
 	return lex_fail(&p->x, at, "%s %s is not known%s%s%s", what, word,
 			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-int parse_names(struct parser *p, const struct gmem_name *names, int kind, const char *what,
-		uint64_t *v)
+int parse_names(struct parser *p, const struct gmem_name *own, const struct gmem_name *names,
+		int kind, const char *what, uint64_t *v)
 {
 	uint64_t one;
 
 	for (*v = 0;; *v |= one) {
-		if (!parse_name(p, names, what, &one))
+		if (!parse_name(p, own, names, what, &one))
 			return 0;
 		if (kind == GMEM_P_NAME || !lex_accept(&p->x, '|'))
 			break;
@@ -214,7 +220,8 @@ static int parse_value(struct parser *p, const struct gmem_param *param, struct 
 	if (param->kind == GMEM_P_FD)
 		return parse_fd(p, param, l, &l->memfd_from, &l->call.memfd, &(uint32_t){ 0 });
 	if (param->names) {
-		if (!parse_names(p, param->names, param->kind, param->name, &v))
+		if (!parse_names(p, gmem_profile_names(p->t->profile, param), param->names,
+				 param->kind, param->name, &v))
 			return 0;
 	} else if (!lex_at_number(&p->x)) {
 		return lex_fail(&p->x, p->x.p, "%s needs a number", param->name);

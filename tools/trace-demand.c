@@ -10,11 +10,6 @@
 
 #include "trace-parse.h"
 
-static int is_errno(int64_t v)
-{
-	return v < 0 && v >= -4095;
-}
-
 /* A number, or the name of an errno for its negative. */
 static int parse_code(struct parser *p, const char *word, const char *at, int64_t *v)
 {
@@ -23,7 +18,7 @@ static int parse_code(struct parser *p, const char *word, const char *at, int64_
 	if (!err)
 		return lex_fail(&p->x, at,
 				"%s is no result: a result is a number, an errno such as "
-				"EINVAL, SIGBUS, SIGSEGV, MEMORY_FAULT or MMIO",
+				"EINVAL, SIGBUS, SIGSEGV, MEMORY_FAULT, MMIO or unspecified",
 				word);
 	*v = -(int64_t)err;
 	return 1;
@@ -83,7 +78,7 @@ static int parse_field(struct parser *p, struct trace_demand *d)
 	case 2:
 		return parse_field_number(p, word, &d->exit_size);
 	default:
-		return parse_names(p, mmio ? mmio_flags : fault_flags, GMEM_P_FLAGS, "flags",
+		return parse_names(p, NULL, mmio ? mmio_flags : fault_flags, GMEM_P_FLAGS, "flags",
 				   &d->exit_flags);
 	}
 }
@@ -100,10 +95,21 @@ static int parse_exit(struct parser *p, struct trace_demand *d)
 	return lex_expect(&p->x, ')', "the fields of the exit");
 }
 
-static int parse_one(struct parser *p, struct trace_demand *d)
+/* Of a load a number is never an errno. */
+static int parse_value(struct parser *p, uint32_t verb, struct trace_demand *d)
 {
-	static const char *const outcomes[GMEM_NR_OUTCOMES] = { "", "SIGBUS", "SIGSEGV",
-								"MEMORY_FAULT", "MMIO" };
+	if (!lex_number(&p->x, (uint64_t *)&d->value))
+		return 0;
+	if (verb_loads(verb) && looks_like_errno(d->value))
+		d->fields |= TRACE_LOADED;
+	return 1;
+}
+
+static int parse_one(struct parser *p, uint32_t verb, struct trace_demand *d)
+{
+	static const char *const outcomes[GMEM_NR_OUTCOMES] = { "",	   "SIGBUS",
+								"SIGSEGV", "MEMORY_FAULT",
+								"MMIO",	   "unspecified" };
 	char word[TRACE_MAX_NAME + 1];
 	const char *at;
 
@@ -111,7 +117,7 @@ static int parse_one(struct parser *p, struct trace_demand *d)
 	at = p->x.p;
 	*d = (struct trace_demand){ .outcome = GMEM_VALUE, .fields = TRACE_WITH_VALUE };
 	if (lex_at_number(&p->x))
-		return lex_number(&p->x, (uint64_t *)&d->value);
+		return parse_value(p, verb, d);
 	if (!lex_word(&p->x, word, "a result"))
 		return 0;
 	for (d->outcome = GMEM_NR_OUTCOMES - 1; d->outcome; d->outcome--)
@@ -134,9 +140,9 @@ static int parse_and_add(struct parser *p, struct trace_call *c)
 	at = p->x.p;
 	if (c->nr_demands == TRACE_MAX_SET)
 		return lex_fail(&p->x, at, "a set has at most %d members", TRACE_MAX_SET);
-	if (!parse_one(p, &d))
+	if (!parse_one(p, c->linked.call.verb, &d))
 		return 0;
-	if (info->binds && !(d.outcome == GMEM_VALUE && is_errno(d.value)))
+	if (info->binds && !(d.outcome == GMEM_VALUE && looks_like_errno(d.value)))
 		return lex_fail(&p->x, at,
 				"%s results in %s, whose number is no matter: demand an "
 				"errno, or success by NAME = %s(...)",

@@ -98,10 +98,18 @@ static int parse_number_in(struct parser *p, const char *key, uint64_t least, ui
 	return 1;
 }
 
+#define NR_KEYS 7u
+
 /* One KEY=VALUE of the machine line. */
 static int parse_machine_key(struct parser *p)
 {
-	static const char *const keys[] = { "arch", "types", "smm", "tdp", "max_fds" };
+	static const char *const keys[NR_KEYS] = { "arch",    "types",	   "smm",     "tdp",
+						   "max_fds", "phys_bits", "in_place" };
+	static const struct {
+		uint64_t least, most;
+	} limits[NR_KEYS] = {
+		[2] = { 0, 1 }, [3] = { 0, 1 }, [4] = { 4, 65536 }, [5] = { 32, 52 }, [6] = { 0, 1 }
+	};
 	struct gmem_machine *m = &p->t->machine;
 	char word[TRACE_MAX_NAME + 1];
 	const char *at;
@@ -110,14 +118,14 @@ static int parse_machine_key(struct parser *p)
 
 	lex_space(&p->x);
 	at = p->x.p;
-	if (!lex_word(&p->x, word, "arch, types, smm, tdp or max_fds"))
+	if (!lex_word(&p->x, word, "arch, types, smm, tdp, max_fds, phys_bits or in_place"))
 		return 0;
-	for (i = 0; i < 5 && strcmp(keys[i], word); i++)
+	for (i = 0; i < NR_KEYS && strcmp(keys[i], word); i++)
 		;
-	if (i == 5)
+	if (i == NR_KEYS)
 		return lex_fail(&p->x, at,
-				"a machine has no %s: it has arch, types, smm, tdp and "
-				"max_fds",
+				"a machine has no %s: it has arch, types, smm, tdp, "
+				"max_fds, phys_bits and in_place",
 				word);
 	if (p->t->machine_says >> i & 1)
 		return lex_fail(&p->x, at, "%s is said twice", word);
@@ -127,14 +135,18 @@ static int parse_machine_key(struct parser *p)
 	lex_space(&p->x);
 	if (i < 2)
 		return i ? parse_types(p, m) : parse_arch(p, m);
-	if (!parse_number_in(p, word, i == 4 ? 4 : 0, i == 4 ? 65536 : 1, &v))
+	if (!parse_number_in(p, word, limits[i].least, limits[i].most, &v))
 		return 0;
 	if (i == 2)
 		m->smm = v;
 	else if (i == 3)
 		m->tdp = v;
-	else
+	else if (i == 4)
 		m->max_fds = v;
+	else if (i == 5)
+		m->phys_bits = v;
+	else
+		m->in_place = v;
 	return 1;
 }
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "common.h"
 #include "trace-lex.h"
 
 void lex_begin(struct lexer *x, const char *text, size_t length, struct trace_error *e)
@@ -29,22 +30,6 @@ int lex_fail(struct lexer *x, const char *at, const char *format, ...)
 	vsnprintf(x->e->reason, sizeof(x->e->reason), format, ap);
 	va_end(ap);
 	return 0;
-}
-
-/* The length of the UTF-8 sequence at p; 0 if there is none that is valid. */
-static size_t utf8_length(const unsigned char *p, const unsigned char *end)
-{
-	size_t i, n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
-
-	if (*p < 0xc2 || *p > 0xf4 || (size_t)(end - p) < n)
-		return 0;
-	for (i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 static int bad_byte(struct lexer *x, const char *p)
@@ -74,7 +59,7 @@ static int look_at(struct lexer *x, const char *p, const char *end)
 		if (*p == '#' && !x->comment)
 			x->comment = x->end = p;
 		if (*p & 0x80 && x->comment)
-			n = utf8_length((const unsigned char *)p, (const unsigned char *)end);
+			n = utf8_length(p, end);
 		else if (*p & 0x80 || (*p < ' ' && *p != '\t') || *p == 0x7f)
 			n = 0;
 		if (!n)

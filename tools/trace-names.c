@@ -29,18 +29,20 @@ struct names {
 	uint32_t nr_entries;
 	uint16_t buckets[NR_BUCKETS]; /* number of entry plus 1; 0: empty */
 	uint32_t nr_tasks;
+	uint32_t process[TRACE_MAX_TASKS + 1]; /* of each task: the first task of its process */
 	uint8_t has[TRACE_MAX_TASKS + 1][(MAX_ENTRIES + 7) / 8];
 };
 
 static int has(const struct names *n, uint32_t task, uint32_t entry)
 {
-	return n->has[task][entry / 8] >> entry % 8 & 1;
+	return n->has[n->process[task]][entry / 8] >> entry % 8 & 1;
 }
 
 static void set_has(struct names *n, uint32_t task, uint32_t entry, int on)
 {
 	uint8_t bit = 1u << entry % 8;
 
+	task = n->process[task];
 	if (on)
 		n->has[task][entry / 8] |= bit;
 	else
@@ -148,7 +150,16 @@ uint32_t names_fork(struct names *n, uint32_t parent)
 {
 	if (n->nr_tasks > TRACE_MAX_TASKS)
 		return 0;
-	memcpy(n->has[n->nr_tasks], n->has[parent], sizeof(n->has[parent]));
+	n->process[n->nr_tasks] = n->nr_tasks;
+	memcpy(n->has[n->nr_tasks], n->has[n->process[parent]], sizeof(n->has[parent]));
+	return n->nr_tasks++;
+}
+
+uint32_t names_thread(struct names *n, uint32_t of)
+{
+	if (n->nr_tasks > TRACE_MAX_TASKS)
+		return 0;
+	n->process[n->nr_tasks] = n->process[of];
 	return n->nr_tasks++;
 }
 

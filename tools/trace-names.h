@@ -38,6 +38,8 @@ void names_bind(struct names *n, const char *name, uint32_t task, uint32_t line,
 		const struct found_name *f);
 /* A new task, with all that the parent has; 0 if there are too many. */
 uint32_t names_fork(struct names *n, uint32_t parent);
+/* The same for a task of the same process, whose names are its own. */
+uint32_t names_thread(struct names *n, uint32_t of);
 /* The task's process no longer has what call number from made (-1: kvm), since that line. */
 void names_use_up(struct names *n, int32_t from, uint32_t task, uint32_t line);
 /* The task is gone, since that line. */

@@ -149,6 +149,34 @@ static int parse_front(struct parser *p, struct trace_call *c, char *word, const
 	return set_verb(p, word, at, c) && lex_expect(&p->x, '(', word);
 }
 
+/* What the call uses up: a handle, or the task itself. */
+static int use_up(struct parser *p, const struct trace_call *c)
+{
+	uint32_t task = c->linked.call.task;
+
+	if (c->linked.call.verb == GMEM_EXIT)
+		names_exit(p->names, task, p->x.line);
+	if (c->linked.call.verb != GMEM_CLOSE && c->linked.call.verb != GMEM_UNPIN)
+		return 1;
+	if (c->linked.fd_from >= 0 || c->linked.call.fd == GMEM_KVM_FD)
+		names_use_up(p->names, c->linked.fd_from, task, p->x.line);
+	return 1;
+}
+
+/* What another task makes in the same block is not known to be there. */
+static int refers_to_its_own(struct parser *p, const struct trace_call *c, const char *at)
+{
+	const int32_t from[] = { c->linked.fd_from, c->linked.memfd_from, c->linked.addr_from };
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		if (from[i] >= (int32_t)p->t->par_first &&
+		    p->t->calls[from[i]].linked.call.task != c->linked.call.task)
+			return lex_fail(&p->x, at, "%s is made by another task in this block",
+					p->t->calls[from[i]].name);
+	return 1;
+}
+
 /* Notes what the call makes and what it uses up. */
 static int note(struct parser *p, struct trace_call *c, uint32_t fds, const char *at)
 {
@@ -156,10 +184,13 @@ static int note(struct parser *p, struct trace_call *c, uint32_t fds, const char
 	struct found_name f = { .from = p->t->nr_calls - 1 };
 	uint32_t task = c->linked.call.task;
 
-	if (c->linked.call.verb == GMEM_FORK) {
-		f.task = names_fork(p->names, task);
+	if (c->linked.call.verb == GMEM_FORK || c->linked.call.verb == GMEM_THREAD) {
+		if (p->in_par)
+			return lex_fail(&p->x, at, "tasks are made before par, or after end");
+		f.task = c->linked.call.verb == GMEM_FORK ? names_fork(p->names, task) :
+							    names_thread(p->names, task);
 		if (!f.task)
-			return lex_fail(&p->x, at, "more than %d forks", TRACE_MAX_TASKS);
+			return lex_fail(&p->x, at, "more than %d tasks", TRACE_MAX_TASKS);
 		c->linked.call.value = f.task;
 	}
 	f.kind = info->binds == GMEM_BINDS_FD	? NAME_FD :
@@ -169,13 +200,9 @@ static int note(struct parser *p, struct trace_call *c, uint32_t fds, const char
 	if (c->name[0])
 		names_bind(p->names, c->name, f.kind == NAME_TASK ? 0 : task, p->x.line,
 			   c->nr_demands > 0, &f);
-	if (c->linked.call.verb == GMEM_EXIT)
-		names_exit(p->names, task, p->x.line);
-	if (c->linked.call.verb != GMEM_CLOSE && c->linked.call.verb != GMEM_UNPIN)
-		return 1;
-	if (c->linked.fd_from >= 0 || c->linked.call.fd == GMEM_KVM_FD)
-		names_use_up(p->names, c->linked.fd_from, task, p->x.line);
-	return 1;
+	if (p->in_par)
+		return refers_to_its_own(p, c, at); /* what is used up is, when the block ends */
+	return use_up(p, c);
 }
 
 static int parse_call(struct parser *p, char *word, const char *at)
@@ -203,16 +230,81 @@ static int parse_call(struct parser *p, char *word, const char *at)
 
 /* ---- lines ---- */
 
-static int is_reserved(const char *word)
+static int begin_par(struct parser *p, const char *at)
 {
-	return !strcmp(word, "par") || !strcmp(word, "end") || !strcmp(word, "schedule");
+	if (p->t->par_end || p->in_par)
+		return lex_fail(&p->x, at, "a trace has one block of calls that overlap");
+	p->in_par = 1;
+	p->t->par_first = p->t->nr_calls;
+	return 1;
+}
+
+static int end_par(struct parser *p, const char *at)
+{
+	size_t i;
+
+	if (!p->in_par)
+		return lex_fail(&p->x, at, "end without par");
+	if (p->t->nr_calls == p->t->par_first)
+		return lex_fail(&p->x, at, "no calls between par and end");
+	p->in_par = 0;
+	p->t->par_end = p->t->nr_calls;
+	for (i = p->t->par_first; i < p->t->par_end; i++)
+		if (!use_up(p, &p->t->calls[i]))
+			return 0;
+	return 1;
+}
+
+/* TASK or TASK*ROWS, any number of them. */
+static int parse_schedule(struct parser *p, const char *at)
+{
+	char word[TRACE_MAX_NAME + 1], reason[160];
+	struct found_name f;
+	uint64_t rows;
+
+	if (!p->in_par)
+		return lex_fail(&p->x, at, "schedule stands between par and end");
+	for (lex_space(&p->x); p->x.p < p->x.end; lex_space(&p->x)) {
+		at = p->x.p;
+		rows = 1;
+		f.task = 0;
+		if (!lex_word(&p->x, word, "a task"))
+			return 0;
+		if (strcmp(word, "main") &&
+		    (!names_find(p->names, word, 0, &f, reason, sizeof(reason)) ||
+		     f.kind != NAME_TASK))
+			return lex_fail(&p->x, at, "%s is no task", word);
+		if (lex_accept(&p->x, '*') && !lex_number(&p->x, &rows))
+			return 0;
+		if (!rows || rows > TRACE_MAX_ROWS || p->t->nr_schedule + rows > TRACE_MAX_ROWS)
+			return lex_fail(&p->x, at, "a schedule has 1 to %d rows", TRACE_MAX_ROWS);
+		trace_schedule(p->t, f.task, rows);
+	}
+	return 1;
+}
+
+/* 1 if the word is one of them; *ok says whether the line is right. */
+static int parse_par(struct parser *p, const char *word, const char *at, int *ok)
+{
+	if (!strcmp(word, "par"))
+		*ok = begin_par(p, at);
+	else if (!strcmp(word, "end"))
+		*ok = end_par(p, at);
+	else if (!strcmp(word, "schedule"))
+		*ok = parse_schedule(p, at);
+	else
+		return 0;
+	lex_space(&p->x);
+	if (*ok && p->x.p < p->x.end)
+		*ok = lex_fail(&p->x, p->x.p, "'%c' after %s", *p->x.p, word);
+	return 1;
 }
 
 static int parse_line(struct parser *p)
 {
 	char word[TRACE_MAX_NAME + 1];
 	const char *at;
-	int call;
+	int call, ok;
 
 	lex_space(&p->x);
 	at = p->x.p;
@@ -224,9 +316,8 @@ static int parse_line(struct parser *p)
 		return 0;
 	lex_space(&p->x);
 	call = p->x.p < p->x.end && strchr("(=:", *p->x.p);
-	if (is_reserved(word))
-		return lex_fail(&p->x, at,
-				"%s is not yet known: it is reserved for calls that overlap", word);
+	if (!call && parse_par(p, word, at, &ok))
+		return ok;
 	if (call || !is_header(word))
 		return parse_call(p, word, at);
 	if (!parse_header(p, word, at))
@@ -256,6 +347,8 @@ int trace_parse(struct trace *t, const char *text, size_t length, struct trace_e
 	p.names = names_new();
 	lex_begin(&p.x, text, length, e);
 	ok = parse_lines(&p);
+	if (ok && p.in_par)
+		ok = lex_fail(&p.x, p.x.p, "par without end");
 	t->tail = kept(&p);
 	names_free(p.names);
 	if (!ok)
@@ -264,6 +357,17 @@ int trace_parse(struct trace *t, const char *text, size_t length, struct trace_e
 }
 
 /* ---- files ---- */
+
+/* What is wrong with the file, and what to do where that is not plain. */
+static int cannot_read(struct trace_error *e, int err)
+{
+	const char *then = err == ENOENT ? "; a trace is a file, or - for standard input" :
+			   err == EISDIR ? "; name the traces in it, or use find(1) and xargs(1)" :
+					   "";
+
+	snprintf(e->reason, sizeof(e->reason), "%s%s", strerror(err), then);
+	return 0;
+}
 
 static int read_all(FILE *f, char **text, size_t *length, struct trace_error *e)
 {
@@ -278,13 +382,11 @@ static int read_all(FILE *f, char **text, size_t *length, struct trace_error *e)
 		room *= 2;
 	} while (n && *length <= TRACE_MAX_BYTES);
 	if (ferror(f))
-		snprintf(e->reason, sizeof(e->reason), "%s", strerror(errno));
-	else if (*length > TRACE_MAX_BYTES)
+		return cannot_read(e, errno);
+	if (*length > TRACE_MAX_BYTES)
 		snprintf(e->reason, sizeof(e->reason), "a trace has at most %u bytes",
 			 TRACE_MAX_BYTES);
-	else
-		return 1;
-	return 0;
+	return *length <= TRACE_MAX_BYTES;
 }
 
 int trace_read(struct trace *t, const char *path, struct trace_error *e)
@@ -296,10 +398,8 @@ int trace_read(struct trace *t, const char *path, struct trace_error *e)
 
 	memset(e, 0, sizeof(*e));
 	trace_init(t);
-	if (!f) {
-		snprintf(e->reason, sizeof(e->reason), "%s", strerror(errno));
-		return 0;
-	}
+	if (!f)
+		return cannot_read(e, errno);
 	ok = read_all(f, &text, &length, e) && trace_parse(t, text, length, e);
 	free(text);
 	if (f != stdin)

@@ -20,6 +20,7 @@ struct parser {
 	struct text pending; /* comments that belong to what comes next */
 	int pending_open;
 	uint8_t header; /* HEADER_* that were seen */
+	uint8_t in_par; /* between par and end */
 };
 
 /* The rest of a header line after its word. */
@@ -30,12 +31,14 @@ int is_header(const char *word);
 /* Everything up to and with the closing parenthesis; l->call.verb and .task are set. */
 int parse_args(struct parser *p, struct linked_call *l, uint32_t *fds);
 /* Names joined by | and numbers, or with GMEM_P_NAME just one of either. */
-int parse_names(struct parser *p, const struct gmem_name *names, int kind, const char *what,
-		uint64_t *v);
+int parse_names(struct parser *p, const struct gmem_name *own, const struct gmem_name *names,
+		int kind, const char *what, uint64_t *v);
 
 /* What follows "=". */
 int parse_demand(struct parser *p, struct trace_call *c);
 
+/* How many letters to insert, take away or change to get from one name to the other. */
+unsigned int name_distance(const char *a, const char *b);
 /* The name out of a list that looks most like the word; null if none does. */
 const char *nearest_name(const char *word, const char *(*nth)(const void *arg, unsigned int n),
 			 const void *arg);

@@ -87,6 +87,39 @@ void trace_print_names(FILE *f, uint64_t v, const struct gmem_name *names, enum 
 
 /* ---- calls ---- */
 
+static const struct gmem_name *find_value(const struct gmem_name *names, uint64_t v)
+{
+	while (names && names->name && names->value != v)
+		names++;
+	return names && names->name ? names : NULL;
+}
+
+static int has_name(const struct gmem_name *names, const char *name)
+{
+	while (names && names->name && strcmp(names->name, name))
+		names++;
+	return names && names->name;
+}
+
+/* By the profile's own names where it has some; a name that is another number there is none. */
+static void print_names_of(FILE *f, uint64_t v, const struct gmem_profile *profile,
+			   const struct gmem_param *p)
+{
+	const struct gmem_name *own = gmem_profile_names(profile, p), *n;
+
+	if (p->kind == GMEM_P_FLAGS) {
+		trace_print_names(f, v, own ? own : p->names, p->kind);
+		return;
+	}
+	n = find_value(own, v);
+	if (!n)
+		n = find_value(p->names, v);
+	if (n && (n == find_value(own, v) || !has_name(own, n->name)))
+		fputs(n->name, f);
+	else
+		fprintf(f, "%" PRId64, (int64_t)v);
+}
+
 static uint64_t param_value(const struct gmem_call *call, const struct gmem_param *p)
 {
 	uint64_t v;
@@ -139,7 +172,7 @@ static void print_param(FILE *f, const struct trace *t, const struct linked_call
 	else if (p->kind == GMEM_P_FD)
 		print_fd(f, &l->call, p, v);
 	else if (p->names)
-		trace_print_names(f, v, p->names, p->kind);
+		print_names_of(f, v, t->profile, p);
 	else
 		trace_print_number(f, v, p->kind);
 }
@@ -182,7 +215,7 @@ void trace_print_call(FILE *f, const struct trace *t, const struct trace_call *c
 
 static void print_errno_or(FILE *f, int64_t v, enum gmem_param_kind kind)
 {
-	const char *name = v < 0 && v >= -4095 ? gmem_errno_name(-v) : NULL;
+	const char *name = looks_like_errno(v) ? gmem_errno_name(-v) : NULL;
 
 	if (name)
 		fputs(name, f);
@@ -226,6 +259,10 @@ static void print_one(FILE *f, const struct trace_demand *d, enum gmem_param_kin
 		fputs("SIGBUS", f);
 	else if (d->outcome == GMEM_SIGSEGV)
 		fputs("SIGSEGV", f);
+	else if (d->outcome == GMEM_UNSPECIFIED)
+		fputs("unspecified", f);
+	else if (d->fields & TRACE_LOADED)
+		trace_print_number(f, d->value, kind);
 	else if (d->outcome == GMEM_VALUE)
 		print_errno_or(f, d->value, kind);
 	else
@@ -293,6 +330,10 @@ void trace_print_machine(FILE *f, const struct gmem_machine *m, unsigned int say
 		fprintf(f, " tdp=%u", m->tdp);
 	if (says & TRACE_MACHINE_FDS)
 		fprintf(f, " max_fds=%" PRIu32, m->max_fds);
+	if (says & TRACE_MACHINE_PHYS_BITS)
+		fprintf(f, " phys_bits=%u", m->phys_bits);
+	if (says & TRACE_MACHINE_IN_PLACE)
+		fprintf(f, " in_place=%u", m->in_place);
 }
 
 static void print_header(FILE *f, const struct trace *t)
@@ -320,6 +361,7 @@ void trace_print(FILE *f, const struct trace *t)
 	for (i = 0; i < t->nr_calls; i++) {
 		const struct trace_call *c = &t->calls[i];
 
+		trace_print_par(f, t, i);
 		if (c->before)
 			fputs(c->before, f);
 		trace_print_call(f, t, c);
@@ -331,6 +373,7 @@ void trace_print(FILE *f, const struct trace *t)
 			fprintf(f, " %s", c->after);
 		fputc('\n', f);
 	}
+	trace_print_par(f, t, t->nr_calls);
 	if (t->tail)
 		fputs(t->tail, f);
 }

@@ -26,6 +26,8 @@ static int satisfies(const struct trace_demand *d, const struct gmem_result *r)
 		return 0;
 	if ((d->fields & TRACE_WITH_VALUE) && d->value != r->value)
 		return 0;
+	if (d->outcome == GMEM_VALUE && !(d->fields & TRACE_LOADED) != (r->loaded != 1u))
+		return 0;
 	if ((d->fields & TRACE_WITH_GPA) && d->gpa != r->gpa)
 		return 0;
 	if ((d->fields & TRACE_WITH_SIZE) && d->exit_size != r->exit_size)
@@ -57,8 +59,8 @@ int trace_results_agree(uint32_t verb, const struct gmem_result *a, const struct
 	case GMEM_VALUE:
 		if (info->binds && result_succeeded(a) && result_succeeded(b))
 			return 1;
-		return a->value == b->value &&
-		       (!info->out || !result_succeeded(a) || a->out == b->out);
+		return a->value == b->value && a->loaded == b->loaded &&
+		       (!trace_out_matters(verb, a) || a->out == b->out);
 	case GMEM_MEMORY_FAULT:
 		return a->value == b->value && a->gpa == b->gpa && a->exit_size == b->exit_size &&
 		       a->exit_flags == b->exit_flags;
@@ -101,6 +103,8 @@ int trace_run_step(struct trace_run *run, const struct trace *t, const struct ba
 			 t->calls[c->task_from].name);
 		return 0;
 	}
+	if (t->par_end && run->done == t->par_first)
+		return trace_run_par(run, t, b, ctx);
 	call = backend_resolve(&c->linked, run->results);
 	run->status = b->call(ctx, &call, &run->results[run->done], &run->error);
 	if (run->status != BACKEND_DONE)
@@ -180,5 +184,7 @@ int trace_fits_machine(const struct trace *t, const struct gmem_machine *m, stru
 		return differs(e, "tdp (hardware page tables)");
 	if ((matters & TRACE_MACHINE_FDS) && want->max_fds > m->max_fds)
 		return differs(e, "limit of descriptors");
+	if ((matters & TRACE_MACHINE_PHYS_BITS) && want->phys_bits != m->phys_bits)
+		return differs(e, "phys_bits (the width of guest addresses)");
 	return 1;
 }

@@ -30,6 +30,7 @@ void trace_free(struct trace *t)
 	}
 	free(t->calls);
 	free(t->demands);
+	free(t->schedule);
 	free(t->recorded);
 	free(t->head);
 	free(t->tail);
@@ -60,15 +61,24 @@ void trace_copy(struct trace *to, const struct trace *from)
 	}
 	for (i = 0; i < from->nr_demands; i++)
 		to->demands[i] = from->demands[i];
+	to->schedule = NULL;
+	to->nr_schedule = to->room_schedule = 0;
+	for (i = 0; i < from->nr_schedule; i++)
+		trace_schedule(to, from->schedule[i], 1);
 }
 
-/* The fork that made the task; -1 for the first. */
+static int makes_task(uint32_t verb)
+{
+	return verb == GMEM_FORK || verb == GMEM_THREAD;
+}
+
+/* The call that made the task; -1 for the first. */
 static int32_t maker_of(const struct trace *t, uint32_t task)
 {
 	size_t i;
 
 	for (i = 0; task && i + 1 < t->nr_calls; i++)
-		if (t->calls[i].linked.call.verb == GMEM_FORK &&
+		if (makes_task(t->calls[i].linked.call.verb) &&
 		    t->calls[i].linked.call.value == task)
 			return i;
 	return -1;
@@ -120,7 +130,7 @@ static void renumber_tasks(struct trace *t)
 
 		if (c->task_from >= 0)
 			c->linked.call.task = t->calls[c->task_from].linked.call.value;
-		if (c->linked.call.verb == GMEM_FORK)
+		if (makes_task(c->linked.call.verb))
 			c->linked.call.value = ++nr_tasks;
 	}
 }
@@ -133,6 +143,8 @@ void trace_drop(struct trace *t, size_t n)
 	free(t->calls[n].after);
 	memmove(&t->calls[n], &t->calls[n + 1], (t->nr_calls - n - 1) * sizeof(*t->calls));
 	t->nr_calls--;
+	t->par_first -= t->par_first > n;
+	t->par_end -= t->par_end > n;
 	for (i = n; i < t->nr_calls; i++) {
 		struct trace_call *c = &t->calls[i];
 
@@ -167,6 +179,13 @@ int trace_demands(const struct trace_call *c)
 	return c->nr_demands || c->with_out || c->name[0];
 }
 
+/* A conversion hands error_offset back whatever became of it, a pre-fault what is left. */
+int trace_out_matters(uint32_t verb, const struct gmem_result *r)
+{
+	return gmem_verb_info(verb)->out && r->outcome == GMEM_VALUE &&
+	       (verb != GMEM_PRE_FAULT_MEMORY || result_succeeded(r));
+}
+
 void trace_demand_result(struct trace *t, struct trace_call *c, const struct gmem_result *r)
 {
 	const struct gmem_verb_info *info = gmem_verb_info(c->linked.call.verb);
@@ -176,6 +195,8 @@ void trace_demand_result(struct trace *t, struct trace_call *c, const struct gme
 	if (info->binds && result_succeeded(r))
 		return;
 	d.value = r->value;
+	if (r->outcome == GMEM_VALUE && r->loaded == 1u)
+		d.fields |= TRACE_LOADED;
 	if (r->outcome == GMEM_MEMORY_FAULT || r->outcome == GMEM_MMIO) {
 		d.fields = TRACE_WITH_GPA | TRACE_WITH_SIZE | TRACE_WITH_FLAGS;
 		d.fields |= r->outcome == GMEM_MEMORY_FAULT ? TRACE_WITH_VALUE : 0;
@@ -183,10 +204,11 @@ void trace_demand_result(struct trace *t, struct trace_call *c, const struct gme
 		d.exit_size = r->exit_size;
 		d.exit_flags = r->exit_flags;
 	}
-	if (r->outcome == GMEM_SIGBUS || r->outcome == GMEM_SIGSEGV)
+	if (r->outcome == GMEM_SIGBUS || r->outcome == GMEM_SIGSEGV ||
+	    r->outcome == GMEM_UNSPECIFIED)
 		d.fields = 0;
 	trace_add_demand(t, c, &d);
-	if (info->out && r->outcome == GMEM_VALUE && r->value >= 0) {
+	if (trace_out_matters(c->linked.call.verb, r)) {
 		c->with_out = 1;
 		c->out = r->out;
 	}

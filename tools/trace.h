@@ -31,10 +31,11 @@
 
 #define TRACE_MAX_LINE 4096 /* bytes in a line */
 #define TRACE_MAX_LINES 100000
-#define TRACE_MAX_NAMES 1024 /* names bound in one trace */
-#define TRACE_MAX_NAME 32    /* characters in a name */
-#define TRACE_MAX_TASKS 31   /* forks in one trace */
-#define TRACE_MAX_SET 8	     /* members of a demanded set */
+#define TRACE_MAX_NAMES 1024  /* names bound in one trace */
+#define TRACE_MAX_NAME 32     /* characters in a name */
+#define TRACE_MAX_TASKS 31    /* forks in one trace */
+#define TRACE_MAX_ROWS 100000 /* in a schedule */
+#define TRACE_MAX_SET 8	      /* members of a demanded set */
 #define TRACE_MAX_BYTES (64u << 20)
 
 /* One thing that is demanded of a result. */
@@ -48,6 +49,7 @@ struct trace_demand {
 #define TRACE_WITH_GPA 2u
 #define TRACE_WITH_SIZE 4u
 #define TRACE_WITH_FLAGS 8u
+#define TRACE_LOADED 16u /* value looks like an errno, and is what was loaded */
 
 struct trace_call {
 	struct linked_call linked;
@@ -74,6 +76,11 @@ struct trace {
 
 	struct trace_call *calls;
 	size_t nr_calls, room_calls;
+
+	/* calls par_first to par_end overlap; par_end is 0 if none do */
+	size_t par_first, par_end;
+	uint32_t *schedule; /* which task's row runs next, row by row */
+	size_t nr_schedule, room_schedule;
 	struct trace_demand *demands;
 	size_t nr_demands, room_demands;
 };
@@ -82,6 +89,8 @@ struct trace {
 #define TRACE_MACHINE_SMM 4u
 #define TRACE_MACHINE_TDP 8u
 #define TRACE_MACHINE_FDS 16u
+#define TRACE_MACHINE_PHYS_BITS 32u
+#define TRACE_MACHINE_IN_PLACE 64u
 
 struct trace_error {
 	uint32_t line, column; /* from 1; 0 if it is about the whole file */
@@ -118,6 +127,15 @@ void trace_settle(struct trace *t, const struct gmem_result *results);
 /* Gives every call that binds the usual name: vm0, f0, m0, p0, B. */
 void trace_name_all(struct trace *t);
 
+/* ---- trace-par.c ---- */
+
+/* Makes the next call of the schedule, or none. */
+void trace_schedule(struct trace *t, uint32_t task, size_t rows);
+/* "par", "end" and the schedule before it, where they belong before call n (or at the end). */
+void trace_print_par(FILE *f, const struct trace *t, size_t n);
+/* The name of a task, "main" for the first. */
+const char *trace_task_name(const struct trace *t, uint32_t task);
+
 /* ---- trace-parse.c ---- */
 
 /* On 0, *e says why and t is as trace_init() leaves it. */
@@ -137,6 +155,7 @@ void trace_print_demand(FILE *f, const struct trace *t, const struct trace_call 
 void trace_print_result(FILE *f, uint32_t verb, const struct gmem_result *r);
 void trace_print_size(FILE *f, uint64_t v);
 void trace_print_number(FILE *f, uint64_t v, enum gmem_param_kind kind);
+int trace_out_matters(uint32_t verb, const struct gmem_result *r);
 void trace_print_names(FILE *f, uint64_t v, const struct gmem_name *names, enum gmem_param_kind k);
 void trace_print_machine(FILE *f, const struct gmem_machine *m, unsigned int says);
 
@@ -155,6 +174,8 @@ struct trace_run {
 };
 void trace_run_init(struct trace_run *run, const struct trace *t);
 void trace_run_free(struct trace_run *run);
+/* trace-overlap.c: the whole block, by its schedule and then in the order in which it is written. */
+int trace_run_par(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx);
 /* Makes the next call. 0 if there is none, or it could not be made. */
 int trace_run_step(struct trace_run *run, const struct trace *t, const struct backend *b,
 		   void *ctx);

@@ -93,8 +93,8 @@ void watch_next(struct watch *w)
 void watch_result(struct watch *w, const struct gmem_call *call, const struct gmem_result *r)
 {
 	w->nr_told = 0;
-	if (call->verb == GMEM_CREATE_VM && call->task == 0 && result_succeeded(r))
-		gmem_listen(w->world, r->value, on_told, w);
+	if (call->verb == GMEM_CREATE_VM && result_succeeded(r))
+		gmem_listen(w->world, call->task, r->value, on_told, w);
 }
 
 void watch_end(struct watch *w)

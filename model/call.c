@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door for calls: what can be asked is asked, with room for all of it, and the result handed
+ * over; in one go by gmem_call(), or row by row by gmem_begin() and gmem_step(). The rows
+ * themselves are run by step.c.
+ */
+#include "step.h"
+
+#include <string.h>
+
+#include "ops.h"
+#include "profile.h"
+
+/* The most cells one call can need; see ranges.h on what one store in a tree takes. */
+static uint64_t cells_for(const struct gmem_block *b, const struct gmem_call *c)
+{
+	uint64_t cells = 512 + 3 * ((uint64_t)b->nr_slots + b->nr_vmas);
+
+	return cells + gmem_cells_for_verb(b, c);
+}
+
+/* The call and its result are in the world while it runs. */
+static inline void begin(struct gmem_run *run, const struct gmem_call *c)
+{
+	struct gmem_world *w = run->w;
+	struct gmem_task *t = TASK(w->b, w->b->tasks[c->task]);
+	struct gmem_op *op = OP(w->b, t->op);
+
+	w->violated = false;
+	t->said = false;
+	t->slot = 0;
+	op->call = *c;
+	memset(&op->result, 0, sizeof(op->result));
+	run->b = w->b;
+	run->t = t;
+	run->c = &op->call;
+	run->res = &op->result;
+}
+
+/* What the rows of all calls under way may still need, and those of c. */
+static bool reserve_for(struct gmem_world *w, const struct gmem_call *c)
+{
+	uint64_t cells = c ? cells_for(w->b, c) : 0;
+
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
+		const struct gmem_task *t = w->b->tasks[i] ? CTASK(w->b, w->b->tasks[i]) : NULL;
+
+		if (t && t->depth)
+			cells += cells_for(w->b, &COP(w->b, t->op)->call);
+	}
+	return gmem_reserve(w, cells);
+}
+
+/* What is to be done when the last row of a call has run. */
+static void finish(struct gmem_run *run)
+{
+	uint32_t number = run->t->number;
+
+	if (run->c->verb != GMEM_INJECT)
+		run->t->inject = run->t->inject_after = 0;
+	if (!run->t->process)
+		gmem_task_free(run->b, number);
+}
+
+/* The call was not made. */
+static enum gmem_status refuse(struct gmem_result *r, int value, enum gmem_status status)
+{
+	memset(r, 0, sizeof(*r));
+	r->value = value;
+	return status;
+}
+
+static bool can_be_asked(const struct gmem_world *w, const struct gmem_call *c)
+{
+	return c->verb < GMEM_NR_VERBS && c->task < GMEM_MAX_TASKS && w->b->tasks[c->task] &&
+	       gmem_call_makes_sense(w->b, c);
+}
+
+enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, struct gmem_result *r)
+{
+	struct gmem_run run = { .w = w };
+
+	if (!can_be_asked(w, c))
+		return refuse(r, -EINVAL, GMEM_MISUSE);
+	if (TASK(w->b, w->b->tasks[c->task])->depth)
+		return refuse(r, 0, GMEM_VIOLATED); /* its call was stopped by a violation */
+	if (!gmem_reserve(w, cells_for(w->b, c)))
+		return refuse(r, -ENOMEM, GMEM_FAILED);
+	begin(&run, c);
+	gmem_run_table(&run, c->verb);
+	*r = *run.res;
+	if (run.misused) {
+		r->value = -EINVAL;
+		return GMEM_MISUSE;
+	}
+	if (!run.t->depth)
+		finish(&run);
+	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
+	    gmem_check(w, &w->violation) != GMEM_DONE)
+		w->violated = true;
+	return w->violated ? GMEM_VIOLATED : GMEM_DONE;
+}
+
+enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
+{
+	struct gmem_run run = { .w = w };
+
+	if (c->verb >= GMEM_NR_VERBS || !gmem_task_exists(w, c->task) ||
+	    !gmem_call_makes_sense(w->b, c) || gmem_task_runs(w, c->task))
+		return GMEM_MISUSE;
+	if (!reserve_for(w, c))
+		return GMEM_FAILED;
+	begin(&run, c);
+	gmem_enter_table(&run, c->verb);
+	w->violated = false;
+	return GMEM_DONE;
+}
+
+/* The task goes on with the call that it stopped in. */
+static void resume(struct gmem_run *run, uint32_t task)
+{
+	run->b = run->w->b;
+	run->t = TASK(run->b, run->b->tasks[task]);
+	run->c = &OP(run->b, run->t->op)->call;
+	run->res = &OP(run->b, run->t->op)->result;
+}
+
+enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progress *progress,
+			   struct gmem_result *r)
+{
+	struct gmem_run run = { .w = w };
+
+	if (!gmem_task_runs(w, task))
+		return GMEM_MISUSE;
+	if (!reserve_for(w, NULL))
+		return GMEM_FAILED;
+	resume(&run, task);
+	w->violated = false;
+	*progress = gmem_run_row(&run);
+	if (*progress == GMEM_OVER) {
+		*r = *run.res;
+		finish(&run);
+	}
+	if (!w->violated && *progress != GMEM_WAITS && w->checking != GMEM_CHECK_NEVER &&
+	    gmem_check(w, &w->violation) != GMEM_DONE)
+		w->violated = true;
+	return w->violated ? GMEM_VIOLATED : GMEM_DONE;
+}
+
+/* The world is only read: conditions look, and change nothing but locals that they set again. */
+int gmem_task_can_step(const struct gmem_world *w, uint32_t task)
+{
+	struct gmem_run run = { .w = (struct gmem_world *)w };
+
+	if (!gmem_task_runs(w, task))
+		return 0;
+	resume(&run, task);
+	return gmem_can_run_row(&run);
+}
+
+/* Giving back a lock only lets others go on; LOCAL rows look at nothing that others change. */
+int gmem_next_row_is_local(const struct gmem_world *w, uint32_t task)
+{
+	struct gmem_run run;
+	const struct gmem_level *l;
+	const struct gmem_step *s;
+
+	run.t = TASK(w->b, w->b->tasks[task]);
+	l = &run.t->level[run.t->depth - 1];
+	s = &w->b->profile->tables[l->table][l->pc];
+	return !s->when && (s->local || s->kind == STEP_UNLOCK);
+}
+
+int gmem_task_runs(const struct gmem_world *w, uint32_t task)
+{
+	return gmem_task_exists(w, task) && CTASK(w->b, w->b->tasks[task])->depth != 0;
+}
+
+const struct gmem_violation *gmem_violation(const struct gmem_world *w)
+{
+	return &w->violation;
+}
+
+void gmem_observe(struct gmem_world *w, gmem_observer_fn fn, void *arg)
+{
+	w->observer = fn;
+	w->observer_arg = arg;
+}

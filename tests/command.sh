@@ -1,0 +1,266 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# How the command behaves where something is wrong: what it says, where, and its exit status.
+. "${srcdir:-.}/tests/tap.sh"
+
+tmp=$build/command.tmp
+rm -rf "$tmp"
+mkdir "$tmp"
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+
+# run COMMAND...: leaves its exit status in $status, what it printed in the files out and err.
+run()
+{
+	"$@" >out 2>err
+	status=$?
+}
+
+# ends NAME STATUS: a test of what was run, with more complaints on standard input.
+ends()
+{
+	local more
+
+	more=$(cat)
+	judge "$1" < <(
+		[ "$status" = "$2" ] || echo "exit status $status, not $2"
+		[ -z "$more" ] || printf '%s\n' "$more"
+		if [ "$status" != "$2" ] || [ -n "$more" ]; then
+			sed 's/^/out: /' out
+			sed 's/^/err: /' err
+		fi)
+}
+
+# The lines in a file, each of which has to be there as it stands.
+has()
+{
+	local file=$1 line
+
+	shift
+	for line in "$@"; do
+		grep -qxF -- "$line" "$file" || printf 'not in %s: %s\n' "$file" "$line"
+	done
+}
+
+lacks()
+{
+	! grep -F -- "$2" "$1" | sed "s/^/in $1: /"
+}
+
+# ---- JSON ----
+
+printf 'close(-1) = EBADF\nclose(-1 = 0\n' >malformed.trace
+run gmem replay --json malformed.trace
+ends 'a malformed trace is an event' 2 < <(
+	where='"file":"malformed.trace","line":2,"column":10'
+	has out "{\"event\":\"error\",$where,\"reason\":\"'=' where ')' should follow the parameters\"}"
+	has err "malformed.trace:2:10: '=' where ')' should follow the parameters"
+	grep -q '"event":"totals",.*"unread":1}' out || echo 'the totals do not count it')
+
+run gmem replay --json missing.trace
+ends 'a file that is not there is an event' 2 < <(
+	grep -q '^{"event":"error","file":"missing.trace","reason":"' out || echo 'no event')
+
+printf 'vm0 = create_vm()\nfallocate(vm0, mode=0, offset=0, length=1) = 0\n' >misuse.trace
+run gmem replay --json misuse.trace
+ends 'a call that cannot be asked is an event' 2 < <(
+	grep -q '^{"event":"error","file":"misuse.trace","line":2,"reason":"' out || echo 'no event')
+
+good=$'\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80'
+printf 'close(-1) = EBADF\n' >"$good"$'\xff\xc3\x28\xed\xa0\x80.trace'
+run gmem replay --json ./*$'\x80.trace'
+ends 'JSON is UTF-8, whatever a file is called' 0 < <(
+	r=$'\xef\xbf\xbd'
+	has out "{\"event\":\"trace\",\"file\":\"./$good$r$r($r$r$r.trace\",\"on\":\"linux-6.18\"}"
+	iconv -f UTF-8 -t UTF-8 out 2>&1 >/dev/null)
+
+# ---- use ----
+
+run gmem
+ends 'gmem alone names its commands' 2 < <(
+	has err 'gmem: which command? replay, record, compare, explain, explore, bugs, profiles')
+run gmem repaly
+ends 'so does an unknown command' 2 < <(
+	has err 'gmem: unknown command repaly: there are replay, record, compare, explain, explore, bugs, profiles')
+
+while read -r words; do
+	read -ra arguments <<<"$words"
+	run gmem "${arguments[@]}"
+	ends "gmem $words is refused" 2 < <(
+		grep -q "^gmem ${words%% *}: --" err || echo 'no reason'
+		grep -qF 'Try `gmem ' err || echo 'nor where to look')
+done <<'END'
+compare --count 0
+compare --count 4294967297000
+compare --length 0
+compare --length 4294967297
+compare --jobs 4294967297
+compare --seed -1
+compare --seed x
+compare --length 5 missing.trace
+replay --json --quiet missing.trace
+replay --json --clauses missing.trace
+replay --step --quiet missing.trace
+replay --on kvm --check missing.trace
+replay --on moon missing.trace
+END
+
+# ---- completion ----
+
+# What may follow the words, joined by spaces.
+completed()
+{
+	bash -c '. "$1/doc/gmem.bash"
+		shift
+		COMP_WORDS=(gmem "$@")
+		COMP_CWORD=$#
+		_gmem gmem
+		echo "${COMPREPLY[@]}"' bash "$src" "$@"
+}
+
+judge 'bash completes commands, options, values, clauses in any case' < <(
+	diff <(
+		completed re
+		completed replay --st
+		completed replay --on = k
+		completed compare --profile linux-6.8
+		completed explain PUNCH-2
+		completed explain punch-2
+		completed replay malf
+	) - <<-'END'
+		replay record
+		--step
+		kvm
+		linux-6.8
+		PUNCH-2
+		PUNCH-2
+		malformed.trace
+	END
+)
+
+# ---- files ----
+
+# Without a /dev/kvm, compare ends before it looks at its arguments.
+commands=(replay record explain)
+gmem replay --on kvm --quiet - <<<'close(-1) = EBADF' >out 2>&1
+kvm=$?
+[ "$kvm" -eq 77 ] || commands+=(compare)
+
+for command in "${commands[@]}"; do
+	run gmem "$command" missing.trace
+	ends "gmem $command says what to do for a missing file, and nothing of its options" 2 < <(
+		grep -q "^gmem $command: missing.trace: .*; a trace is a file, or - for" err ||
+			echo 'it does not'
+		lacks err '--help')
+	run gmem "$command" .
+	ends "gmem $command does not read a folder" 2 < <(
+		grep -q "^gmem $command: .: .*; name the traces in it" err || echo 'no reason'
+		lacks err '--help')
+done
+
+run gmem compare --seed 1 --keep missing
+ends 'a missing folder is no matter of options' 2 < <(
+	grep -q '^gmem compare: --keep missing: ' err || echo 'no reason'
+	lacks err '--help')
+
+run gmem record - <<<'# no calls'
+ends 'gmem record calls its input by name' 2 < <(
+	has err 'gmem record: standard input: the trace has no calls')
+
+if [ "$kvm" -eq 77 ]; then
+	skip 'gmem compare and record call their input by name' "$(cat out)"
+else
+	run gmem compare - <<<'# no calls'
+	ends 'gmem compare calls its input by name' 2 < <(
+		has err 'gmem compare: standard input: the trace has no calls')
+	run gmem compare - <<<$'machine arch=arm64\nclose(-1) = EBADF'
+	ends 'gmem compare calls its input by name where it is skipped' 77 < <(
+		grep -q '^standard input: skipped: ' out || echo 'not so')
+	run gmem record - <<<'inject(what=ENOMEM)'
+	ends 'gmem record calls its input by name where it cannot be asked' 77 < <(
+		grep -q '^standard input:1: not recorded: ' err || echo 'not so')
+fi
+
+# ---- what was loaded, and errnos ----
+
+cat >loads.trace <<'END'
+vm0 = create_vm()
+f0 = create_guest_memfd(vm0, size=4K, flags=MMAP|INIT_SHARED)
+m0 = mmap(f0, length=4K, prot=READ|WRITE, flags=SHARED)
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x100000, size=4K, addr=m0, memfd=f0) = 0
+store(m0, size=8, value=0xfffffffffffffff2) = 0
+p0 = pin(m0, length=4K)
+load(m0, size=8) = 0xfffffffffffffff2
+pin_load(p0, offset=0x0, size=8) = 0xfffffffffffffff2
+guest_load(vm0, gpa=0x100000, size=8) = 0xfffffffffffffff2
+guest_load(-1, gpa=0x100000, size=8) = EBADF
+pin_load(-1, offset=0x0, size=8) = EBADF
+END
+sed 's/= 0xfffffffffffffff2/= EFAULT/' loads.trace >wrong.trace
+run gmem replay loads.trace
+ends 'eight bytes that look like an errno are none' 0 </dev/null
+run gmem replay wrong.trace
+ends 'nor are they demanded by its name' 1 < <(
+	has out '1 trace, 11 calls, 11 demands: 3 not met'
+	grep -qF 'demanded EFAULT, got 0xfffffffffffffff2: guest_load' out || echo 'not shown so')
+if [ "$kvm" -eq 77 ]; then
+	skip 'the same on /dev/kvm' 'there is none'
+else
+	# not every machine lets pages be pinned
+	grep -v pin loads.trace >kvm.trace
+	grep -v pin wrong.trace >kvm-wrong.trace
+	run gmem replay --on kvm kvm.trace
+	ends 'the same on /dev/kvm' 0 </dev/null
+	run gmem replay --on kvm kvm-wrong.trace
+	ends 'nor are they demanded by its name on /dev/kvm' 1 < <(
+		has out '1 trace, 8 calls, 8 demands: 2 not met')
+	run gmem record kvm.trace
+	ends 'they are recorded as what they are' 0 < <(diff <(tail -n +4 out) kvm.trace)
+	run gmem compare kvm.trace
+	ends 'and the model agrees' 0 </dev/null
+fi
+
+# ---- clauses ----
+
+gmem explain PUNCH-2 >want
+run gmem explain punch-2
+ends 'a clause is known in small letters' 0 < <(diff want out)
+
+cp malformed.trace punch-2
+run gmem explain ./punch-2
+ends 'a file that is called like a clause is a file' 2 < <(lacks err clause)
+rm punch-2
+
+for guess in 'punch-99 PUNCH-1, PUNCH-2' 'PUNCH PUNCH-1, PUNCH-2' 'PUNCH2 PUNCH-2?' 'faloc-4 FALLOC-4?'; do
+	run gmem explain "${guess%% *}"
+	ends "${guess%% *} is no clause, but looks like some" 2 < <(
+		grep -qF "no such clause: ${guess%% *}; did you mean ${guess#* }" err || echo 'no guess')
+done
+
+for nothing in xyzzy "$(printf 'PUNCH-%.0s' {1..40})"; do
+	run gmem explain "$nothing"
+	ends "${nothing:0:10} is neither a clause nor a file" 2 < <(
+		has err "gmem explain: no such clause: $nothing, and no such file")
+done
+
+run gmem explain xyzzy.trace
+ends 'what can only be a file is called that' 2 < <(lacks err clause)
+
+# ---- standard output that cannot be written to ----
+
+if [ -w /dev/full ]; then
+	for words in --help --version --usage 'replay --help' 'compare --version' profiles \
+		'explain --list' 'replay --json malformed.trace'; do
+		read -ra arguments <<<"$words"
+		gmem "${arguments[@]}" >/dev/full 2>err
+		status=$?
+		: >out
+		ends "gmem $words says that it cannot write" 2 < <(
+			has err 'gmem: cannot write to standard output')
+	done
+else
+	skip 'gmem says that it cannot write' 'there is no /dev/full'
+fi
+
+finish

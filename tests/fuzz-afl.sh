@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Every fuzz target under AFL++ for a few seconds: it starts, finds new paths from the stories on,
+# and finds nothing wrong. GMEM_FUZZ_SECONDS makes it longer. What it wrote stays in fuzz-afl/.
+. "${srcdir:-.}/tests/tap.sh"
+
+export AFL_NO_UI=1 AFL_NO_COLOR=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1
+export AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1
+[ "${GMEM_AFL_CC:-no}" != no ] || skip_all 'no AFL++ was found by configure'
+command -v afl-fuzz >/dev/null || skip_all 'there is no afl-fuzz'
+seconds=$((${GMEM_FUZZ_SECONDS:-10} / 2))
+[ "$seconds" -gt 0 ] || seconds=1
+
+if ! said=$("${MAKE:-make}" fuzz-afl 2>&1); then
+	judge 'AFL++ builds the fuzz targets' <<<"$said"
+	finish
+fi
+
+stat_of()
+{
+	sed -n "s/^$1 *: *//p" "$out/default/fuzzer_stats" 2>/dev/null
+}
+
+complaints()
+{
+	[ "$(stat_of corpus_found)" -gt 0 ] || echo 'no new path was found'
+	[ "$(stat_of saved_crashes)" = 0 ] || echo "crashes: see $build/$out/default/crashes"
+	[ "$(stat_of saved_hangs)" = 0 ] || echo "hangs: see $build/$out/default/hangs"
+} 2>/dev/null
+
+for program in fuzz-afl/fuzz-*; do
+	name=${program##*/}
+	seeds=$src/traces/stories
+	if [ "$name" != fuzz-trace ]; then
+		seeds=fuzz-afl/few-seeds
+		rm -rf "$seeds"
+		mkdir "$seeds"
+		./tests/fuzz-seed "$seeds" "$src"/traces/stories/*.trace
+	fi
+	out=fuzz-afl/check-$name
+	rm -rf "$out"
+	said=$(timeout $((seconds + 60)) afl-fuzz -V "$seconds" -t 1000 -i "$seeds" -o "$out" \
+		-- "$program" 2>&1)
+	status=$?
+	if [ "$status" -eq 0 ]; then
+		judge "$name under AFL++, $seconds seconds" < <(complaints)
+	else
+		judge "$name under AFL++, $seconds seconds" < <(tail -n 20 <<<"$said")
+	fi
+done
+finish

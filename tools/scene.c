@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Overlapping calls of a trace, as the explorer asks for them; see scene.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend-model.h"
+#include "common.h"
+#include "scene.h"
+
+#define MOST_ROWS 20000u
+
+static struct gmem_call call_of(void *arg, uint32_t n, const struct gmem_result *results)
+{
+	struct scene *s = arg;
+	size_t nr = s->t->par_end - s->t->par_first;
+
+	memcpy(s->results, s->run.results, s->t->par_first * sizeof(*results));
+	memcpy(s->results + s->t->par_first, results, nr * sizeof(*results));
+	return backend_resolve(&s->t->calls[s->t->par_first + n].linked, s->results);
+}
+
+static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
+{
+	struct scene *s = arg;
+	const struct trace_call *c = &s->t->calls[s->t->par_first + n];
+
+	return !trace_demands(c) || trace_satisfied(s->t, c, r);
+}
+
+/* Runs what comes after the block on a copy. */
+static int end_is_right(void *arg, const struct gmem_world *w, const struct gmem_result *results)
+{
+	struct scene *s = arg;
+	size_t nr = s->t->par_end - s->t->par_first, i;
+	struct gmem_config config = { .profile = s->profile, .checking = GMEM_CHECK_STEPS };
+	struct gmem_world *copy;
+	int right = 1;
+
+	if (gmem_world_new(&copy, &config) != GMEM_DONE || gmem_world_copy(copy, w) != GMEM_DONE)
+		die("no memory for the model");
+	memcpy(s->results + s->t->par_first, results, nr * sizeof(*results));
+	memcpy(s->results, s->run.results, s->t->par_first * sizeof(*results));
+	for (i = s->t->par_end; i < s->t->nr_calls && right; i++) {
+		const struct trace_call *c = &s->t->calls[i];
+		struct gmem_call call = backend_resolve(&c->linked, s->results);
+
+		right = gmem_call(copy, &call, &s->results[i]) == GMEM_DONE &&
+			(!trace_demands(c) || trace_satisfied(s->t, c, &s->results[i]));
+		if (!right)
+			s->unmet = i;
+	}
+	gmem_world_free(copy);
+	return right;
+}
+
+int scene_set_up(struct scene *s, const struct trace *t, const struct gmem_profile *profile)
+{
+	struct backend_config config = { .machine = t->machine,
+					 .profile = profile,
+					 .checking = GMEM_CHECK_STEPS };
+	size_t i, nr = t->par_end - t->par_first;
+	struct backend_error e;
+
+	memset(s, 0, sizeof(*s));
+	s->t = t;
+	s->profile = profile;
+	trace_run_init(&s->run, t);
+	if (backend_model.open(&s->ctx, &config, &e) != BACKEND_DONE)
+		die("%s", e.why);
+	s->locks = gmem_lockdep_new(NULL, NULL);
+	if (!s->locks)
+		die("no memory for the lock checker");
+	gmem_watch_locks(backend_model_world(s->ctx), s->locks);
+	while (s->run.done < t->par_first && trace_run_step(&s->run, t, &backend_model, s->ctx))
+		;
+	s->tasks = xcalloc(nr, sizeof(*s->tasks));
+	s->binds = xcalloc(nr, sizeof(*s->binds));
+	s->results = xcalloc(t->nr_calls, sizeof(*s->results));
+	s->x.schedule = xcalloc(MOST_ROWS, sizeof(*s->x.schedule));
+	for (i = 0; i < nr; i++) {
+		const struct gmem_call *c = &t->calls[t->par_first + i].linked.call;
+
+		s->tasks[i] = c->task;
+		s->binds[i] = gmem_verb_info(c->verb)->binds != GMEM_BINDS_NOTHING;
+	}
+	return s->run.done == t->par_first;
+}
+
+void scene_tear_down(struct scene *s)
+{
+	backend_model.close(s->ctx);
+	gmem_lockdep_free(s->locks);
+	trace_run_free(&s->run);
+	free(s->tasks);
+	free(s->binds);
+	free(s->results);
+	free(s->x.schedule);
+}
+
+void scene_explore(struct scene *s, const struct gmem_bounds *within)
+{
+	const struct gmem_overlap overlap = {
+		.world = backend_model_world(s->ctx),
+		.nr_calls = (uint32_t)(s->t->par_end - s->t->par_first),
+		.tasks = s->tasks,
+		.binds = s->binds,
+		.call = call_of,
+		.accepts = accepts,
+		.end = end_is_right,
+		.arg = s,
+	};
+	struct gmem_bounds bounds = *within;
+
+	bounds.depth = MOST_ROWS;
+	if (gmem_explore(&overlap, &bounds, &s->x) != GMEM_DONE)
+		die("no memory to explore in");
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Runs the calls of a trace that overlap, row by row: first as its schedule says, then each task's
+ * calls to their ends, in the order in which they are written. Only the model can do that.
+ */
+#include <stdio.h>
+
+#include "backend-model.h"
+#include "trace.h"
+
+struct overlap {
+	struct trace_run *run;
+	const struct trace *t;
+	struct gmem_world *w;
+	size_t next[GMEM_MAX_TASKS]; /* of each task: where to look for its next call */
+	size_t current[GMEM_MAX_TASKS];
+	size_t left; /* calls that are not over */
+};
+
+static int stop(struct overlap *o, const char *why, uint32_t task)
+{
+	o->run->status = BACKEND_BROKEN;
+	snprintf(o->run->error.why, sizeof(o->run->error.why), "%s: task %s", why,
+		 trace_task_name(o->t, task));
+	return 0;
+}
+
+static int violated(struct overlap *o)
+{
+	const struct gmem_violation *v = gmem_violation(o->w);
+
+	o->run->status = BACKEND_BROKEN;
+	snprintf(o->run->error.why, sizeof(o->run->error.why),
+		 "invariant %s is violated: %s Saw %s (%llu, %llu)", v->invariant, v->sentence,
+		 v->saw, (unsigned long long)v->a, (unsigned long long)v->b);
+	return 0;
+}
+
+/* Begins the task's next call; 0 if it has none. */
+static int begin_next(struct overlap *o, uint32_t task)
+{
+	size_t *n = &o->next[task];
+	struct gmem_call call;
+
+	while (*n < o->t->par_end && o->t->calls[*n].linked.call.task != task)
+		++*n;
+	if (*n == o->t->par_end)
+		return 0;
+	call = backend_resolve(&o->t->calls[*n].linked, o->run->results);
+	o->current[task] = (*n)++;
+	if (gmem_begin(o->w, &call) == GMEM_DONE)
+		return 1;
+	return stop(o, "the model has no answer to its call", task);
+}
+
+/* 1: a row was run, or the task has none; 0: it waits, or the run is at its end. */
+static int run_row(struct overlap *o, uint32_t task, int *waits)
+{
+	enum gmem_progress progress;
+	struct gmem_result r;
+
+	*waits = 0;
+	if (!gmem_task_runs(o->w, task) && !begin_next(o, task))
+		return o->run->status == BACKEND_DONE;
+	switch (gmem_step(o->w, task, &progress, &r)) {
+	case GMEM_DONE:
+		break;
+	case GMEM_VIOLATED:
+		return violated(o);
+	default:
+		return stop(o, "no memory for the model", task);
+	}
+	if (progress == GMEM_OVER) {
+		o->run->results[o->current[task]] = r;
+		o->left--;
+	}
+	*waits = progress == GMEM_WAITS;
+	return !*waits;
+}
+
+static int run_schedule(struct overlap *o)
+{
+	size_t i;
+	int waits;
+
+	for (i = 0; i < o->t->nr_schedule; i++)
+		if (!run_row(o, o->t->schedule[i], &waits))
+			return waits ? stop(o, "the schedule runs a task that waits",
+					    o->t->schedule[i]) :
+				       0;
+	return 1;
+}
+
+/* What is left: the first task that can go on, as far as it can. */
+static int run_rest(struct overlap *o)
+{
+	size_t i;
+	int waits, ran = 1;
+
+	while (o->left && ran) {
+		ran = 0;
+		for (i = o->t->par_first; i < o->t->par_end && o->left; i++) {
+			uint32_t task = o->t->calls[i].linked.call.task;
+			size_t left = o->left;
+
+			while (o->left == left && run_row(o, task, &waits)) {
+				if (!gmem_task_runs(o->w, task) && o->left == left)
+					break; /* it has no more calls */
+				ran = 1;
+			}
+			if (o->run->status != BACKEND_DONE)
+				return 0;
+			ran |= o->left != left;
+		}
+	}
+	return o->left ? stop(o, "deadlock: nobody can go on", o->t->calls[0].linked.call.task) : 1;
+}
+
+int trace_run_par(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx)
+{
+	struct overlap o = { .run = run, .t = t, .left = t->par_end - t->par_first };
+	uint32_t i;
+
+	if (b != &backend_model) {
+		run->status = BACKEND_UNSUPPORTED;
+		snprintf(run->error.why, sizeof(run->error.why),
+			 "calls that overlap can be ordered on the model alone");
+		return 0;
+	}
+	o.w = backend_model_world(ctx);
+	for (i = 0; i < GMEM_MAX_TASKS; i++)
+		o.next[i] = t->par_first;
+	if (!run_schedule(&o) || !run_rest(&o))
+		return 0;
+	run->done = t->par_end;
+	return 1;
+}
