@@ -88,10 +88,10 @@ static int store_attributes(struct gmem_run *run)
 	return 0;
 }
 
-#define INVALIDATE_AND_STORE                                                                       \
-	CALL_EACH(next_bound_file, T_CONVERT_START, CONV_17),                                      \
-		DO(make_shared, CONV_18, .when = guest_gives_back), DO(convert_contents, CONV_18), \
-		DO(store_attributes, CONV_19),                                                     \
+#define INVALIDATE_AND_STORE                                                                     \
+	CALL_EACH(next_bound_file, T_CONVERT_START, CONV_17),                                    \
+		DO(make_shared, CONV_18, WHEN(guest_gives_back)), DO(convert_contents, CONV_18), \
+		DO(store_attributes, CONV_19),                                                   \
 		CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24)
 
 /* kvm_gmem_set_attributes(), __kvm_gmem_set_attributes() */
@@ -100,8 +100,8 @@ const struct gmem_step gmem_op_convert[] = {
 	LOCK(INVALIDATE_LOCK, WRITE, CONV_12),
 	DONE_IF(range_has_the_attribute, CONV_13, .to = L_UNLOCK),
 	CHECK(no_memory_pressure, CONV_14, ENOMEM, .to = L_UNLOCK),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, .when = is_to_private),
-	CHECK(folios_are_free, CONV_16, EAGAIN, .when = is_to_private, .to = L_UNLOCK),
+	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, WHEN(is_to_private)),
+	CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private), .to = L_UNLOCK),
 	INVALIDATE_AND_STORE,
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	END,
@@ -189,9 +189,9 @@ static int scramble_contents(struct gmem_run *run)
 
 /* Takes t->start, t->end */
 const struct gmem_step gmem_op_contents[] = {
-	DO(zero_contents, CONV_26, .when = mode_is_zero),
-	DO(scramble_contents, CONV_26, .when = mode_is_none),
-	DO(convert_contents, CONV_18, .when = mode_is_the_vendors),
+	DO(zero_contents, CONV_26, WHEN(mode_is_zero)),
+	DO(scramble_contents, CONV_26, WHEN(mode_is_none)),
+	DO(convert_contents, CONV_18, WHEN(mode_is_the_vendors)),
 	END,
 };
 
@@ -200,13 +200,13 @@ const struct gmem_step gmem_op_convert_v5[] = {
 	DO(begin, CONV_11),
 	LOCK(INVALIDATE_LOCK, WRITE, CONV_12),
 	CHECK(content_mode_is_supported, CONV_25, EOPNOTSUPP, .to = L_UNLOCK),
-	CALL(T_CONTENTS, CONV_26, .when = range_has_the_attribute),
+	CALL(T_CONTENTS, CONV_26, WHEN(range_has_the_attribute)),
 	DONE_IF(range_has_the_attribute, CONV_13, .to = L_UNLOCK),
 	CHECK(no_memory_pressure, CONV_14, ENOMEM, .to = L_UNLOCK),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, .when = is_to_private),
-	CHECK(folios_are_free, CONV_16, EAGAIN, .when = is_to_private, .to = L_UNLOCK),
+	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, WHEN(is_to_private)),
+	CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private), .to = L_UNLOCK),
 	CALL_EACH(next_bound_file, T_CONVERT_START, CONV_17),
-	DO(make_shared, CONV_18, .when = guest_gives_back),
+	DO(make_shared, CONV_18, WHEN(guest_gives_back)),
 	CALL(T_CONTENTS, CONV_26),
 	DO(store_attributes, CONV_19),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24),
@@ -333,20 +333,20 @@ const struct gmem_step gmem_op_zap_guests[] = {
 /* kvm_gmem_convert(): guests may fault again before the attribute has changed */
 const struct gmem_step gmem_op_convert_batch[] = {
 	CHECK(no_memory_pressure, CONV_14, ENOMEM),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, .when = is_to_private),
-	CHECK(folios_are_free, CONV_16, EAGAIN, .when = is_to_private),
+	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, WHEN(is_to_private)),
+	CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private)),
 	DO(round_out, HUGE_7, .local = true),
 	CALL_EACH(next_bound_file, T_INVALIDATE_BEGIN, HUGE_7),
 	DO(round_back, HUGE_7, .local = true),
-	CHECK(no_memory_pressure, HUGE_8, ENOMEM, .when = block_is_to_be_split, .to = L_END),
+	CHECK(no_memory_pressure, HUGE_8, ENOMEM, WHEN(block_is_to_be_split), .to = L_END),
 	CALL_EACH(next_bound_file, T_UNMAP_GUESTS, CONV_17),
 	DO(round_out, HUGE_7, .local = true, .at = L_END),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24),
 	DO(round_back, HUGE_7, .local = true),
 	DONE_IF(has_failed, HUGE_8, .local = true),
-	CHECK(no_memory_pressure, HUGE_8, ENOMEM, .when = block_changes),
-	DO(split_or_merge, HUGE_8, .when = block_changes),
-	DO(make_shared, CONV_18, .when = guest_gives_back),
+	CHECK(no_memory_pressure, HUGE_8, ENOMEM, WHEN(block_changes)),
+	DO(split_or_merge, HUGE_8, WHEN(block_changes)),
+	DO(make_shared, CONV_18, WHEN(guest_gives_back)),
 	DO(convert_contents, CONV_18),
 	DO(store_attributes, CONV_19),
 	END,

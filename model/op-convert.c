@@ -103,7 +103,7 @@ static int write_error_offset(struct gmem_run *run)
 #define SET_ATTRIBUTES2                                                           \
 	DO(read_error_offset, CONV_21, .local = true), CHECK(fdget, FD_1, EBADF), \
 		CHECK(is_not_kvm, FD_2, EINVAL, .local = true),                   \
-		CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm)
+		CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm))
 
 #define ON_THE_FILE                                                           \
 	CHECK(is_guest_memfd, FILE_1, ENOTTY, .local = true),                 \
@@ -118,11 +118,11 @@ static int write_error_offset(struct gmem_run *run)
 		CHECK(range_is_in_file, CONV_10, EINVAL, .local = true)
 
 /* The worker, and the structure written back where it failed. */
-#define CONVERT                                                                               \
-	CALL(T_CONVERT, CONV_11, .to = L_EXIT), ANSWER(return_zero, CONV_20, .local = true),  \
-		CHECK(argp_can_be_written, CONV_21, EFAULT, .when = has_failed, .at = L_EXIT, \
-		      .says = true, .local = true),                                           \
-		DO(write_error_offset, CONV_21, .when = has_failed, .local = true)
+#define CONVERT                                                                              \
+	CALL(T_CONVERT, CONV_11, .to = L_EXIT), ANSWER(return_zero, CONV_20, .local = true), \
+		CHECK(argp_can_be_written, CONV_21, EFAULT, WHEN(has_failed), .at = L_EXIT,  \
+		      .says = true, .local = true),                                          \
+		DO(write_error_offset, CONV_21, WHEN(has_failed), .local = true)
 
 /* v13, and v8 */
 const struct gmem_step gmem_op_set_attributes2[] = {
@@ -161,7 +161,7 @@ static bool is_legacy_vm(struct gmem_run *run)
 /* RFC v1: also an ioctl of the VM; reserved words are not looked at */
 const struct gmem_step gmem_op_set_attributes2_rfc_v1[] = {
 	SET_ATTRIBUTES2,
-	CALL(T_SET_VM_ATTRIBUTES, CONV_23, .when = is_legacy_vm),
+	CALL(T_SET_VM_ATTRIBUTES, CONV_23, WHEN(is_legacy_vm)),
 	DONE_IF(is_legacy_vm, CONV_23, .says = true),
 	ON_THE_FILE,
 	CHECK(flags_are_zero, CONV_3, EINVAL, .local = true),

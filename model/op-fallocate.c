@@ -121,10 +121,10 @@ const struct gmem_step gmem_op_fallocate_file[] = {
 	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP, .local = true),
 	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP, .local = true),
 	CHECK(range_is_aligned, FALLOC_6, EINVAL, .local = true),
-	CALL(T_PUNCH_HOLE, PUNCH_1, .when = is_punch),
-	CALL(T_ALLOCATE, ALLOC_1, .when = is_allocate),
-	ANSWER(return_zero, PUNCH_5, .when = is_punch, .local = true),
-	ANSWER(return_zero, ALLOC_4, .when = is_allocate, .local = true),
+	CALL(T_PUNCH_HOLE, PUNCH_1, WHEN(is_punch)),
+	CALL(T_ALLOCATE, ALLOC_1, WHEN(is_allocate)),
+	ANSWER(return_zero, PUNCH_5, WHEN(is_punch), .local = true),
+	ANSWER(return_zero, ALLOC_4, WHEN(is_allocate), .local = true),
 	END,
 };
 

@@ -225,7 +225,7 @@ static bool is_gone(struct gmem_run *run)
 
 /* do_exit(): exit_mm(), then exit_files(); both are the last task's affair */
 const struct gmem_step gmem_op_exit[] = {
-	ANSWER(leave_process, PROC_6, .when = is_one_of_several),
+	ANSWER(leave_process, PROC_6, WHEN(is_one_of_several)),
 	DONE_IF(is_gone, PROC_6),
 	DO(release_notifiers, NOTIFY_8),
 	LOCK(MMAP_LOCK, WRITE, PROC_3),

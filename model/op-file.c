@@ -17,7 +17,7 @@ const struct gmem_step gmem_op_none[] = {
 const struct gmem_step gmem_op_no_ioctl[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
-	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
+	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
 	CHECK(never, FILE_1, ENOTTY),
 	END,
 };
@@ -33,7 +33,7 @@ const struct gmem_step gmem_op_no_conversion[] = {
 	DO(keep_error_offset, FILE_1, .local = true),
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
-	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
+	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
 	CHECK(never, FILE_1, ENOTTY),
 	END,
 };

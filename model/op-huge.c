@@ -109,8 +109,8 @@ static int drop_block(struct gmem_run *run)
 }
 
 const struct gmem_step gmem_op_truncate_block[] = {
-	CALL_EACH(next_mapping_over, T_ZAP, NOTIFY_5, .when = block_is_split),
-	CHECK(folios_are_free, HUGE_5, EAGAIN, .when = block_is_split),
+	CALL_EACH(next_mapping_over, T_ZAP, NOTIFY_5, WHEN(block_is_split)),
+	CHECK(folios_are_free, HUGE_5, EAGAIN, WHEN(block_is_split)),
 	DO(drop_block, PUNCH_3),
 	END,
 };
@@ -119,12 +119,12 @@ const struct gmem_step gmem_op_truncate_block[] = {
 const struct gmem_step gmem_op_punch_hole_shareability[] = {
 	LOCK(INVALIDATE_LOCK, WRITE, PUNCH_1),
 	CALL_EACH(next_bound_file, T_INVALIDATE_START, PUNCH_2),
-	CALL(T_TRUNCATE, PUNCH_3, .when = has_small_folios),
-	DO(keep_range, HUGE_4, .when = has_huge_folios),
-	DO(zero_head, HUGE_4, .when = has_huge_folios),
-	CALL_EACH(next_block, T_TRUNCATE_BLOCK, HUGE_5, .when = has_huge_folios, .to = L_END),
-	DO(zero_tail, HUGE_4, .when = has_huge_folios),
-	DO(restore_range, HUGE_4, .when = has_huge_folios, .at = L_END),
+	CALL(T_TRUNCATE, PUNCH_3, WHEN(has_small_folios)),
+	DO(keep_range, HUGE_4, WHEN(has_huge_folios)),
+	DO(zero_head, HUGE_4, WHEN(has_huge_folios)),
+	CALL_EACH(next_block, T_TRUNCATE_BLOCK, HUGE_5, WHEN(has_huge_folios), .to = L_END),
+	DO(zero_tail, HUGE_4, WHEN(has_huge_folios)),
+	DO(restore_range, HUGE_4, WHEN(has_huge_folios), .at = L_END),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, PUNCH_4),
 	UNLOCK(INVALIDATE_LOCK),
 	END,
@@ -140,11 +140,11 @@ static bool range_is_of_huge_pages(struct gmem_run *run)
 
 /* coco-hugetlb: all of the range, or none of it */
 const struct gmem_step gmem_op_punch_hole_hugetlb[] = {
-	CHECK(range_is_of_huge_pages, HUGE_9, EINVAL, .when = has_huge_folios),
+	CHECK(range_is_of_huge_pages, HUGE_9, EINVAL, WHEN(has_huge_folios)),
 	LOCK(INVALIDATE_LOCK, WRITE, PUNCH_1),
 	CALL_EACH(next_bound_file, T_INVALIDATE_START, PUNCH_2),
-	CALL_EACH(next_mapping_over, T_ZAP, NOTIFY_5, .when = has_huge_folios),
-	CHECK(folios_are_free, HUGE_5, EAGAIN, .when = has_huge_folios, .to = L_END),
+	CALL_EACH(next_mapping_over, T_ZAP, NOTIFY_5, WHEN(has_huge_folios)),
+	CHECK(folios_are_free, HUGE_5, EAGAIN, WHEN(has_huge_folios), .to = L_END),
 	CALL(T_TRUNCATE, PUNCH_3),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, PUNCH_4, .at = L_END),
 	UNLOCK(INVALIDATE_LOCK),
@@ -152,7 +152,7 @@ const struct gmem_step gmem_op_punch_hole_hugetlb[] = {
 };
 
 const struct gmem_step gmem_op_allocate_hugetlb[] = {
-	CHECK(range_is_of_huge_pages, HUGE_9, EINVAL, .when = has_huge_folios),
+	CHECK(range_is_of_huge_pages, HUGE_9, EINVAL, WHEN(has_huge_folios)),
 	CHECK(allocation_is_in_file, ALLOC_1, EINVAL, .local = true),
 	LOCK(INVALIDATE_LOCK, READ, ALLOC_2),
 	DO(begin_allocation, ALLOC_3, .local = true),

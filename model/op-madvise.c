@@ -157,15 +157,15 @@ static int drop_private_pages(struct gmem_run *run)
 
 /* madvise_vma_behavior(): one mapping. mmap_lock is not held while a hole is punched behind it. */
 const struct gmem_step gmem_op_advise[] = {
-	CHECK(never, MADV_7, EINVAL, .when = is_collapse),
-	CALL(T_ZAP, MADV_7, .when = is_dontneed),
-	DO(drop_private_pages, MADV_7, .when = is_dontneed_of_private),
-	CHECK(is_not_private, MADV_7, EINVAL, .when = is_remove),
-	UNLOCK(MMAP_LOCK, .when = is_remove),
-	CALL(T_PUNCH_HOLE, MADV_7, .when = is_remove_of_gmem, .to = L_END),
-	CALL_EACH(next_mapping_over, T_ZAP, MADV_7, .when = is_remove_of_anonymous),
-	CALL(T_TRUNCATE, MADV_7, .when = is_remove_of_anonymous),
-	LOCK(MMAP_LOCK, READ, MADV_7, .when = is_remove, .at = L_END),
+	CHECK(never, MADV_7, EINVAL, WHEN(is_collapse)),
+	CALL(T_ZAP, MADV_7, WHEN(is_dontneed)),
+	DO(drop_private_pages, MADV_7, WHEN(is_dontneed_of_private)),
+	CHECK(is_not_private, MADV_7, EINVAL, WHEN(is_remove)),
+	UNLOCK(MMAP_LOCK, WHEN(is_remove)),
+	CALL(T_PUNCH_HOLE, MADV_7, WHEN(is_remove_of_gmem), .to = L_END),
+	CALL_EACH(next_mapping_over, T_ZAP, MADV_7, WHEN(is_remove_of_anonymous)),
+	CALL(T_TRUNCATE, MADV_7, WHEN(is_remove_of_anonymous)),
+	LOCK(MMAP_LOCK, READ, MADV_7, WHEN(is_remove), .at = L_END),
 	END,
 };
 
@@ -182,10 +182,10 @@ const struct gmem_step gmem_op_madvise[] = {
 	DONE_IF(length_is_zero, MADV_4, .says = true, .local = true),
 	LOCK(MMAP_LOCK, READ, MADV_5),
 	DO(begin_at_start, MADV_5, .local = true),
-	CALL(T_FAULT_IN, MADV_6, .when = is_populate, .to = L_UNLOCK),
-	CALL_EACH(next_part, T_ADVISE, MADV_7, .when = is_not_populate, .to = L_UNLOCK),
+	CALL(T_FAULT_IN, MADV_6, WHEN(is_populate), .to = L_UNLOCK),
+	CALL_EACH(next_part, T_ADVISE, MADV_7, WHEN(is_not_populate), .to = L_UNLOCK),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
-	CHECK(there_was_no_hole, MADV_5, ENOMEM, .when = is_not_populate),
+	CHECK(there_was_no_hole, MADV_5, ENOMEM, WHEN(is_not_populate)),
 	ANSWER(return_zero, MADV_8, .local = true),
 	END,
 };

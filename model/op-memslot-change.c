@@ -128,19 +128,19 @@ static bool always(struct gmem_run *run)
 /* kvm_set_memory_region() from kvm_gmem_bind() on, and kvm_set_memslot() */
 const struct gmem_step gmem_op_create_slot[] = {
 	DO(new_slot, SLOT_22),
-	CALL(T_BIND, SLOT_23, .when = wants_guest_memfd, .to = L_END),
+	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNBIND, .local = true),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNBIND, .local = true),
-	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, .when = wants_guest_memfd,
+	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
 	      .to = L_UNBIND),
 	SWAP_MEMSLOTS(insert_slot),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
 	DONE_IF(always, SLOT_22),
 	UNLOCK(SLOTS_ARCH_LOCK, .at = L_UNBIND),
-	CALL(T_UNBIND, UNBIND_3, .when = has_failed_with_binding),
-	DO(free_new_slot, SLOT_22, .when = has_failed, .at = L_END),
+	CALL(T_UNBIND, UNBIND_3, WHEN(has_failed_with_binding)),
+	DO(free_new_slot, SLOT_22, WHEN(has_failed), .at = L_END),
 	END,
 };
 
@@ -164,18 +164,18 @@ static int put_bound_file(struct gmem_run *run)
 /* v13: the file is bound when nothing else can fail any more */
 const struct gmem_step gmem_op_create_slot_v13[] = {
 	DO(new_slot, SLOT_22),
-	CALL(T_BIND, SLOT_23, .when = wants_guest_memfd, .to = L_END),
+	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK, .local = true),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK, .local = true),
-	CHECK(arch_takes_this_file, SLOT_25, EINVAL, .when = wants_guest_memfd, .to = L_UNLOCK),
-	CALL(T_BIND_COMMIT, BIND_9, .when = wants_guest_memfd, .to = L_UNLOCK),
+	CHECK(arch_takes_this_file, SLOT_25, EINVAL, WHEN(wants_guest_memfd), .to = L_UNLOCK),
+	CALL(T_BIND_COMMIT, BIND_9, WHEN(wants_guest_memfd), .to = L_UNLOCK),
 	SWAP_MEMSLOTS(insert_slot),
 	UNLOCK(SLOTS_ARCH_LOCK, .at = L_UNLOCK),
-	DO(begin_grace_period, SLOT_31, .when = has_not_failed),
-	WAIT(readers_are_gone, SLOT_31, .lock = SRCU, .mode = WRITE, .when = has_not_failed),
-	DO(put_bound_file, BIND_8, .when = wants_guest_memfd),
-	DO(free_new_slot, SLOT_22, .when = has_failed, .at = L_END),
+	DO(begin_grace_period, SLOT_31, WHEN(has_not_failed)),
+	WAIT(readers_are_gone, SLOT_31, .lock = SRCU, .mode = WRITE, WHEN(has_not_failed)),
+	DO(put_bound_file, BIND_8, WHEN(wants_guest_memfd)),
+	DO(free_new_slot, SLOT_22, WHEN(has_failed), .at = L_END),
 	END,
 };
 

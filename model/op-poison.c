@@ -76,7 +76,7 @@ static int make_entry_poisoned(struct gmem_run *run)
 /* try_to_unmap_one(): every mapping over the page is told, also one that has not touched it */
 const struct gmem_step gmem_op_poison_mapping[] = {
 	CALL(T_NOTIFY, NOTIFY_1),
-	DO(make_entry_poisoned, POISON_4, .when = has_entry),
+	DO(make_entry_poisoned, POISON_4, WHEN(has_entry)),
 	END,
 };
 
@@ -110,7 +110,7 @@ const struct gmem_step gmem_op_memory_failure[] = {
 	DO(find_folio, POISON_3, .local = true),
 	LOCK(FOLIO_LOCK, WRITE, POISON_3),
 	DO(mark_poisoned, POISON_3),
-	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, .when = page_is_mapped),
+	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, WHEN(page_is_mapped)),
 	UNLOCK(FOLIO_LOCK),
 	LOCK(INVALIDATE_LOCK, READ, POISON_5),
 	CALL_EACH(next_bound_file, T_INVALIDATE_START, POISON_5),

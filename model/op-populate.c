@@ -91,7 +91,7 @@ const struct gmem_step gmem_op_populate[] = {
 	CALL_EACH(next_page, T_POPULATE_PAGE, POPULATE_6, .to = L_UNLOCK),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK_OUTER),
-	ANSWER(return_pages_done, POPULATE_7, .when = some_pages_are_done),
+	ANSWER(return_pages_done, POPULATE_7, WHEN(some_pages_are_done)),
 	END,
 };
 
@@ -164,13 +164,13 @@ static int mark_uptodate(struct gmem_run *run)
 /* One page of kvm_gmem_populate(): takes t->start (page of the file), t->page (source) */
 const struct gmem_step gmem_op_populate_page[] = {
 	CHECK(no_signal_is_pending, POPULATE_8, EINTR),
-	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, .when = there_is_no_folio),
+	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio)),
 	DO(get_folio, POPULATE_6),
 	CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON),
 	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST),
 	CHECK(page_is_private, POPULATE_12, EINVAL),
-	CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT),
-	DO(copy_source, POPULATE_13, .when = there_is_a_source),
+	CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT),
+	DO(copy_source, POPULATE_13, WHEN(there_is_a_source)),
 	DO(mark_uptodate, POPULATE_14),
 	END,
 };
@@ -224,7 +224,7 @@ const struct gmem_step gmem_op_populate_coco[] = {
 	CHECK(file_is_open, POPULATE_5, EFAULT, .to = L_UNLOCK_OUTER),
 	CALL_EACH(next_page, T_POPULATE_PAGE, POPULATE_6, .to = L_UNLOCK_OUTER),
 	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK_OUTER),
-	ANSWER(return_pages_done, POPULATE_7, .when = some_pages_are_done),
+	ANSWER(return_pages_done, POPULATE_7, WHEN(some_pages_are_done)),
 	END,
 };
 
@@ -299,22 +299,22 @@ static int assign_page(struct gmem_run *run)
 
 const struct gmem_step gmem_op_populate_page_in_place[] = {
 	CHECK(no_signal_is_pending, POPULATE_8, EINTR),
-	CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT),
+	CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT),
 	DO(hold_source, POPULATE_15),
 	LOCK(INVALIDATE_LOCK, WRITE, POPULATE_15),
-	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, .when = there_is_no_folio, .to = L_UNLOCK),
+	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
 	DO(get_folio, POPULATE_6),
 	CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),
 	DO(use_folio, POPULATE_15),
 	CHECK(page_is_private, POPULATE_12, EINVAL, .to = L_UNLOCK),
 	CHECK(pages_are_populated_in_place_or_not_tdx, POPULATE_16, EOPNOTSUPP,
-	      .when = there_is_no_source, .to = L_UNLOCK),
-	CHECK(pages_are_populated_in_place, POPULATE_16, EINVAL, .when = there_is_no_source,
+	      WHEN(there_is_no_source), .to = L_UNLOCK),
+	CHECK(pages_are_populated_in_place, POPULATE_16, EINVAL, WHEN(there_is_no_source),
 	      .to = L_UNLOCK),
-	CHECK(page_is_not_assigned, POPULATE_11, EEXIST, .when = guest_is_snp, .to = L_UNLOCK),
-	DO(copy_held_source, POPULATE_13, .when = there_is_a_source),
-	DO(keep_contents, POPULATE_16, .when = there_is_no_source),
-	DO(assign_page, POPULATE_11, .when = guest_is_snp),
+	CHECK(page_is_not_assigned, POPULATE_11, EEXIST, WHEN(guest_is_snp), .to = L_UNLOCK),
+	DO(copy_held_source, POPULATE_13, WHEN(there_is_a_source)),
+	DO(keep_contents, POPULATE_16, WHEN(there_is_no_source)),
+	DO(assign_page, POPULATE_11, WHEN(guest_is_snp)),
 	DO(count_populated, POPULATE_14),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	DO(put_source, POPULATE_15),
@@ -329,7 +329,7 @@ static bool guest_is_not_tdx(struct gmem_run *run)
 /* Before the series looked up the source first: the lock is held for the lookup of the page. */
 #define LOOK_UP_PAGE                                                                              \
 	CHECK(no_signal_is_pending, POPULATE_8, EINTR), LOCK(INVALIDATE_LOCK, WRITE, POPULATE_3), \
-		CHECK(no_memory_pressure, POPULATE_9, ENOMEM, .when = there_is_no_folio,          \
+		CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio),            \
 		      .to = L_UNLOCK),                                                            \
 		DO(get_folio, POPULATE_6),                                                        \
 		CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),             \
@@ -341,11 +341,11 @@ static int zero_page(struct gmem_run *run)
 	return 0;
 }
 
-#define FILL_PAGE                                                                           \
-	CHECK(page_is_private, POPULATE_12, EINVAL),                                        \
-		CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT), \
-		DO(copy_source, POPULATE_13, .when = there_is_a_source),                    \
-		DO(zero_page, POPULATE_13, .when = there_is_no_source),                     \
+#define FILL_PAGE                                                                         \
+	CHECK(page_is_private, POPULATE_12, EINVAL),                                      \
+		CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT), \
+		DO(copy_source, POPULATE_13, WHEN(there_is_a_source)),                    \
+		DO(zero_page, POPULATE_13, WHEN(there_is_no_source)),                     \
 		DO(mark_uptodate, POPULATE_14)
 
 static bool failed_in_lookup(struct gmem_run *run)
@@ -357,7 +357,7 @@ static bool failed_in_lookup(struct gmem_run *run)
 const struct gmem_step gmem_op_populate_page_shareability[] = {
 	LOOK_UP_PAGE,
 	DONE_IF(failed_in_lookup, POPULATE_6, .local = true),
-	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST, .when = guest_is_not_tdx),
+	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST, WHEN(guest_is_not_tdx)),
 	FILL_PAGE,
 	END,
 };
@@ -375,7 +375,7 @@ const struct gmem_edit gmem_bug_b42[] = {
 	DROP_ROW(T_POPULATE_PAGE, "call", 0),
 	DROP_ROW(T_POPULATE_PAGE, "hold_source", 0),
 	INSERT_ROW(T_POPULATE_PAGE, "no_memory_pressure", 0,
-		   CALL(T_HOST_FAULT, POPULATE_13, .when = there_is_a_source, .err = -EFAULT,
+		   CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT,
 			.to = L_UNLOCK)),
 	INSERT_ROW(T_POPULATE_PAGE, "no_memory_pressure", 0, DO(hold_source, POPULATE_15)),
 	{ 0 },

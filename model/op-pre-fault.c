@@ -108,12 +108,12 @@ static bool no_signal_is_pending_now(struct gmem_run *run)
 /* One page: kvm_arch_vcpu_pre_fault_memory(); it never leaves an exit behind */
 const struct gmem_step gmem_op_pre_fault_page[] = {
 	CHECK(no_signal_is_pending_now, PREFAULT_4, EINTR),
-	CHECK(launch_has_ended, PREFAULT_9, EOPNOTSUPP, .when = guest_is_populated_by_firmware),
+	CHECK(launch_has_ended, PREFAULT_9, EOPNOTSUPP, WHEN(guest_is_populated_by_firmware)),
 	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP, .local = true),
 	CALL(T_GUEST_FAULT, PREFAULT_5, .to = L_EXIT),
 	CHECK(page_is_memory, PREFAULT_6, ENOENT),
 	DO(count_page, PREFAULT_5),
-	DO(forget_exit, PREFAULT_5, .when = has_failed, .at = L_EXIT),
+	DO(forget_exit, PREFAULT_5, WHEN(has_failed), .at = L_EXIT),
 	END,
 };
 
@@ -129,6 +129,6 @@ const struct gmem_step gmem_op_pre_fault_memory[] = {
 	CALL_EACH(next_gfn, T_PRE_FAULT_PAGE, PREFAULT_5, .to = L_UNLOCK),
 	UNLOCK(SRCU, .at = L_UNLOCK),
 	DELAYED_FPUT,
-	ANSWER(return_what_is_left, PREFAULT_8, .when = some_pages_are_mapped),
+	ANSWER(return_what_is_left, PREFAULT_8, WHEN(some_pages_are_mapped)),
 	END,
 };

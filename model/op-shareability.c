@@ -191,7 +191,7 @@ static int settle_contents(struct gmem_run *run)
 }
 
 const struct gmem_step gmem_op_share_end[] = {
-	DO(settle_contents, SHARE_21, .when = guest_is_encrypted),
+	DO(settle_contents, SHARE_21, WHEN(guest_is_encrypted)),
 	DO(round_out, SHARE_16, .local = true),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, SHARE_16),
 	END,
@@ -222,8 +222,8 @@ const struct gmem_step gmem_op_unmap_guests[] = {
 
 /* May we proceed? Nothing has been changed yet but the host's page tables. */
 const struct gmem_step gmem_op_share_ask[] = {
-	CALL_EACH(next_mapping_over, T_ZAP, SHARE_11, .when = is_to_private),
-	CHECK(folios_are_free, SHARE_12, EAGAIN, .when = is_to_private),
+	CALL_EACH(next_mapping_over, T_ZAP, SHARE_11, WHEN(is_to_private)),
+	CHECK(folios_are_free, SHARE_12, EAGAIN, WHEN(is_to_private)),
 	CALL_EACH(next_bound_file, T_UNMAP_GUESTS, SHARE_22),
 	END,
 };
@@ -260,7 +260,7 @@ static int store_old_shareability(struct gmem_run *run)
 /* One item; splitting and merging take memory, and then it is this item that failed. */
 const struct gmem_step gmem_op_share_execute[] = {
 	DO(store_shareability, SHARE_13),
-	CHECK(no_memory_pressure, SHARE_14, ENOMEM, .when = has_huge_folios),
+	CHECK(no_memory_pressure, SHARE_14, ENOMEM, WHEN(has_huge_folios)),
 	DO(restructure, SHARE_14),
 	END,
 };
@@ -279,8 +279,8 @@ const struct gmem_step gmem_op_convert_range[] = {
 	CALL_EACH(next_item, T_SHARE_BEGIN, SHARE_10),
 	CALL_EACH(next_item, T_SHARE_ASK, SHARE_11, .to = L_END),
 	CALL_EACH(next_item, T_SHARE_EXECUTE, SHARE_13, .to = L_EXIT),
-	DO(begin_going_back, SHARE_15, .when = has_failed, .at = L_EXIT, .local = true),
-	CALL_EACH(next_item_done, T_SHARE_GO_BACK, SHARE_15, .when = has_failed),
+	DO(begin_going_back, SHARE_15, WHEN(has_failed), .at = L_EXIT, .local = true),
+	CALL_EACH(next_item_done, T_SHARE_GO_BACK, SHARE_15, WHEN(has_failed)),
 	DO(rewind_list, SHARE_16, .at = L_END, .local = true),
 	CALL_EACH(next_item, T_SHARE_END, SHARE_16),
 	DO(forget_work_list, SHARE_9, .at = L_UNLOCK_OUTER),
@@ -310,20 +310,20 @@ const struct gmem_step gmem_op_convert_shareability[] = {
 	DO(read_error_offset, SHARE_7, .local = true),
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
-	CHECK(mm_is_the_vms, VM_3, EIO, .when = is_vm),
+	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
 	CHECK(is_guest_memfd, FILE_1, ENOTTY, .local = true),
 	CHECK(argp_can_be_read, SHARE_1, EFAULT, .local = true),
 	CHECK(error_offset_is_zero, SHARE_2, EINVAL, .to = L_EXIT, .local = true),
 	DONE_IF(size_is_zero, SHARE_3, .says = true, .local = true),
 	CHECK(range_is_in_file, SHARE_4, EINVAL, .to = L_EXIT, .local = true),
 	CHECK(range_is_aligned, SHARE_5, EINVAL, .to = L_EXIT, .local = true),
-	CHECK(vm_has_left_tracking, SHARE_17, EINVAL, .when = vm_has_to_choose, .to = L_EXIT),
+	CHECK(vm_has_left_tracking, SHARE_17, EINVAL, WHEN(vm_has_to_choose), .to = L_EXIT),
 	DONE_IF(file_has_no_shareability, SHARE_6, .says = true, .local = true),
 	DO(begin_conversion, SHARE_8, .local = true),
 	CALL(T_CONVERT, SHARE_8, .to = L_EXIT),
 	ANSWER(return_zero, SHARE_16, .local = true),
-	CHECK(argp_can_be_written, SHARE_7, EFAULT, .when = has_failed, .at = L_EXIT, .says = true,
+	CHECK(argp_can_be_written, SHARE_7, EFAULT, WHEN(has_failed), .at = L_EXIT, .says = true,
 	      .local = true),
-	DO(write_error_offset, SHARE_7, .when = conversion_failed, .local = true),
+	DO(write_error_offset, SHARE_7, WHEN(conversion_failed), .local = true),
 	END,
 };

@@ -18,7 +18,7 @@
  *	CALL(TABLE, CLAUSE)	runs another table; its failure is this row's
  *	CALL_EACH(f, TABLE, CLAUSE)	for as long as f() finds another object for it
  *
- * Any row takes .when = f, a condition without which it is skipped; .at = LABEL names a row; and
+ * Any row takes WHEN(f), a condition without which it is skipped; .at = LABEL names a row; and
  * .to = LABEL is where the table goes on when the row fails (or a DONE_IF holds), to put back
  * what has to be put back. Without .to it ends there. On a CALL, .err = -ERR replaces the failure
  * of the table called. An ANSWER that returns RETRY goes back to .to as well. END closes a table.
@@ -139,7 +139,7 @@ typedef bool (*gmem_check_fn)(struct gmem_run *run);
 typedef int (*gmem_act_fn)(struct gmem_run *run);
 
 struct gmem_step {
-	const char *name;
+	const char *name, *when_name;
 	gmem_check_fn check;
 	gmem_act_fn act;
 	gmem_check_fn when;
@@ -153,6 +153,7 @@ struct gmem_step {
 	bool says; /* DONE_IF: the clause is the rule that decided; CHECK: its failure replaces others */
 };
 
+#define WHEN(f) .when = f, .when_name = #f
 #define CHECK(f, cl, e, ...)                                                                \
 	{                                                                                   \
 		.kind = STEP_CHECK, .name = #f, .check = f, .clause = CL_##cl, .err = -(e), \

@@ -70,7 +70,7 @@ static int fput(struct gmem_run *run)
 const struct gmem_step gmem_op_unbind[] = {
 	DONE_IF(file_is_closed, UNBIND_1),
 	DO(get_file, UNBIND_2),
-	DO(erase_binding, UNBIND_4, .when = file_was_dying),
+	DO(erase_binding, UNBIND_4, WHEN(file_was_dying)),
 	DONE_IF(file_was_dying, UNBIND_4),
 	LOCK(INVALIDATE_LOCK, WRITE, UNBIND_2),
 	DO(erase_binding, UNBIND_2),
@@ -107,7 +107,7 @@ static int free_slot(struct gmem_run *run)
 
 /* kvm_free_memslot(): takes t->slot, which nobody can find any more */
 const struct gmem_step gmem_op_free_slot[] = {
-	CALL(T_UNBIND, UNBIND_3, .when = slot_has_gmem),
+	CALL(T_UNBIND, UNBIND_3, WHEN(slot_has_gmem)),
 	DO(free_slot, UNBIND_3),
 	END,
 };
@@ -183,11 +183,11 @@ static int free_file(struct gmem_run *run)
 
 /* __fput(): takes t->file, which has no reference left */
 const struct gmem_step gmem_op_final_fput[] = {
-	CALL(T_RELEASE, RELEASE_1, .when = is_gmem),
-	DO(unpin_pages, PIN_4, .when = is_pin),
-	CALL(T_PUT_KVM, DESTROY_1, .when = is_vm_or_gmem),
-	DO(iput, RELEASE_5, .when = is_gmem),
-	CALL(T_EVICT_INODE, RELEASE_5, .when = was_the_inodes_last),
+	CALL(T_RELEASE, RELEASE_1, WHEN(is_gmem)),
+	DO(unpin_pages, PIN_4, WHEN(is_pin)),
+	CALL(T_PUT_KVM, DESTROY_1, WHEN(is_vm_or_gmem)),
+	DO(iput, RELEASE_5, WHEN(is_gmem)),
+	CALL(T_EVICT_INODE, RELEASE_5, WHEN(was_the_inodes_last)),
 	DO(free_file, FD_4),
 	END,
 };
@@ -248,8 +248,8 @@ const struct gmem_step gmem_op_release[] = {
 	LOCK(SLOTS_LOCK, WRITE, RELEASE_1),
 	LOCK(INVALIDATE_LOCK, WRITE, RELEASE_1),
 	DO(clear_slots_file, RELEASE_2),
-	CALL(T_INVALIDATE_START, RELEASE_3, .when = is_bound),
-	CALL(T_INVALIDATE_END, RELEASE_3, .when = is_bound),
+	CALL(T_INVALIDATE_START, RELEASE_3, WHEN(is_bound)),
+	CALL(T_INVALIDATE_END, RELEASE_3, WHEN(is_bound)),
 	DO(leave_file, RELEASE_3),
 	DO(list_del, RELEASE_4),
 	UNLOCK(INVALIDATE_LOCK),

@@ -115,9 +115,9 @@ static int host_invalidate_end(struct gmem_run *run)
 const struct gmem_step gmem_op_host_start[] = {
 	DO(count_notifier, NOTIFY_1),
 	LOCK(SRCU, READ, NOTIFY_1),
-	LOCK(MMU_LOCK, WRITE, NOTIFY_1, .when = a_memslot_is_over_it),
-	DO(host_unmap_gfns, NOTIFY_2, .when = holds_mmu_lock),
-	UNLOCK(MMU_LOCK, .when = holds_mmu_lock),
+	LOCK(MMU_LOCK, WRITE, NOTIFY_1, WHEN(a_memslot_is_over_it)),
+	DO(host_unmap_gfns, NOTIFY_2, WHEN(holds_mmu_lock)),
+	UNLOCK(MMU_LOCK, WHEN(holds_mmu_lock)),
 	UNLOCK(SRCU),
 	END,
 };
@@ -125,9 +125,9 @@ const struct gmem_step gmem_op_host_start[] = {
 /* kvm_mmu_notifier_invalidate_range_end() */
 const struct gmem_step gmem_op_host_end[] = {
 	LOCK(SRCU, READ, NOTIFY_3),
-	LOCK(MMU_LOCK, WRITE, NOTIFY_3, .when = a_memslot_is_over_it),
-	DO(host_invalidate_end, NOTIFY_3, .when = holds_mmu_lock),
-	UNLOCK(MMU_LOCK, .when = holds_mmu_lock),
+	LOCK(MMU_LOCK, WRITE, NOTIFY_3, WHEN(a_memslot_is_over_it)),
+	DO(host_invalidate_end, NOTIFY_3, WHEN(holds_mmu_lock)),
+	UNLOCK(MMU_LOCK, WHEN(holds_mmu_lock)),
 	UNLOCK(SRCU),
 	DO(uncount_notifier, NOTIFY_3),
 	END,
@@ -316,12 +316,12 @@ static int drop_pages(struct gmem_run *run)
 
 /* truncate_inode_pages_range(): takes t->inode, t->start, t->end */
 const struct gmem_step gmem_op_truncate[] = {
-	LOCK(FOLIO_LOCK, WRITE, PUNCH_3, .when = is_guest_memfd),
-	DO(begin_at_first_page, PUNCH_3, .when = is_mapped, .local = true),
-	CALL_EACH(next_mapping_of_next_folio, T_ZAP, NOTIFY_5, .when = is_heard),
-	CALL_EACH(next_mapped_run, T_ZAP, NOTIFY_5, .when = is_not_heard),
+	LOCK(FOLIO_LOCK, WRITE, PUNCH_3, WHEN(is_guest_memfd)),
+	DO(begin_at_first_page, PUNCH_3, WHEN(is_mapped), .local = true),
+	CALL_EACH(next_mapping_of_next_folio, T_ZAP, NOTIFY_5, WHEN(is_heard)),
+	CALL_EACH(next_mapped_run, T_ZAP, NOTIFY_5, WHEN(is_not_heard)),
 	DO(drop_pages, PUNCH_3),
-	UNLOCK(FOLIO_LOCK, .when = is_guest_memfd),
+	UNLOCK(FOLIO_LOCK, WHEN(is_guest_memfd)),
 	END,
 };
 UNROLLED(gmem_op_truncate)

@@ -22,10 +22,21 @@ stat_of()
 	sed -n "s/^$1 *: *//p" "$out/default/fuzzer_stats" 2>/dev/null
 }
 
+# What came of the first input that crashes, since a clean checkout is thrown away with it.
+show_crash()
+{
+	local input
+
+	input=$(find "$out/default/crashes" -name 'id:*' | sort | head -n 1)
+	echo "crashes, the first of them on this input, in base64:"
+	base64 "$input"
+	"$program" "$input" 2>&1 | tail -n 60
+}
+
 complaints()
 {
 	[ "$(stat_of corpus_found)" -gt 0 ] || echo 'no new path was found'
-	[ "$(stat_of saved_crashes)" = 0 ] || echo "crashes: see $build/$out/default/crashes"
+	[ "$(stat_of saved_crashes)" = 0 ] || show_crash
 	[ "$(stat_of saved_hangs)" = 0 ] || echo "hangs: see $build/$out/default/hangs"
 } 2>/dev/null
 
@@ -40,7 +51,7 @@ for program in fuzz-afl/fuzz-*; do
 	fi
 	out=fuzz-afl/check-$name
 	rm -rf "$out"
-	said=$(timeout $((seconds + 60)) afl-fuzz -V "$seconds" -t 1000 -i "$seeds" -o "$out" \
+	said=$(timeout $((seconds + 60)) afl-fuzz -s 1 -V "$seconds" -t 1000 -i "$seeds" -o "$out" \
 		-- "$program" 2>&1)
 	status=$?
 	if [ "$status" -eq 0 ]; then

@@ -25,7 +25,7 @@ for target in "${targets[@]}"; do
 			continue
 		fi
 	fi
-	if said=$("./$target" -max_total_time="$seconds" -timeout=10 -verbosity=0 \
+	if said=$("./$target" -seed=1 -max_total_time="$seconds" -timeout=10 -verbosity=0 \
 		-artifact_prefix="fuzz-corpus/$name-" "$corpus" "$seeds" 2>&1); then
 		ok "$name, $seconds seconds"
 	else

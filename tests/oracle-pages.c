@@ -62,9 +62,9 @@ struct page *new_page(struct oracle *o, int memory, uint64_t pgoff)
 	unsigned int mine = 0;
 
 	for (i = first; i < first + block && !o->outside; i++) {
-		if (i == pgoff)
-			mine = o->nr_held;
 		hold_page(o, memory, i);
+		if (i == pgoff)
+			mine = o->nr_held - 1;
 	}
 	return &o->pages[o->held[mine].page];
 }
