@@ -19,8 +19,8 @@ _gmem_options()
 
 	case $1 in
 	replay)
-		echo "$common -b --bug -c --check -j --json -l --clauses -o --on -p --profile -q --quiet" \
-			"-s --step"
+		echo "$common -b --bug -c --check --dot -j --json -l --clauses --mermaid -o --on" \
+			"--perfetto -p --profile -q --quiet -s --step"
 		;;
 	record)
 		echo "$common -o --output"
@@ -36,7 +36,11 @@ _gmem_options()
 		echo "$common -l --list -p --profile"
 		;;
 	explore)
-		echo "$common --bug --full --preemptions -p --profile -q --quiet --seconds --states"
+		echo "$common --bug --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
+			"-p --profile -q --quiet --seconds --seed --shard --states --walks"
+		;;
+	locks)
+		echo "$common -b --bug --dot -p --profile -q --quiet"
 		;;
 	*)
 		echo "$common"
@@ -49,17 +53,19 @@ _gmem_values()
 {
 	case $2:$3 in
 	replay:-p | replay:--profile | compare:-p | compare:--profile | explain:-p | \
-		explain:--profile | explore:-p | explore:--profile | bugs:-p | bugs:--profile)
+		explain:--profile | explore:-p | explore:--profile | locks:-p | locks:--profile | \
+		bugs:-p | bugs:--profile)
 		_gmem_profiles "$1"
 		;;
-	replay:-b | replay:--bug)
+	replay:-b | replay:--bug | explore:--bug | locks:-b | locks:--bug)
 		_gmem_bugs "$1"
 		;;
 	replay:-o | replay:--on)
 		echo model kvm
 		;;
 	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
-	explore:--bug | explore:--preemptions | explore:--seconds | explore:--states) ;;
+	explore:--memory | explore:--preemptions | explore:--seconds | explore:--seed | \
+		explore:--shard | explore:--states | explore:--walks) ;;
 	*)
 		return 1
 		;;
@@ -69,7 +75,7 @@ _gmem_values()
 _gmem()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="replay record compare explain explore bugs profiles" command="" words i
+	local commands="replay record compare explain explore locks bugs profiles" command="" words i
 
 	# --option=value comes as three words
 	if [ "$cur" = = ]; then
@@ -92,6 +98,10 @@ _gmem()
 	elif [[ $command:$before == compare:-k || $command:$before == compare:--keep ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+	elif [ "$before" = --perfetto ]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 	elif [[ $cur == -* ]]; then
 		words=$(_gmem_options "$command")

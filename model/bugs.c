@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The museum: bugs that were really written in this code's history. Each is an edit of tables;
- * the normative tables hold no bug and no switch for one.
+ * the normative tables hold no bug and no switch for one. Those with a Q are no bugs, but what
+ * somebody asked about.
  *
  * gmem_profile_with_bugs() lays a copy of a profile out in one block: the profile, then all of
  * its tables, and edits that. gmem_profile_without() does the same for mistakes that nobody made
@@ -29,6 +30,22 @@ static bool asks_for_attribute_first(const struct gmem_profile *p)
 	return s->kind == STEP_CHECK;
 }
 
+static bool has_file_attributes(const struct gmem_profile *p)
+{
+	return p->n.has_file_attributes;
+}
+
+static bool has_prefault(const struct gmem_profile *p)
+{
+	return p->n.has_prefault;
+}
+
+/* A punch of huge folios has other rows, and can be refused among them. */
+static bool punches_small_folios(const struct gmem_profile *p)
+{
+	return !p->n.hugetlb && !p->n.has_shareability;
+}
+
 static bool converts(const struct gmem_profile *p)
 {
 	return p->n.has_file_attributes || p->n.has_shareability;
@@ -44,12 +61,26 @@ static bool unbinds_with_a_reference(const struct gmem_profile *p)
 	return s->kind != STEP_END;
 }
 
+/* Before 7.2 an overlap has no errno of its own. */
+static bool overlaps_have_an_errno(const struct gmem_profile *p)
+{
+	static const unsigned int tables[] = { T_BIND, T_BIND_COMMIT };
+
+	for (unsigned int i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct gmem_step *s = p->tables[tables[i]]; s->kind != STEP_END; s++)
+			if (s->clause == CL_BIND_9)
+				return true;
+	return false;
+}
+
 static const struct bug {
 	const char *id, *title;
 	const struct gmem_edit *edits;
 	/* Whether the profile has what the bug is about, beside the rows; null: every profile has. */
 	bool (*concerns)(const struct gmem_profile *p);
 } bugs[] = {
+	{ "B12", "the lock is given back between the start of a punch and its end", gmem_bug_b12,
+	  punches_small_folios },
 	{ "B22", "a bind that is refused keeps its reference on the file", gmem_bug_b22, NULL },
 	{ "B23", "a file may have no pages", gmem_bug_b23, NULL },
 	{ "B26", "all files share one inode", gmem_bug_b26, NULL },
@@ -69,9 +100,16 @@ static const struct bug {
 	{ "B42", "source pages are looked up under the invalidate lock", gmem_bug_b42, NULL },
 	{ "B45", "the end of a binding is compared as a signed number", gmem_bug_b45, NULL },
 	{ "B46", "a binding is stored in part, and that is a success", gmem_bug_b46, NULL },
-	{ "B47", "an overlap of bindings is refused as anything else is", gmem_bug_b47, NULL },
+	{ "B47", "an overlap of bindings is refused as anything else is", gmem_bug_b47,
+	  overlaps_have_an_errno },
 	{ "B54", "a page is tested for being shared, and mapped when it may no longer be",
 	  gmem_bug_b54, converts },
+	{ "B56", "a pre-fault waits for a memslot whose deletion waits for it", gmem_bug_b56,
+	  has_prefault },
+	{ "Q1", "what if the host's fault took no lock of the file", gmem_bug_q1,
+	  has_file_attributes },
+	{ "Q2", "what if the lock were around the attributes alone", gmem_bug_q2, NULL },
+	{ "Q3", "what if a release took the file's lock before the VM's", gmem_bug_q3, NULL },
 	{ "X1", "a TDX guest keeps shared mappings of what is punched", gmem_bug_x1, has_mmap },
 	{ "X2", "memory failure and a punch take two locks in opposite order", gmem_bug_x2, NULL },
 };
@@ -141,10 +179,11 @@ static struct gmem_step *find_row(struct gmem_step *steps, const struct gmem_edi
 /* There is room for one more row after the END of each table for each edit. */
 static bool apply(struct gmem_step *steps, const struct gmem_edit *edit)
 {
-	struct gmem_step *s = find_row(steps, edit);
+	struct gmem_step *s = find_row(steps, edit), old;
 
 	if (!s)
 		return false;
+	old = *s;
 	if (edit->kind == EDIT_DROP) {
 		memmove(s, s + 1, rows_of(s + 1) * sizeof(*s));
 		return true;
@@ -152,6 +191,10 @@ static bool apply(struct gmem_step *steps, const struct gmem_edit *edit)
 	if (edit->kind == EDIT_INSERT)
 		memmove(s + 1, s, rows_of(s) * sizeof(*s));
 	*s = edit->with;
+	if (edit->kind == EDIT_REPLACE && !s->when) {
+		s->when = old.when;
+		s->when_name = old.when_name;
+	}
 	return true;
 }
 
@@ -185,9 +228,12 @@ static bool apply_one(struct gmem_profile *copy, const struct bug *bug, const bo
 {
 	if (!bug || (bug->concerns && !bug->concerns(copy)))
 		return false;
-	for (const struct gmem_edit *e = bug->edits; e->row; e++)
-		if (!reached[e->table] || !apply((struct gmem_step *)copy->tables[e->table], e))
+	for (const struct gmem_edit *e = bug->edits; e->row; e++) {
+		unsigned int table = reached[e->table] || !e->or_table ? e->table : e->or_table;
+
+		if (!reached[table] || !apply((struct gmem_step *)copy->tables[table], e))
 			return false;
+	}
 	return true;
 }
 
@@ -259,7 +305,7 @@ static int do_nothing(struct gmem_run *run)
  * A row that does nothing stays in its place, for its label. A check is still asked, for what it
  * looks up, but does not refuse.
  */
-static void forget(struct gmem_step *s)
+static void forget_row(struct gmem_step *s)
 {
 	if (s->kind == STEP_CHECK) {
 		s->err = 0;
@@ -279,7 +325,7 @@ static void forget_unlocks(struct gmem_step *lock)
 		if (s->kind == STEP_LOCK && s->lock == lock->lock)
 			return;
 		if (s->kind == STEP_UNLOCK && s->lock == lock->lock)
-			forget(s);
+			forget_row(s);
 	}
 }
 
@@ -299,7 +345,7 @@ enum gmem_status gmem_profile_without(struct gmem_profile **copy, const struct g
 	s = (struct gmem_step *)(*copy)->tables[table] + row;
 	if (s->kind == STEP_LOCK)
 		forget_unlocks(s);
-	forget(s);
+	forget_row(s);
 	return GMEM_DONE;
 }
 

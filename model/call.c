@@ -6,6 +6,7 @@
  */
 #include "step.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "ops.h"
@@ -28,7 +29,7 @@ static inline void begin(struct gmem_run *run, const struct gmem_call *c)
 
 	w->violated = false;
 	t->said = false;
-	t->slot = 0;
+	memset(&t->file, 0, sizeof(*t) - offsetof(struct gmem_task, file));
 	op->call = *c;
 	memset(&op->result, 0, sizeof(op->result));
 	run->b = w->b;
@@ -37,11 +38,18 @@ static inline void begin(struct gmem_run *run, const struct gmem_call *c)
 	run->res = &op->result;
 }
 
+uint64_t gmem_cells_for_call(const struct gmem_world *w, const struct gmem_call *c)
+{
+	return cells_for(w->b, c);
+}
+
 /* What the rows of all calls under way may still need, and those of c. */
 static bool reserve_for(struct gmem_world *w, const struct gmem_call *c)
 {
 	uint64_t cells = c ? cells_for(w->b, c) : 0;
 
+	if (w->reserved)
+		return true;
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
 		const struct gmem_task *t = w->b->tasks[i] ? CTASK(w->b, w->b->tasks[i]) : NULL;
 
@@ -56,6 +64,8 @@ static void finish(struct gmem_run *run)
 {
 	uint32_t number = run->t->number;
 
+	if (run->w->lockdep)
+		gmem_tell_locks_left(run);
 	if (run->c->verb != GMEM_INJECT)
 		run->t->inject = run->t->inject_after = 0;
 	if (!run->t->process)
@@ -68,6 +78,15 @@ static enum gmem_status refuse(struct gmem_result *r, int value, enum gmem_statu
 	memset(r, 0, sizeof(*r));
 	r->value = value;
 	return status;
+}
+
+/* The descriptor is of a kind that the call has no answer for: it is as if it had not been made. */
+static enum gmem_status misuse(struct gmem_run *run, struct gmem_result *r)
+{
+	run->t->depth = 0;
+	*r = *run->res;
+	r->value = -EINVAL;
+	return GMEM_MISUSE;
 }
 
 static bool can_be_asked(const struct gmem_world *w, const struct gmem_call *c)
@@ -88,11 +107,9 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 		return refuse(r, -ENOMEM, GMEM_FAILED);
 	begin(&run, c);
 	gmem_run_table(&run, c->verb);
+	if (run.misused)
+		return misuse(&run, r);
 	*r = *run.res;
-	if (run.misused) {
-		r->value = -EINVAL;
-		return GMEM_MISUSE;
-	}
 	if (!run.t->depth)
 		finish(&run);
 	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
@@ -116,8 +133,7 @@ enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 	return GMEM_DONE;
 }
 
-/* The task goes on with the call that it stopped in. */
-static void resume(struct gmem_run *run, uint32_t task)
+void gmem_resume(struct gmem_run *run, uint32_t task)
 {
 	run->b = run->w->b;
 	run->t = TASK(run->b, run->b->tasks[task]);
@@ -134,9 +150,13 @@ enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progre
 		return GMEM_MISUSE;
 	if (!reserve_for(w, NULL))
 		return GMEM_FAILED;
-	resume(&run, task);
+	gmem_resume(&run, task);
 	w->violated = false;
 	*progress = gmem_run_row(&run);
+	if (run.misused) {
+		*progress = GMEM_OVER;
+		return misuse(&run, r);
+	}
 	if (*progress == GMEM_OVER) {
 		*r = *run.res;
 		finish(&run);
@@ -154,21 +174,16 @@ int gmem_task_can_step(const struct gmem_world *w, uint32_t task)
 
 	if (!gmem_task_runs(w, task))
 		return 0;
-	resume(&run, task);
+	gmem_resume(&run, task);
 	return gmem_can_run_row(&run);
 }
 
-/* Giving back a lock only lets others go on; LOCAL rows look at nothing that others change. */
-int gmem_next_row_is_local(const struct gmem_world *w, uint32_t task)
+const struct gmem_step *gmem_next_row(const struct gmem_world *w, uint32_t task)
 {
-	struct gmem_run run;
-	const struct gmem_level *l;
-	const struct gmem_step *s;
+	struct gmem_run run = { .w = (struct gmem_world *)w };
 
-	run.t = TASK(w->b, w->b->tasks[task]);
-	l = &run.t->level[run.t->depth - 1];
-	s = &w->b->profile->tables[l->table][l->pc];
-	return !s->when && (s->local || s->kind == STEP_UNLOCK);
+	gmem_resume(&run, task);
+	return gmem_find_next_row(&run);
 }
 
 int gmem_task_runs(const struct gmem_world *w, uint32_t task)

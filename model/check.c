@@ -28,11 +28,15 @@ static bool is_idle(const struct gmem_block *b)
 
 static const char *locks_are_free(struct gmem_block *b, struct gmem_seen *s)
 {
-	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
-		if (b->tasks[i] && TASK(b, b->tasks[i])->nr_held)
-			return s->a = i, "a task holds a lock after its call: task";
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
+		const struct gmem_task *t = b->tasks[i] ? TASK(b, b->tasks[i]) : NULL;
+
+		if (t && (t->nr_held || t->folio_of))
+			return s->a = i, "a task holds a lock, or a page, after its call: task";
+	}
 	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
-		if (INODE(b, i)->invalidate_lock || INODE(b, i)->folio_lock)
+		if (INODE(b, i)->invalidate_lock || INODE(b, i)->folio_lock ||
+		    INODE(b, i)->i_mmap_rwsem)
 			return s->a = INODE(b, i)->ino, "a lock of an inode is held: inode";
 	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
 		if (VM(b, i)->slots_lock || VM(b, i)->slots_arch_lock || VM(b, i)->mmu_lock ||
@@ -75,8 +79,9 @@ static const char *check_ptes(struct gmem_block *b, struct gmem_seen *s,
 	return NULL;
 }
 
-static const char *is_shared(struct gmem_block *b, struct gmem_seen *s,
-			     const struct gmem_inode *inode, uint64_t pgoff, uint64_t end)
+static const char *only_shared_is_mapped(struct gmem_block *b, struct gmem_seen *s,
+					 const struct gmem_inode *inode, uint64_t pgoff,
+					 uint64_t end)
 {
 	if (inode->kind == INODE_GMEM)
 		pgoff = gmem_shared_until(b, inode, pgoff, end);
@@ -87,7 +92,7 @@ static const char *is_shared(struct gmem_block *b, struct gmem_seen *s,
 
 static const char *host_maps_no_private_page(struct gmem_block *b, struct gmem_seen *s)
 {
-	return check_ptes(b, s, is_shared);
+	return check_ptes(b, s, only_shared_is_mapped);
 }
 
 /* The first page of [pgoff, end) that is not there, or not fit for use. */
@@ -178,12 +183,21 @@ static const char *guest_maps_no_freed_page(struct gmem_block *b, struct gmem_se
 	return wrong;
 }
 
+/* A VM whose process has ended hears no end of what was begun for the process's page tables. */
 static const char *start_and_end_balance(struct gmem_block *b, struct gmem_seen *s)
 {
-	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
-		if (VM(b, i)->in_progress)
-			return s->a = VM(b, i)->number, s->b = (uint64_t)VM(b, i)->in_progress,
+	for (uint32_t i = b->vms; i; i = VM(b, i)->next) {
+		const struct gmem_vm *vm = VM(b, i);
+
+		if (!vm->process)
+			continue;
+		if (vm->in_progress)
+			return s->a = vm->number, s->b = (uint64_t)vm->in_progress,
 			       "an invalidation has not ended, or ended twice: VM, count";
+		if (vm->notifiers)
+			return s->a = vm->number, s->b = vm->notifiers,
+			       "a notification is still counted, or never was: VM, count";
+	}
 	return NULL;
 }
 
@@ -373,28 +387,12 @@ static const char *huge_folios_are_private(struct gmem_block *b, struct gmem_see
 	return wrong;
 }
 
-/* What a row holds on to is there: nothing that a running operation names has been freed. */
-static const char *operations_hold_what_is_there(struct gmem_block *b, struct gmem_seen *s)
-{
-	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
-		const struct gmem_task *t = b->tasks[i] ? TASK(b, b->tasks[i]) : NULL;
-		unsigned int top = t ? t->depth : 0;
-
-		if (!top || t->level[top - 1].table != T_GUEST_FAULT || !t->slot)
-			continue;
-		if (!gmem_slot_is_there(b, VM(b, t->vm), t->slot))
-			return s->a = i, s->b = t->gfn,
-			       "a fault looks at a memslot that was freed: task, gfn";
-	}
-	return NULL;
-}
-
 static const struct invariant {
 	const char *name, *sentence;
 	const char *(*holds)(struct gmem_block *b, struct gmem_seen *s);
 	bool between_calls;
 } invariants[] = {
-	{ "I1", "No lock is held when an operation is over.", locks_are_free, true },
+	{ "I1", "No lock, and no page, is held when an operation is over.", locks_are_free, true },
 	{ "I2", "The host maps no private page.", host_maps_no_private_page, false },
 	{ "I3", "The host maps no freed page.", host_maps_no_freed_page, false },
 	{ "I4", "The guest maps no freed page outside an invalidation.", guest_maps_no_freed_page,
@@ -411,11 +409,11 @@ static const struct invariant {
 	{ "I13", "Every page of a file is shared or private.", attributes_cover_the_file, false },
 	{ "I14", "A huge folio is whole as long as all of it is private.", huge_folios_are_private,
 	  true },
-	{ "I15", "What a running operation looks at has not been freed.",
-	  operations_hold_what_is_there, false },
+	{ "I15", "Nothing that is named, or looked at, has been freed.", gmem_check_freed, false },
 };
 #define NR_INVARIANTS (sizeof(invariants) / sizeof(invariants[0]))
 #define TREES 10u /* I11 */
+#define FREED 14u /* I15 */
 
 const char *gmem_invariant(unsigned int n, const char **sentence)
 {
@@ -436,18 +434,43 @@ static bool holds(const struct gmem_world *w, const struct invariant *inv, struc
 	return !saw;
 }
 
-/* Trees first: through one that is broken the others would see nonsense, or never end. */
+/*
+ * Trees first, and then whether what they name is there: through a broken one, or freed memory, the
+ * others would see nonsense, or never end.
+ */
 enum gmem_status gmem_check(const struct gmem_world *w, struct gmem_violation *v)
 {
 	bool idle = is_idle(w->b);
 
-	if (!holds(w, &invariants[TREES], v))
+	if (!holds(w, &invariants[TREES], v) || !holds(w, &invariants[FREED], v))
 		return GMEM_VIOLATED;
 	for (unsigned int i = 0; i < NR_INVARIANTS; i++)
-		if (i != TREES && (idle || !invariants[i].between_calls) &&
+		if (i != TREES && i != FREED && (idle || !invariants[i].between_calls) &&
 		    !holds(w, &invariants[i], v))
 			return GMEM_VIOLATED;
 	return GMEM_DONE;
+}
+
+/* What the step of one operation could break, while another is under way. */
+enum gmem_status gmem_check_rows(const struct gmem_world *w, struct gmem_violation *v)
+{
+	if (!holds(w, &invariants[FREED], v))
+		return GMEM_VIOLATED;
+	for (unsigned int i = 0; i < FREED; i++)
+		if (i != TREES && !invariants[i].between_calls && !holds(w, &invariants[i], v))
+			return GMEM_VIOLATED;
+	return GMEM_DONE;
+}
+
+enum gmem_status gmem_check_looks(const struct gmem_world *w, struct gmem_violation *v)
+{
+	const struct invariant *inv = &invariants[FREED];
+	struct gmem_seen s = { 0, 0 };
+	const char *saw = gmem_check_tasks(w->b, &s);
+
+	if (saw)
+		*v = (struct gmem_violation){ inv->name, inv->sentence, saw, s.a, s.b };
+	return saw ? GMEM_VIOLATED : GMEM_DONE;
 }
 
 static const char *sentence_of(const char *invariant)

@@ -56,9 +56,61 @@ bool mm_is_the_vms(struct gmem_run *run)
 	return VM(run->b, run->t->vm)->process == run->t->process;
 }
 
+bool file_is_guest_memfd(struct gmem_run *run)
+{
+	return GFILE(run->b, run->t->file)->kind == FILE_GMEM;
+}
+
+bool inode_is_guest_memfd(struct gmem_run *run)
+{
+	return inode_of(run)->kind == INODE_GMEM;
+}
+
 bool argp_is_readable(struct gmem_run *run)
 {
 	return run->c->argp != 1;
+}
+
+bool argp_can_be_written(struct gmem_run *run)
+{
+	return run->c->argp != 2;
+}
+
+int read_error_offset(struct gmem_run *run)
+{
+	run->res->out = run->c->error_offset;
+	return 0;
+}
+
+int write_error_offset(struct gmem_run *run)
+{
+	run->res->out = BYTES(run->t->err_page);
+	return 0;
+}
+
+bool addr_is_aligned(struct gmem_run *run)
+{
+	return PAGE_ALIGNED(run->c->addr);
+}
+
+bool length_is_zero(struct gmem_run *run)
+{
+	return !run->c->length;
+}
+
+bool flags_are_zero(struct gmem_run *run)
+{
+	return !run->c->flags;
+}
+
+bool offset_is_not_negative(struct gmem_run *run)
+{
+	return (int64_t)run->c->offset >= 0;
+}
+
+bool slot_has_gmem(struct gmem_run *run)
+{
+	return (slot_of(run)->flags & GMEM_MEM_GUEST_MEMFD) != 0;
 }
 
 bool fd_is_available(struct gmem_run *run)
@@ -94,6 +146,11 @@ bool holds_invalidate_lock(struct gmem_run *run)
 		    held[i].table == t->level[t->depth - 1].table)
 			return true;
 	return false;
+}
+
+bool holds_i_mmap_rwsem(struct gmem_run *run)
+{
+	return gmem_lock_is_held(run, I_MMAP_RWSEM);
 }
 
 bool holds_mmap_lock(struct gmem_run *run)
@@ -153,6 +210,12 @@ int remove_descriptor(struct gmem_run *run)
 	return 0;
 }
 
+int fput(struct gmem_run *run)
+{
+	gmem_fput(run, run->t->file);
+	return 0;
+}
+
 bool delayed_fput(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
@@ -162,4 +225,22 @@ bool delayed_fput(struct gmem_run *run)
 		return false;
 	t->dying = GFILE(run->b, t->file)->next_dying;
 	return true;
+}
+
+bool folio_is_not_poisoned(struct gmem_run *run)
+{
+	return !(gmem_folio(run->b, inode_of(run), run->t->pgoff) & FOLIO_POISONED);
+}
+
+int hold_folio(struct gmem_run *run)
+{
+	run->t->folio_of = run->t->inode;
+	run->t->folio = run->t->pgoff;
+	return 0;
+}
+
+int put_folio(struct gmem_run *run)
+{
+	run->t->folio_of = 0;
+	return 0;
 }

@@ -77,19 +77,49 @@ bool gmem_has_attribute(const struct gmem_block *b, const struct gmem_inode *ino
 	/* Mostly the first page has another, and that is all there is to know. */
 	if (gmem_range_get(b, inode->attributes, start) != attribute)
 		return false;
-	return gmem_range_next(b, inode->attributes, start, &r) && r.end >= end;
+	return gmem_range_next_in(b, inode->attributes, start, end, &r) && r.end == end;
+}
+
+static const struct gmem_slot *slot_at(const struct gmem_block *b, uint32_t vm, uint64_t gfn)
+{
+	uint32_t idx = gmem_slot_by_gfn(b, CVM(b, vm), gfn);
+
+	return idx ? CSLOT(b, idx) : NULL;
 }
 
 /* kvm_gmem_is_private_gfn(): without a memslot or an open file there is nothing private */
-bool gmem_is_private_gfn(const struct gmem_block *b, uint32_t vm, uint64_t gfn)
+static bool is_private_in(const struct gmem_block *b, uint32_t vm, uint64_t gfn,
+			  const struct gmem_slot *s)
 {
-	uint32_t idx = gmem_slot_by_gfn(b, CVM(b, vm), gfn);
-	const struct gmem_slot *s = idx ? CSLOT(b, idx) : NULL;
 	const struct gmem_file *f = open_file(b, s);
 
 	if (gmem_file_attributes_are_on(b) || (f && supports_shared(b, f)))
 		return f && !gmem_is_shared(b, CINODE(b, f->inode), s->pgoff + (gfn - s->gfn));
 	return gmem_range_get(b, CVM(b, vm)->attributes, gfn) & GMEM_ATTRIBUTE_PRIVATE;
+}
+
+bool gmem_is_private_gfn(const struct gmem_block *b, uint32_t vm, uint64_t gfn)
+{
+	return is_private_in(b, vm, gfn, slot_at(b, vm, gfn));
+}
+
+bool gfn_is_private(struct gmem_run *run)
+{
+	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn);
+}
+
+bool gmem_ask_gfn(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	const struct gmem_slot *s = slot_at(run->b, t->vm, t->gfn);
+
+	if (s && s->file) {
+		t->file = s->file;
+		t->inode = GFILE(run->b, t->file)->inode;
+		t->start = s->pgoff + (t->gfn - s->gfn);
+		t->end = t->start + 1;
+	}
+	return is_private_in(run->b, t->vm, t->gfn, s);
 }
 
 /* The first page of [start, end) that is long-term pinned, or end. */
@@ -107,8 +137,7 @@ static uint64_t first_pinned(const struct gmem_block *b, uint32_t inode, uint64_
 }
 
 /* A page that a host fault has mapped since the range left the page tables is in use, too. */
-static uint64_t first_mapped(const struct gmem_block *b, uint32_t inode, uint64_t start,
-			     uint64_t end)
+uint64_t gmem_first_mapped(const struct gmem_block *b, uint32_t inode, uint64_t start, uint64_t end)
 {
 	for (uint32_t i = CINODE(b, inode)->vmas; i; i = CVMA(b, i)->next) {
 		const struct gmem_vma *v = CVMA(b, i);
@@ -132,7 +161,7 @@ uint64_t gmem_first_busy(const struct gmem_run *run, uint64_t start, uint64_t en
 	const struct gmem_block *b = run->b;
 	uint32_t inode = run->t->inode;
 
-	end = first_mapped(b, inode, start, first_pinned(b, inode, start, end));
+	end = gmem_first_mapped(b, inode, start, first_pinned(b, inode, start, end));
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
 		const struct gmem_task *t = b->tasks[i] ? CTASK(b, b->tasks[i]) : run->t;
 
@@ -141,6 +170,17 @@ uint64_t gmem_first_busy(const struct gmem_run *run, uint64_t start, uint64_t en
 			end = t->folio;
 	}
 	return end;
+}
+
+bool folios_are_free(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint64_t busy = gmem_first_busy(run, t->start, t->end);
+
+	if (busy == t->end)
+		return true;
+	t->err_page = busy;
+	return false;
 }
 
 /* What a page holds was private memory of a guest that the host cannot read, or will be. */

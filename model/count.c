@@ -25,7 +25,7 @@ static void each_reference(struct gmem_block *b, file_fn fn)
 	}
 }
 
-static void forget(struct gmem_block *b, uint32_t file, uint32_t references)
+static void forget_count(struct gmem_block *b, uint32_t file, uint32_t references)
 {
 	(void)references;
 	GFILE(b, file)->mark.counted = 0;
@@ -90,7 +90,7 @@ const char *gmem_check_references(struct gmem_block *b, struct gmem_seen *s)
 		VM(b, i)->mark.counted = 0;
 	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
 		INODE(b, i)->mark.counted = 0;
-	each_reference(b, forget);
+	each_reference(b, forget_count);
 	each_reference(b, count);
 	count_mappings(b);
 	for (uint32_t i = b->vms; i; i = VM(b, i)->next)

@@ -3,144 +3,59 @@
  * The explorer: every order in which the rows of overlapping calls can run.
  *
  * It goes depth first. For every task that can run its next row the world is copied, the row is
- * run, and what comes of it is looked up among the states that were seen, by hash. So a state is
+ * run, and what comes of it is looked up among the states that were met, by hash. So a state is
  * gone on from once, however many ways lead to it. All states of one path stay in a stack, one
  * world each; a world that was used is used again.
  *
- * The reduction: where some task's next row concerns nobody else (step.h: LOCAL, and giving back
- * a lock), that row alone is gone on with, since what the others do before or after it comes to
- * the same.
+ * Of orders that come to the same one is enough; which tasks to go on with from a state is
+ * explore-reduce.c's to say.
  */
+#include "explore.h"
+
+#include <stddef.h>
 #include <string.h>
 
 #include "ops.h"
-#include "state.h"
 
-#define NOBODY UINT32_MAX
+/* ---- findings ---- */
 
-/* One state of the path. */
-struct node {
-	struct gmem_world *w;
-	struct gmem_result *results; /* of the calls that are over */
-	uint16_t *pos;		     /* of each task: how many of its calls were begun */
-	uint32_t next;		     /* the task to try next; its number in tasks[] */
-	uint32_t last;		     /* the task that ran last */
-	uint32_t preemptions;
-	uint32_t only; /* the one task to go on with, or NOBODY */
-	bool ran;      /* some task could run */
-};
-
-struct explorer {
-	const struct gmem_overlap *o;
-	const struct gmem_bounds *bounds;
-	struct gmem_explored *x;
-	gmem_resize_fn resize;
-	void *resize_arg;
-	uint32_t tasks[GMEM_MAX_TASKS], nr_tasks;
-	uint16_t *calls; /* of each task in turn: the numbers of its calls */
-	uint16_t first[GMEM_MAX_TASKS + 1];
-	struct node *path;
-	uint32_t nr_path, room;
-	uint64_t *seen; /* open addressing; 0 is empty */
-	uint64_t nr_seen, seen_room;
-	bool failed; /* no memory */
-};
-
-static void *get(struct explorer *e, void *p, size_t old, size_t new)
+void gmem_explore_found(struct explorer *e, const struct node *n, uint32_t rows)
 {
-	p = e->resize(e->resize_arg, p, old, new);
-	if (!p && new)
-		e->failed = true;
-	return p;
+	struct gmem_explored *x = e->x;
+
+	if (x->finding != GMEM_FOUND_NOTHING)
+		return;
+	x->finding = n->found.finding;
+	x->call = n->found.call;
+	x->result = n->found.result;
+	x->violation = n->found.violation;
+	x->nr_schedule = rows;
+	if (e->o->found)
+		e->o->found(e->o->arg, n->w);
 }
 
-/* ---- states that were seen ---- */
-
-static bool grow_seen(struct explorer *e)
+void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows)
 {
-	uint64_t room = e->seen_room ? 2 * e->seen_room : 1u << 12;
-	uint64_t *table = get(e, NULL, 0, room * sizeof(*table));
-
-	if (!table)
-		return false;
-	memset(table, 0, room * sizeof(*table));
-	for (uint64_t i = 0; i < e->seen_room; i++) {
-		uint64_t h = e->seen[i];
-
-		while (h && table[h & (room - 1)] && table[h & (room - 1)] != e->seen[i])
-			h++;
-		if (e->seen[i])
-			table[h & (room - 1)] = e->seen[i];
-	}
-	get(e, e->seen, e->seen_room * sizeof(*table), 0);
-	e->seen = table;
-	e->seen_room = room;
-	return true;
-}
-
-/* Whether this is the first time; remembers it. */
-static bool is_new(struct explorer *e, uint64_t hash)
-{
-	uint64_t i = hash += !hash;
-
-	if (2 * e->nr_seen >= e->seen_room && !grow_seen(e))
-		return false;
-	while (e->seen[i & (e->seen_room - 1)] && e->seen[i & (e->seen_room - 1)] != hash)
-		i++;
-	if (e->seen[i & (e->seen_room - 1)])
-		return false;
-	e->seen[i & (e->seen_room - 1)] = hash;
-	e->nr_seen++;
-	return true;
-}
-
-static uint64_t mixed(uint64_t h, uint64_t x)
-{
-	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 29;
-}
-
-/* The world, how far each task is, and the handles that calls were given. */
-static uint64_t hash_of(const struct explorer *e, const struct node *n)
-{
-	uint64_t h = gmem_world_hash(n->w);
-
-	for (uint32_t t = 0; t < e->nr_tasks; t++) {
-		h = mixed(h, n->pos[t]);
-		for (uint32_t i = e->first[t]; i < e->first[t] + n->pos[t]; i++)
-			if (e->o->binds[e->calls[i]])
-				h = mixed(h, (uint64_t)n->results[e->calls[i]].value);
-	}
-	if (e->bounds->preemptions != GMEM_NO_BOUND)
-		h = mixed(h, (uint64_t)n->preemptions << 32 | n->last);
-	return h;
+	e->x->ends++;
+	n->undo.known = false; /* looking leaves marks */
+	if (gmem_check(n->w, &n->found.violation) != GMEM_DONE)
+		n->found.finding = GMEM_FOUND_VIOLATION;
+	else if (!e->o->end(e->o->arg, n->w, n->results))
+		n->found.finding = GMEM_FOUND_END;
+	if (n->found.finding != GMEM_FOUND_NOTHING)
+		gmem_explore_found(e, n, rows);
 }
 
 /* ---- the path ---- */
 
-static bool make_node(struct explorer *e, struct node *n)
+static struct node *top_of(struct explorer *e)
 {
-	struct gmem_config config = { .profile = gmem_world_profile(e->o->world),
-				      .resize = e->resize,
-				      .resize_arg = e->resize_arg };
-
-	n->w = NULL;
-	n->results = get(e, NULL, 0, e->o->nr_calls * sizeof(*n->results));
-	n->pos = get(e, NULL, 0, e->nr_tasks * sizeof(*n->pos));
-	if (!n->results || !n->pos || gmem_world_new(&n->w, &config) != GMEM_DONE) {
-		e->failed = true;
-		return false;
-	}
-	n->w->checking = GMEM_CHECK_STEPS;
-	n->w->lockdep = e->o->world->lockdep;
-	return true;
+	return &e->path[e->nr_path - 1];
 }
 
-static void free_node(struct explorer *e, struct node *n)
+static uint32_t rows_to_top(const struct explorer *e)
 {
-	gmem_world_free(n->w);
-	e->resize(e->resize_arg, n->results, e->o->nr_calls * sizeof(*n->results), 0);
-	e->resize(e->resize_arg, n->pos, e->nr_tasks * sizeof(*n->pos), 0);
+	return e->begins + e->nr_path - 1;
 }
 
 /* The place after the last state of the path; its world is whatever it was used for last. */
@@ -148,7 +63,8 @@ static struct node *spare_node(struct explorer *e)
 {
 	if (e->nr_path == e->room) {
 		uint32_t room = e->room ? 2 * e->room : 64;
-		struct node *path = get(e, e->path, e->room * sizeof(*path), room * sizeof(*path));
+		struct node *path = gmem_explore_get(e, e->path, e->room * sizeof(*path),
+						     room * sizeof(*path));
 
 		if (!path)
 			return NULL;
@@ -156,188 +72,199 @@ static struct node *spare_node(struct explorer *e)
 		e->path = path;
 		e->room = room;
 	}
-	if (!e->path[e->nr_path].w && !make_node(e, &e->path[e->nr_path]))
-		return NULL;
-	return &e->path[e->nr_path];
+	return gmem_node_make(e, &e->path[e->nr_path]) ? &e->path[e->nr_path] : NULL;
 }
 
-static bool copy_node(struct explorer *e, struct node *to, const struct node *from)
+static bool has_bound(const struct explorer *e)
 {
-	if (gmem_world_copy(to->w, from->w) != GMEM_DONE) {
-		e->failed = true;
-		return false;
-	}
-	memcpy(to->results, from->results, e->o->nr_calls * sizeof(*to->results));
-	memcpy(to->pos, from->pos, e->nr_tasks * sizeof(*to->pos));
-	to->last = from->last;
-	to->preemptions = from->preemptions;
-	to->next = 0;
-	to->only = NOBODY;
-	to->ran = false;
-	return true;
+	return e->bounds->preemptions != GMEM_NO_BOUND;
 }
 
-/* ---- steps ---- */
-
-static bool is_running(const struct explorer *e, const struct node *n, uint32_t t)
+/* Whether who ran last could run. Asking sets locals, so a copy is asked. */
+static bool last_could_run(struct explorer *e, const struct node *n)
 {
-	return gmem_task_runs(n->w, e->tasks[t]);
-}
-
-static bool has_more(const struct explorer *e, const struct node *n, uint32_t t)
-{
-	return is_running(e, n, t) || n->pos[t] < e->first[t + 1] - e->first[t];
-}
-
-static uint32_t call_of(const struct explorer *e, const struct node *n, uint32_t t)
-{
-	return e->calls[e->first[t] + n->pos[t] - 1];
-}
-
-static bool begin_next(struct explorer *e, struct node *n, uint32_t t)
-{
-	uint32_t number = e->calls[e->first[t] + n->pos[t]++];
-	struct gmem_call c = e->o->call(e->o->arg, number, n->results);
-
-	if (gmem_begin(n->w, &c) == GMEM_DONE)
-		return true;
-	e->x->finding = GMEM_FOUND_MISUSE;
-	e->x->call = number;
-	return false;
-}
-
-/* Runs the next row of task t in n; false if it waits, or something was found. */
-static bool run_row(struct explorer *e, struct node *n, uint32_t t)
-{
-	enum gmem_progress progress;
-	struct gmem_result r;
-	enum gmem_status status;
-
-	if (!is_running(e, n, t) && !begin_next(e, n, t))
-		return false;
-	status = gmem_step(n->w, e->tasks[t], &progress, &r);
-	if (status == GMEM_FAILED)
-		e->failed = true;
-	if (status == GMEM_VIOLATED) {
-		e->x->finding = GMEM_FOUND_VIOLATION;
-		e->x->violation = *gmem_violation(n->w);
-	}
-	if (status != GMEM_DONE || progress == GMEM_WAITS)
-		return false;
-	e->x->steps++;
-	if (progress == GMEM_OVER) {
-		uint32_t number = call_of(e, n, t);
-
-		n->results[number] = r;
-		if (!e->o->accepts(e->o->arg, number, &r)) {
-			e->x->finding = GMEM_FOUND_RESULT;
-			e->x->call = number;
-			e->x->result = r;
-			return false;
-		}
-	}
-	return true;
-}
-
-/* A task whose next row concerns nobody else, or NOBODY. */
-static uint32_t find_local(const struct explorer *e, const struct node *n)
-{
-	if (!e->bounds->reduce)
-		return NOBODY;
-	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (is_running(e, n, t) && gmem_next_row_is_local(n->w, e->tasks[t]))
-			return t;
-	return NOBODY;
-}
-
-static void push(struct explorer *e, struct node *n)
-{
-	n->only = find_local(e, n);
-	e->x->states++;
-	e->nr_path++;
-	if (e->nr_path > e->x->deepest)
-		e->x->deepest = e->nr_path;
+	return gmem_node_copy(e, &e->scratch, n) &&
+	       gmem_task_can_step(e->scratch.w, e->tasks[n->last]);
 }
 
 /* Whether going on with t goes on within the bound on preemptions. */
-static bool may_go_on(const struct explorer *e, const struct node *n, uint32_t t)
+static bool may_go_on(struct explorer *e, const struct node *n, uint32_t t)
 {
-	if (e->bounds->preemptions == GMEM_NO_BOUND || n->last == NOBODY || n->last == t)
+	if (!has_bound(e) || n->last == NOBODY || n->last == t)
 		return true;
-	return n->preemptions < e->bounds->preemptions ||
-	       !gmem_task_can_step(n->w, e->tasks[n->last]);
+	return n->preemptions < e->bounds->preemptions || !last_could_run(e, n);
 }
 
-/* Tries task t after the last state of the path. */
-static void try_task(struct explorer *e, uint32_t t)
-{
-	struct node *n = &e->path[e->nr_path - 1], *child;
-	bool preempts;
+#define MOST_ALONE 64u
 
-	if (!has_more(e, n, t))
-		return;
-	if (!may_go_on(e, n, t)) {
-		e->x->cut = true;
+static bool is_one(uint32_t set)
+{
+	return set && !(set & (set - 1));
+}
+
+static void meet_state(struct explorer *e, struct node *n)
+{
+	n->hash = gmem_node_hash(e, n);
+	n->met = (uint8_t)gmem_seen_meet(e, &e->seen, n->hash);
+	e->x->states += n->met == NEW;
+}
+
+/* A state that was met before was checked then. */
+static void check(struct explorer *e, struct node *n, uint32_t rows)
+{
+	if (gmem_node_check(n) == FOUND)
+		gmem_explore_found(e, n, rows);
+}
+
+/*
+ * The state after the last one becomes a part of the path. From one that a single task goes on
+ * from, whatever led there, nothing is to be gained by remembering it; but round and round nobody
+ * may go unseen.
+ */
+static void push(struct explorer *e)
+{
+	struct node *n = &e->path[e->nr_path++];
+	uint32_t rows = rows_to_top(e);
+
+	n->all = gmem_node_tasks(e, n);
+	n->todo = n->all;
+	n->tried = 0;
+	n->ran = false;
+	n->met = NOT_MET;
+	n->serial = ++e->serial;
+	e->x->depth = rows;
+	if (rows > e->x->deepest)
+		e->x->deepest = rows;
+	if (rows == e->bounds->depth && n->all) {
+		e->x->cut |= GMEM_CUT_DEPTH;
+		n->todo = 0;
 		n->ran = true;
 		return;
 	}
-	preempts = n->last != NOBODY && n->last != t && gmem_task_can_step(n->w, e->tasks[n->last]);
-	child = spare_node(e);
-	n = &e->path[e->nr_path - 1];
-	if (!child || !copy_node(e, child, n))
-		return;
-	e->x->schedule[e->nr_path - 1] = e->tasks[t];
-	child->last = t;
-	child->preemptions += preempts;
-	if (!run_row(e, child, t)) {
-		if (e->x->finding)
-			e->x->nr_schedule = e->nr_path;
+	if (n->all && e->reduction)
+		n->todo = gmem_reduce(e, n);
+	if (e->reduction && is_one(n->todo) && ++n->alone < MOST_ALONE) {
+		check(e, n, rows);
 		return;
 	}
-	n->ran = true;
-	if (is_new(e, hash_of(e, child)))
-		push(e, child);
-	else
-		e->x->revisits++;
-}
-
-static bool is_over(const struct explorer *e, const struct node *n)
-{
-	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (has_more(e, n, t))
-			return false;
-	return true;
+	n->alone = 0;
+	meet_state(e, n);
+	if (n->met == NEW)
+		check(e, n, rows);
 }
 
 /* Every task was tried. */
 static void leave_state(struct explorer *e)
 {
-	struct node *n = &e->path[e->nr_path - 1];
+	struct node *n = top_of(e);
+	uint32_t rows = rows_to_top(e);
 
-	if (is_over(e, n)) {
-		e->x->ends++;
-		if (!e->o->end(e->o->arg, n->w, n->results)) {
-			e->x->finding = GMEM_FOUND_END;
-			e->x->nr_schedule = e->nr_path - 1;
-		}
+	if (!n->all) {
+		gmem_explore_end(e, n, rows);
 	} else if (!n->ran) {
-		e->x->finding = GMEM_FOUND_DEADLOCK;
-		e->x->nr_schedule = e->nr_path - 1;
+		n->found.finding = GMEM_FOUND_DEADLOCK;
+		gmem_explore_found(e, n, rows);
 	}
-	if (e->x->finding && e->o->found)
-		e->o->found(e->o->arg, n->w);
+	if (n->met == NEW)
+		gmem_seen_leave(&e->seen, n->hash);
 	e->nr_path--;
 }
 
-static bool is_bounded(struct explorer *e)
+/* ---- one more row ---- */
+
+/* Runs the next row of task t after the last state of the path; null if there is no memory. */
+static struct node *run_after(struct explorer *e, uint32_t t, enum ran *ran)
+{
+	struct node *child = spare_node(e), *n = child ? top_of(e) : NULL, *ahead;
+	struct footprint touched;
+
+	if (!child)
+		return NULL;
+	ahead = e->reduction ? gmem_reduce_child(e, n, t, ran) : NULL;
+	if (ahead) {
+		const struct node swap = *child;
+
+		*child = *ahead;
+		*ahead = swap;
+		return child;
+	}
+	if (!gmem_node_copy_again(e, child, n))
+		return NULL;
+	*ran = e->reduction ? gmem_reduce_run(e, n, child, t, &touched) :
+			      gmem_node_run(e, child, t, NULL);
+	return child;
+}
+
+/* Task t has run a row that led to the state after the last one. */
+static void arrive(struct explorer *e, struct node *child, uint32_t t)
+{
+	struct node *n = top_of(e);
+
+	n->ran = true;
+	child->preemptions = n->preemptions;
+	if (has_bound(e) && n->last != NOBODY && n->last != t)
+		child->preemptions += last_could_run(e, n);
+	child->last = t;
+	child->alone = n->alone;
+	push(e);
+	if (child->met != SEEN && child->met != ON_PATH)
+		return;
+	e->x->revisits++;
+	e->nr_path--;
+	/* Round and round: who is left out now would be left out for ever. */
+	if (child->met == ON_PATH)
+		n->todo |= n->all & ~n->tried;
+}
+
+static void try_task(struct explorer *e, uint32_t t)
+{
+	struct node *n = top_of(e), *child;
+	enum ran ran = WAITS;
+
+	n->todo &= ~(1u << t);
+	n->tried |= 1u << t;
+	if (!may_go_on(e, n, t)) {
+		e->x->cut |= GMEM_CUT_PREEMPTIONS;
+		n->ran = true;
+		return;
+	}
+	child = run_after(e, t, &ran);
+	if (!child)
+		return;
+	e->x->schedule[rows_to_top(e)] = e->tasks[t];
+	if (ran == FOUND)
+		gmem_explore_found(e, child, rows_to_top(e) + 1);
+	else if (ran == RAN)
+		arrive(e, child, t);
+}
+
+/* The task to try next: who ran last goes on first. */
+static uint32_t next_task(const struct node *n)
+{
+	if (n->last != NOBODY && n->todo >> n->last & 1)
+		return n->last;
+	return (uint32_t)__builtin_ctz(n->todo);
+}
+
+static uint64_t count_queue(const struct explorer *e)
+{
+	uint64_t queue = e->nr_waiting;
+
+	for (uint32_t i = 0; i < e->nr_path; i++)
+		queue += e->path[i].todo != 0;
+	return queue;
+}
+
+/* Now and then. */
+static bool was_told_to(struct explorer *e)
 {
 	const struct gmem_bounds *b = e->bounds;
 
-	if (e->nr_path >= b->depth) {
-		e->x->cut = true;
-		return true;
-	}
-	return false;
+	if (!b->go_on || e->x->steps < e->asked)
+		return false;
+	e->asked = e->x->steps + 4096;
+	e->x->queue = count_queue(e);
+	return !b->go_on(b->arg, e->x);
 }
 
 static bool must_stop(struct explorer *e)
@@ -346,26 +273,65 @@ static bool must_stop(struct explorer *e)
 
 	if (e->failed || e->x->finding)
 		return true;
-	if (e->x->states >= b->states ||
-	    (b->go_on && (e->x->steps & 0xfff) == 0 && !b->go_on(b->arg, e->x, e->nr_path)))
-		e->x->cut = true;
+	if (e->x->states >= b->states)
+		e->x->cut |= GMEM_CUT_STATES;
+	else if (b->memory && e->x->memory > b->memory)
+		e->x->cut |= GMEM_CUT_MEMORY;
+	else if (was_told_to(e))
+		e->x->cut |= GMEM_CUT_TOLD;
 	else
 		return false;
 	return true;
 }
 
+/* Everything from the last state of the path on. */
 static void go(struct explorer *e)
 {
 	while (e->nr_path && !must_stop(e)) {
-		struct node *n = &e->path[e->nr_path - 1];
+		const struct node *n = top_of(e);
 
-		if (n->next == e->nr_tasks || is_bounded(e))
-			leave_state(e);
-		else if (n->only == NOBODY)
-			try_task(e, n->next++);
+		if (n->todo)
+			try_task(e, next_task(n));
 		else
-			n->next = e->nr_tasks, try_task(e, n->only);
+			leave_state(e);
 	}
+	e->x->queue = count_queue(e);
+}
+
+static void go_from(struct explorer *e, const struct node *root)
+{
+	struct node *first = spare_node(e);
+
+	if (!first || !gmem_node_copy(e, first, root))
+		return;
+	first->last = NOBODY;
+	first->alone = MOST_ALONE;
+	push(e);
+	if (first->met != NEW)
+		e->nr_path = 0;
+	go(e);
+	e->nr_path = 0;
+}
+
+/* Again and again, until a whole round has shown nothing new of what rows touch. */
+static void explore(struct explorer *e, const struct node *root)
+{
+	const struct gmem_explored before = *e->x;
+
+	do {
+		e->x->states = before.states;
+		e->x->ends = before.ends;
+		e->x->revisits = before.revisits;
+		e->x->deepest = before.deepest;
+		e->x->cut = before.cut;
+		e->x->rounds++;
+		gmem_seen_free(e, &e->seen);
+		if (e->shard)
+			gmem_shard_each(e, go_from);
+		else
+			go_from(e, root);
+	} while (e->reduction && gmem_reduce_learned(e) && !e->failed && !e->x->finding &&
+		 !(e->x->cut & ~GMEM_CUT_DEPTH));
 }
 
 /* ---- beginning and end ---- */
@@ -382,7 +348,7 @@ static bool sort_calls(struct explorer *e)
 		if (t == e->nr_tasks)
 			e->tasks[e->nr_tasks++] = e->o->tasks[i];
 	}
-	e->calls = get(e, NULL, 0, e->o->nr_calls * sizeof(*e->calls));
+	e->calls = gmem_explore_get(e, NULL, 0, e->o->nr_calls * sizeof(*e->calls));
 	for (uint32_t t = 0; e->calls && t < e->nr_tasks; t++) {
 		e->first[t] = (uint16_t)n;
 		for (uint32_t i = 0; i < e->o->nr_calls; i++)
@@ -393,19 +359,59 @@ static bool sort_calls(struct explorer *e)
 	return e->calls;
 }
 
-static void begin_path(struct explorer *e)
+/* Where objects are made it is not known beforehand how many cells the calls may need. */
+static void count_cells(struct explorer *e)
 {
-	struct node *root = spare_node(e);
+	static const struct gmem_result none;
+	struct gmem_result *results = gmem_explore_get(e, NULL, 0,
+						       e->o->nr_calls * sizeof(*results));
 
-	if (!root || gmem_world_copy(root->w, e->o->world) != GMEM_DONE) {
-		e->failed = true;
+	if (!results)
 		return;
+	for (uint32_t i = 0; i < e->o->nr_calls; i++)
+		results[i] = none;
+	for (uint32_t i = 0; i < e->o->nr_calls; i++) {
+		const struct gmem_call c = e->o->call(e->o->arg, i, results);
+
+		e->fresh |= gmem_kinds_made_by(&c);
+		e->cells += 2 * gmem_cells_for_call(e->o->world, &c) + 16 * e->o->nr_calls;
 	}
-	memset(root->results, 0, e->o->nr_calls * sizeof(*root->results));
-	memset(root->pos, 0, e->nr_tasks * sizeof(*root->pos));
-	root->last = root->only = NOBODY;
-	is_new(e, hash_of(e, root));
-	push(e, root);
+	if (e->fresh)
+		e->cells = 0;
+	gmem_explore_get(e, results, e->o->nr_calls * sizeof(*results), 0);
+}
+
+static bool begin_exploring(struct explorer *e, struct node *root)
+{
+	if (!sort_calls(e) || !gmem_rows_begin(e, gmem_world_profile(e->o->world)))
+		return false;
+	count_cells(e);
+	e->hash_size = offsetof(struct gmem_hash, names);
+	for (uint32_t t = 0; t < e->nr_tasks; t++)
+		if (e->hash_size < offsetof(struct gmem_hash, names[e->tasks[t] + 1]))
+			e->hash_size = offsetof(struct gmem_hash, names[e->tasks[t] + 1]);
+	if (e->failed || !gmem_node_make(e, root) ||
+	    gmem_world_copy(root->w, e->o->world) != GMEM_DONE) {
+		e->failed = true;
+		return false;
+	}
+	gmem_node_begin(e, root);
+	return !e->bounds->reduce || has_bound(e) || e->bounds->walks || e->bounds->follow ||
+	       gmem_reduce_begin(e, root);
+}
+
+static void end_exploring(struct explorer *e, struct node *root)
+{
+	gmem_reduce_end(e);
+	gmem_shard_end(e);
+	for (uint32_t i = 0; i < e->room; i++)
+		gmem_node_free(e, &e->path[i]);
+	gmem_node_free(e, root);
+	gmem_node_free(e, &e->scratch);
+	gmem_explore_get(e, e->path, e->room * sizeof(*e->path), 0);
+	gmem_seen_free(e, &e->seen);
+	gmem_explore_get(e, e->calls, e->o->nr_calls * sizeof(*e->calls), 0);
+	gmem_rows_end(e);
 }
 
 enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,
@@ -415,18 +421,20 @@ enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bo
 			      .bounds = bounds,
 			      .x = x,
 			      .resize = o->world->resize,
-			      .resize_arg = o->world->resize_arg };
+			      .resize_arg = o->world->resize_arg,
+			      .verify = bounds->verify };
 	uint32_t *schedule = x->schedule;
+	struct node root = { 0 };
 
-	memset(x, 0, sizeof(*x));
-	x->schedule = schedule;
-	if (sort_calls(&e))
-		begin_path(&e);
-	go(&e);
-	for (uint32_t i = 0; i < e.room && e.path[i].w; i++)
-		free_node(&e, &e.path[i]);
-	e.resize(e.resize_arg, e.path, e.room * sizeof(*e.path), 0);
-	e.resize(e.resize_arg, e.seen, e.seen_room * sizeof(*e.seen), 0);
-	e.resize(e.resize_arg, e.calls, o->nr_calls * sizeof(*e.calls), 0);
+	*x = (struct gmem_explored){ .schedule = schedule };
+	if (begin_exploring(&e, &root)) {
+		if (bounds->follow)
+			gmem_follow(&e, &root);
+		else if (bounds->walks)
+			gmem_walk(&e, &root, bounds->walks, bounds->seed);
+		else if (!bounds->shards || gmem_shard_begin(&e, &root))
+			explore(&e, &root);
+	}
+	end_exploring(&e, &root);
 	return e.failed ? GMEM_FAILED : GMEM_DONE;
 }

@@ -14,14 +14,14 @@ struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint6
 	return idx ? VMA(b, idx) : NULL;
 }
 
-/* Where what can be faulted in from page on ends: the mapping, the file, or what is shared. */
-static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_t page)
+/* Where what can be faulted in of [page, to) ends: there, with the file, or with what is shared. */
+static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_t page, uint64_t to)
 {
 	const struct gmem_inode *inode = INODE(run->b, v->inode);
-	uint64_t pgoff = v->pgoff + (page - v->start), end = v->pgoff + (v->end - v->start);
+	uint64_t pgoff = v->pgoff + (page - v->start), end = v->pgoff + (to - v->start);
 
 	if (inode->kind != INODE_GMEM)
-		return v->end;
+		return to;
 	if (end > PAGES(inode->size))
 		end = PAGES(inode->size);
 	end = gmem_shared_until(run->b, inode, pgoff, end);
@@ -35,14 +35,12 @@ static uint64_t use_folios(struct gmem_run *run, struct gmem_inode *inode, uint6
 	struct gmem_range r;
 
 	while (pgoff < end) {
-		if (!gmem_range_next(run->b, inode->folios, pgoff, &r) || r.start > pgoff) {
-			r.end = r.start > pgoff && r.start < end ? r.start : end;
-			r.value = 0;
-		}
+		if (!gmem_range_next_in(run->b, inode->folios, pgoff, end, &r))
+			r = (struct gmem_range){ pgoff, end, 0 };
+		else if (r.start > pgoff)
+			r = (struct gmem_range){ pgoff, r.start, 0 };
 		if (r.value & FOLIO_POISONED)
 			break;
-		if (r.end > end)
-			r.end = end;
 		gmem_add_folios(run->b, inode, pgoff, r.end, FOLIO_PRESENT | FOLIO_UPTODATE);
 		pgoff = r.end;
 	}
@@ -121,6 +119,7 @@ static uint64_t touch(struct gmem_run *run, struct gmem_vma *v, uint64_t to)
 	return last;
 }
 
+/* Of the pages of t->inode from t->whole_start on: those from t->page on. */
 static int touch_next_run(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
@@ -133,13 +132,15 @@ static int touch_next_run(struct gmem_run *run)
 	v = gmem_vma_at(run->b, gmem_process(run), t->page);
 	if (!v)
 		return -ENOMEM;
+	t->inode = v->inode;
+	t->whole_start = v->pgoff + (t->page - v->start);
+	t->whole_end = v->pgoff + ((v->end < t->end ? v->end : t->end) - v->start);
 	if (!(v->prot & (t->write ? GMEM_PROT_WRITE : GMEM_PROT_READ)))
 		return -EINVAL;
 	to = next_poisoned_entry(run, t->page, v->end < t->end ? v->end : t->end);
 	if (t->page == to)
 		return -EHWPOISON;
-	if (to > reach_of(run, v, t->page))
-		to = reach_of(run, v, t->page);
+	to = reach_of(run, v, t->page, to);
 	if (t->page >= to)
 		return -EFAULT;
 	to = next_copied_entry(run, t->page, to);
@@ -187,7 +188,10 @@ const struct gmem_step gmem_op_fault_in[] = {
 	END,
 };
 
-/* Where pages convert: whether they are shared is asked under the invalidate lock. */
+/*
+ * faultin_page_range() where pages convert: whether they are shared is asked under the invalidate
+ * lock
+ */
 const struct gmem_step gmem_op_fault_in_locked[] = {
 	LOCK(INVALIDATE_LOCK, READ, HOST_14, WHEN(touches_guest_memfd), .at = L_AGAIN),
 	LOCK(FOLIO_LOCK, WRITE, HOST_13, WHEN(touches_guest_memfd)),
@@ -233,14 +237,9 @@ static bool entry_is_not_poisoned(struct gmem_run *run)
 	return !(pte(run) & PTE_POISONED);
 }
 
-static bool page_is_mapped(struct gmem_run *run)
+static bool entry_allows(struct gmem_run *run)
 {
 	return (pte(run) & PTE_PRESENT) && !(run->t->write && (pte(run) & PTE_COPY));
-}
-
-static bool is_guest_memfd(struct gmem_run *run)
-{
-	return INODE(run->b, run->t->inode)->kind == INODE_GMEM;
 }
 
 static bool page_is_in_file(struct gmem_run *run)
@@ -253,21 +252,23 @@ static bool memory_is_shared(struct gmem_run *run)
 	return gmem_is_shared(run->b, INODE(run->b, run->t->inode), run->t->pgoff);
 }
 
-/* Finds or allocates the page, and zeroes it on first use. */
+/* kvm_gmem_get_folio(): finds the page, or allocates it, and then it is not zeroed yet */
 static int get_folio(struct gmem_run *run)
 {
-	struct gmem_inode *inode = INODE(run->b, run->t->inode);
-	uint32_t folio = gmem_folio(run->b, inode, run->t->pgoff);
+	const struct gmem_task *t = run->t;
 
-	if (!(folio & FOLIO_UPTODATE))
-		gmem_add_folios(run->b, inode, run->t->pgoff, run->t->pgoff + 1,
-				folio | FOLIO_PRESENT | FOLIO_UPTODATE);
+	if (!gmem_folio(run->b, inode_of(run), t->pgoff))
+		gmem_add_folios(run->b, inode_of(run), t->pgoff, t->pgoff + 1, FOLIO_PRESENT);
 	return 0;
 }
 
-static bool folio_is_not_poisoned(struct gmem_run *run)
+/* clear_highpage(), folio_mark_uptodate(): when it is used for the first time */
+static int zero_folio(struct gmem_run *run)
 {
-	return !(gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->pgoff) & FOLIO_POISONED);
+	const struct gmem_task *t = run->t;
+
+	gmem_mark_folios(run->b, inode_of(run), t->pgoff, t->pgoff + 1, FOLIO_UPTODATE, 0);
+	return 0;
 }
 
 /* wp_page_copy(): the entry that a read or a fork left is of another page */
@@ -293,10 +294,21 @@ static int map_page(struct gmem_run *run)
 	return 0;
 }
 
+static bool memory_is_anonymous(struct gmem_run *run)
+{
+	return !inode_is_guest_memfd(run);
+}
+
+/* do_anonymous_page(), shmem_fault(): until it is mapped nobody else can see the page, or drop it. */
+static int finish_fault(struct gmem_run *run)
+{
+	return get_folio(run) || zero_folio(run) || map_page(run);
+}
+
 /* What needs no fault: the entry is there, and allows it. */
 static bool processor_finds_page(struct gmem_run *run)
 {
-	return page_is_mapped(run) && address_is_mapped(run) && protection_allows(run);
+	return entry_allows(run) && address_is_mapped(run) && protection_allows(run);
 }
 
 /* handle_mm_fault(), kvm_gmem_fault_user_mapping() */
@@ -306,34 +318,26 @@ const struct gmem_step gmem_op_host_fault[] = {
 	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
 	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
 	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
-	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(is_guest_memfd), .to = L_UNLOCK_OUTER),
-	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(is_guest_memfd), .to = L_UNLOCK_OUTER),
-	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(is_guest_memfd)),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
 	DO(get_folio, HOST_7),
+	DO(zero_folio, HOST_7),
 	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_UNLOCK),
 	CALL(T_NOTIFY, NOTIFY_7, WHEN(write_finds_another_page)),
-	DO(map_page, HOST_9),
-	UNLOCK(FOLIO_LOCK, WHEN(is_guest_memfd), .at = L_UNLOCK),
+	DO(map_page, HOST_9, WHEN(inode_is_guest_memfd)),
+	DO(finish_fault, HOST_9, WHEN(memory_is_anonymous)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd), .at = L_UNLOCK),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
 	END,
 };
 
-static int hold_folio(struct gmem_run *run)
-{
-	run->t->folio_of = run->t->inode;
-	run->t->folio = run->t->pgoff;
-	return 0;
-}
-
-static int put_folio(struct gmem_run *run)
-{
-	run->t->folio_of = 0;
-	return 0;
-}
-
 /*
- * In-place conversion: whether the page is shared is asked under the invalidate lock, which is
- * given back before the page is mapped; a conversion in between finds the reference.
+ * handle_mm_fault(), kvm_gmem_fault_user_mapping() of in-place conversion: whether the page is
+ * shared is asked under the invalidate lock, which is given back before the page is zeroed and
+ * mapped. The folio stays locked; a conversion in between finds the reference.
  */
 const struct gmem_step gmem_op_host_fault_locked[] = {
 	DONE_IF(processor_finds_page, HOST_4),
@@ -341,40 +345,49 @@ const struct gmem_step gmem_op_host_fault_locked[] = {
 	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
 	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
 	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
-	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(is_guest_memfd), .to = L_UNLOCK_OUTER),
-	LOCK(INVALIDATE_LOCK, READ, HOST_14, WHEN(is_guest_memfd)),
-	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(is_guest_memfd), .to = L_UNLOCK),
-	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(is_guest_memfd)),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	LOCK(INVALIDATE_LOCK, READ, HOST_14, WHEN(inode_is_guest_memfd)),
+	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(inode_is_guest_memfd), .to = L_UNLOCK),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
 	DO(hold_folio, HOST_14),
 	DO(get_folio, HOST_7),
-	UNLOCK(INVALIDATE_LOCK, WHEN(is_guest_memfd)),
+	UNLOCK(INVALIDATE_LOCK, WHEN(inode_is_guest_memfd)),
+	DO(zero_folio, HOST_7),
 	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_END),
 	CALL(T_NOTIFY, NOTIFY_7, WHEN(write_finds_another_page)),
-	DO(map_page, HOST_9),
-	UNLOCK(FOLIO_LOCK, WHEN(is_guest_memfd), .at = L_END),
+	DO(map_page, HOST_9, WHEN(inode_is_guest_memfd)),
+	DO(finish_fault, HOST_9, WHEN(memory_is_anonymous)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd), .at = L_END),
 	DO(put_folio, HOST_14),
 	UNLOCK(INVALIDATE_LOCK, WHEN(holds_invalidate_lock), .at = L_UNLOCK),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
 	END,
 };
 
-/* rfc-shareability-v2: the lock is held until the page is mapped */
+/*
+ * handle_mm_fault(), kvm_gmem_fault_user_mapping() of rfc-shareability-v2: the lock is held until
+ * the page is mapped
+ */
 const struct gmem_step gmem_op_host_fault_shareability[] = {
 	DONE_IF(processor_finds_page, HOST_4),
 	LOCK(MMAP_LOCK, READ, HOST_15),
 	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
 	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
 	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
-	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(is_guest_memfd), .to = L_UNLOCK_OUTER),
-	LOCK(INVALIDATE_LOCK, READ, HOST_14, WHEN(is_guest_memfd)),
-	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(is_guest_memfd), .to = L_UNLOCK),
-	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(is_guest_memfd)),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	LOCK(INVALIDATE_LOCK, READ, HOST_14, WHEN(inode_is_guest_memfd)),
+	CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(inode_is_guest_memfd), .to = L_UNLOCK),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
 	DO(get_folio, HOST_7),
+	DO(zero_folio, HOST_7),
 	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_END),
 	CALL(T_NOTIFY, NOTIFY_7, WHEN(write_finds_another_page)),
-	DO(map_page, HOST_9),
-	UNLOCK(FOLIO_LOCK, WHEN(is_guest_memfd), .at = L_END),
-	UNLOCK(INVALIDATE_LOCK, WHEN(is_guest_memfd), .at = L_UNLOCK),
+	DO(map_page, HOST_9, WHEN(inode_is_guest_memfd)),
+	DO(finish_fault, HOST_9, WHEN(memory_is_anonymous)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd), .at = L_END),
+	UNLOCK(INVALIDATE_LOCK, WHEN(inode_is_guest_memfd), .at = L_UNLOCK),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
 	END,
 };
@@ -383,7 +396,7 @@ const struct gmem_step gmem_op_host_fault_shareability[] = {
 const struct gmem_edit gmem_bug_b54[] = {
 	DROP_ROW(T_HOST_FAULT, "memory_is_shared", 0),
 	INSERT_ROW(T_HOST_FAULT, "lock", 1,
-		   CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(is_guest_memfd),
+		   CHECK(memory_is_shared, HOST_6, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
 			 .to = L_UNLOCK_OUTER)),
 	{ 0 },
 };
@@ -399,7 +412,7 @@ static bool next_page_of_access(struct gmem_run *run)
 	return t->done == 1 || (t->done == 2 && last != PAGES(run->c->addr));
 }
 
-static int begin_access(struct gmem_run *run)
+static int begin_host_access(struct gmem_run *run)
 {
 	run->t->done = 0;
 	return 0;
@@ -414,15 +427,26 @@ static uint32_t byte_at(struct gmem_run *run, uint64_t addr, uint64_t *offset)
 	return v->inode;
 }
 
-/* Between the fault and the access a page may have gone again. */
+/*
+ * Between the fault and the access a page may have gone again. Sets t->start and t->end, of the
+ * address, and t->whole_start and t->whole_end: which pages these are of their inodes.
+ */
 static bool access_faults(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	uint64_t last = PAGES(run->c->addr + run->c->size - 1);
 
-	for (t->page = PAGES(run->c->addr); t->page <= last; t->page++)
+	t->start = PAGES(run->c->addr);
+	t->end = PAGES(run->c->addr + run->c->size - 1) + 1;
+	t->whole_start = UINT64_MAX;
+	t->whole_end = 0;
+	for (t->page = t->start; t->page < t->end; t->page++) {
 		if (!processor_finds_page(run))
 			return true;
+		if (t->pgoff < t->whole_start)
+			t->whole_start = t->pgoff;
+		if (t->pgoff >= t->whole_end)
+			t->whole_end = t->pgoff + 1;
+	}
 	return false;
 }
 
@@ -456,15 +480,19 @@ static int store_bytes(struct gmem_run *run)
 	return return_zero(run);
 }
 
+/*
+ * handle_mm_fault() for each page that is not mapped, and then the access, which is the processor's
+ */
 const struct gmem_step gmem_op_load[] = {
-	DO(begin_access, HOST_10, .at = L_AGAIN, .local = true),
+	DO(begin_host_access, HOST_10, .at = L_AGAIN),
 	CALL_EACH(next_page_of_access, T_HOST_FAULT, HOST_10),
 	ANSWER(load_bytes, HOST_11, .to = L_AGAIN),
 	END,
 };
 
+/* The same, handle_mm_fault() included */
 const struct gmem_step gmem_op_store[] = {
-	DO(begin_access, HOST_10, .at = L_AGAIN, .local = true),
+	DO(begin_host_access, HOST_10, .at = L_AGAIN),
 	CALL_EACH(next_page_of_access, T_HOST_FAULT, HOST_10),
 	ANSWER(store_bytes, HOST_12, .to = L_AGAIN),
 	END,

@@ -123,3 +123,17 @@ bool gmem_folio_is_misshapen(const struct gmem_block *b, const struct gmem_inode
 	}
 	return there && there != gmem_folio_pages(inode);
 }
+
+bool has_huge_folios(struct gmem_run *run)
+{
+	return inode_of(run)->order != 0;
+}
+
+int round_out(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->start = gmem_round_down(inode_of(run), t->start);
+	t->end = gmem_round_up(inode_of(run), t->end);
+	return 0;
+}

@@ -7,6 +7,7 @@
  * With one task running, a lock that cannot be had is a mistake in a table.
  */
 #include "lockdep.h"
+#include "profile.h"
 #include "step.h"
 
 bool gmem_lock_is_free(const struct gmem_run *run, unsigned int class, unsigned int mode)
@@ -27,49 +28,104 @@ static bool is_notified(const struct gmem_task *t)
 	return false;
 }
 
-void gmem_lock_seen(struct gmem_run *run, unsigned int class, unsigned int mode)
+static struct gmem_lock_site site_here(const struct gmem_run *run, unsigned int class,
+				       unsigned int mode)
 {
-	const struct gmem_task *t = run->t;
-	const struct gmem_held *held = OP(run->b, t->op)->held;
-	struct gmem_lockdep *d = run->w->lockdep;
-	struct gmem_lock_site taken = { .class = (uint8_t) class,
+	return (struct gmem_lock_site){ .class = (uint8_t) class,
 					.mode = (uint8_t)mode,
 					.row = run->row,
 					.table = run->table,
 					.verb = run->c->verb };
-
-	if (!d)
-		return;
-	gmem_lockdep_note(d, &taken, is_notified(t));
-	for (unsigned int i = 0; i < t->nr_held; i++) {
-		struct gmem_lock_site site = { .class = held[i].class,
-					       .mode = held[i].mode,
-					       .row = held[i].row,
-					       .table = held[i].table,
-					       .verb = run->c->verb };
-
-		gmem_lockdep_take(d, &site, &taken, held[i].owner == gmem_lock_owner(t, class));
-	}
-	if (t->notifying && class != NOTIFIERS) {
-		struct gmem_lock_site site = { .class = NOTIFIERS,
-					       .table = T_HOST_START,
-					       .verb = run->c->verb };
-
-		gmem_lockdep_take(d, &site, &taken, false);
-	}
 }
 
-bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class)
+static struct gmem_lock_site site_of(const struct gmem_run *run, const struct gmem_held *held)
 {
+	return (struct gmem_lock_site){ .class = held->class,
+					.mode = held->mode,
+					.row = held->row,
+					.table = held->table,
+					.verb = run->c->verb };
+}
+
+uint16_t gmem_counting_row(const struct gmem_step *table)
+{
+	const struct gmem_step *s = table;
+
+	while (s->kind != STEP_END && (s->kind != STEP_DO || s->lock != NOTIFIERS))
+		s++;
+	return (uint16_t)(s - table);
+}
+
+/* Where a notification is counted: that holds up who waits for there to be none. */
+static struct gmem_lock_site site_of_notifier(const struct gmem_run *run)
+{
+	return (struct gmem_lock_site){ .class = NOTIFIERS,
+					.mode = READ,
+					.row = gmem_counting_row(
+						run->b->profile->tables[T_HOST_START]),
+					.table = T_HOST_START,
+					.verb = run->c->verb };
+}
+
+static void tell(struct gmem_run *run, unsigned int class, unsigned int mode)
+{
+	const struct gmem_task *t = run->t;
+	const struct gmem_held *held = OP(run->b, t->op)->held;
+	struct gmem_lockdep *d = run->w->lockdep;
+	const struct gmem_lock_site taken = site_here(run, class, mode);
+	const struct gmem_lock_site notifier = site_of_notifier(run);
+
+	gmem_lockdep_take(d, &taken, is_notified(t) ? &notifier : NULL);
+	for (unsigned int i = 0; i < t->nr_held; i++) {
+		const struct gmem_lock_site site = site_of(run, &held[i]);
+
+		gmem_lockdep_take_under(d, &site, &taken,
+					held[i].owner == gmem_lock_owner(t, class));
+	}
+	if (t->notifying)
+		gmem_lockdep_take_under(d, &notifier, &taken, false);
+}
+
+void gmem_lock_seen(struct gmem_run *run, unsigned int class, unsigned int mode)
+{
+	if (run->w->lockdep)
+		tell(run, class, mode);
+}
+
+void gmem_tell_locks_left(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+	const struct gmem_lock_site notifier = site_of_notifier(run);
+
+	for (unsigned int i = 0; i < t->nr_held; i++) {
+		const struct gmem_lock_site site = site_of(run, &OP(run->b, t->op)->held[i]);
+
+		gmem_lockdep_left(run->w->lockdep, &site);
+	}
+	if (t->notifying)
+		gmem_lockdep_left(run->w->lockdep, &notifier);
+}
+
+/* It wants it all the same, and the checker has to know that. */
+bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class, unsigned int mode)
+{
+	gmem_lock_seen(run, class, mode);
 	gmem_violate(run->w, "I1", "a task takes a lock that is held: class, owner", class,
 		     gmem_lock_owner(run->t, class));
 	return false;
 }
 
-bool gmem_lock_is_not_held(struct gmem_run *run, unsigned int class)
+int gmem_lock_is_not_held(struct gmem_run *run, const struct gmem_step *s)
 {
-	gmem_violate(run->w, "I1", "a task gives back a lock it does not hold: class", class, 0);
-	return false;
+	run->table = gmem_innermost(run)->table;
+	run->row = gmem_row_of(run, s);
+	if (run->w->lockdep) {
+		const struct gmem_lock_site site = site_here(run, s->lock, READ);
+
+		gmem_lockdep_not_held(run->w->lockdep, &site);
+	}
+	gmem_violate(run->w, "I1", "a task gives back a lock it does not hold: class", s->lock, 0);
+	return -EDEADLK;
 }
 
 bool gmem_lock_is_held(const struct gmem_run *run, unsigned int class)

@@ -23,6 +23,7 @@ static const struct {
 	[MMU_LOCK] = PLACE(vm, gmem_vm, mmu_lock),
 	[MMAP_LOCK] = PLACE(process, gmem_process, mmap_lock),
 	[FOLIO_LOCK] = PLACE(inode, gmem_inode, folio_lock),
+	[I_MMAP_RWSEM] = PLACE(inode, gmem_inode, i_mmap_rwsem),
 #undef PLACE
 	[NOTIFIERS] = { offsetof(struct gmem_task, vm), 0 }, /* a count; see zap.c */
 };
@@ -51,9 +52,8 @@ static inline unsigned int gmem_lock_period(const struct gmem_block *b, unsigned
 /* Tells the lock checker, if there is one, of a lock that is taken or waited for. */
 void gmem_lock_seen(struct gmem_run *run, unsigned int class, unsigned int mode);
 
-/* Violations; both are false. */
-bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class);
-bool gmem_lock_is_not_held(struct gmem_run *run, unsigned int class);
+/* A violation; false. */
+bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class, unsigned int mode);
 
 /* false: the task would wait for itself. */
 static inline __attribute__((__always_inline__)) bool gmem_lock_take(struct gmem_run *run,
@@ -66,7 +66,7 @@ static inline __attribute__((__always_inline__)) bool gmem_lock_take(struct gmem
 	gmem_lock *l = gmem_lock_state(run->b, class, owner, period);
 
 	if (t->nr_held == GMEM_MAX_HELD || (mode == WRITE ? *l != 0 : *l < 0))
-		return gmem_lock_is_not_free(run, class);
+		return gmem_lock_is_not_free(run, class, mode);
 	if (run->w->lockdep)
 		gmem_lock_seen(run, class, mode);
 	*l = (gmem_lock)(mode == WRITE ? -1 : *l + 1);
@@ -93,7 +93,7 @@ static inline __attribute__((__always_inline__)) bool gmem_lock_drop(struct gmem
 	while (i > 0 && held[i - 1].class != class)
 		i--;
 	if (!i)
-		return gmem_lock_is_not_held(run, class);
+		return false;
 	i--;
 	l = gmem_lock_state(run->b, class, held[i].owner, held[i].pad);
 	*l = (gmem_lock)(held[i].mode == WRITE ? 0 : *l - 1);

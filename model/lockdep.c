@@ -7,6 +7,10 @@
  * A cycle of edges is a possible deadlock if at every class of it whoever comes would wait for
  * whoever is there. Waiting for somebody counts as taking: synchronize_srcu() takes srcu for
  * writing, and an exchange of memslots takes the notifier's count.
+ *
+ * What is reported does not depend on the order in which it was seen: in the end every two classes
+ * whose order is part of a cycle are in a report, and no others. A cycle can close with an edge, or
+ * with the first writer of a class, since before that its readers wait for nobody.
  */
 #include "lockdep.h"
 
@@ -16,6 +20,7 @@
 
 struct edge {
 	bool there[2][2]; /* mode held, mode taken */
+	bool reported;	  /* as part of a cycle, in whatever modes */
 	struct gmem_lock_site held[2][2], taken[2][2];
 };
 
@@ -28,31 +33,35 @@ struct gmem_lockdep {
 	struct gmem_lock_report reports[GMEM_MOST_LOCK_REPORTS];
 };
 
-/* What may sleep, and so must not be taken under a lock that spins. */
-static bool sleeps(unsigned int class)
+/* Each cycle has an order that no earlier one has; the other kinds are reported once a class. */
+_Static_assert(GMEM_MOST_LOCK_REPORTS >= GMEM_NR_LOCKS * (GMEM_NR_LOCKS - 1) +
+						 (GMEM_NR_LOCK_PROBLEMS - 1) * GMEM_NR_LOCKS,
+	       "no report is lost");
+_Static_assert(GMEM_MOST_LOCK_LINKS >= GMEM_NR_LOCKS, "a cycle comes to each class once");
+
+/* What may sleep, and so must not be done under a lock that spins. */
+static bool sleeps(const struct gmem_lock_site *taken)
 {
-	return class != MMU_LOCK && class != SRCU;
+	return taken->class != MMU_LOCK && (taken->class != SRCU || taken->mode == WRITE);
 }
 
 /*
- * Whether one who wants the class waits for one who has it. Readers of srcu wait for nobody; other
- * readers wait behind a writer who waits, so two of them do wherever there are writers.
+ * Whether one who wants the class waits for one who has it. Readers wait behind a writer who waits,
+ * so two of them do wherever there are writers; but those of srcu wait for nobody, nor does who
+ * counts himself as a notifier.
  */
 static bool waits(const struct gmem_lockdep *d, unsigned int class, unsigned int wanted,
 		  unsigned int held)
 {
-	if (class == SRCU)
-		return wanted == WRITE && held == READ;
-	return wanted == WRITE || held == WRITE || d->taken_for_writing[class];
+	if (class == SRCU || class == NOTIFIERS)
+		return gmem_lock_waits(class, wanted, held);
+	return d->taken_for_writing[class];
 }
 
 static struct gmem_lock_report *new_report(struct gmem_lockdep *d, enum gmem_lock_problem problem)
 {
-	struct gmem_lock_report *r;
+	struct gmem_lock_report *r = &d->reports[d->nr_reports++];
 
-	if (d->nr_reports == GMEM_MOST_LOCK_REPORTS)
-		return NULL;
-	r = &d->reports[d->nr_reports++];
 	memset(r, 0, sizeof(*r));
 	r->problem = problem;
 	return r;
@@ -61,108 +70,200 @@ static struct gmem_lock_report *new_report(struct gmem_lockdep *d, enum gmem_loc
 static void add_link(struct gmem_lock_report *r, const struct gmem_lock_site *held,
 		     const struct gmem_lock_site *taken)
 {
-	if (r && r->nr_links < GMEM_MOST_LOCK_LINKS)
-		r->links[r->nr_links++] = (struct gmem_lock_link){ *held, *taken };
+	r->links[r->nr_links++] = (struct gmem_lock_link){ *held, *taken };
 }
 
 static bool was_reported(const struct gmem_lockdep *d, enum gmem_lock_problem problem,
-			 unsigned int held, unsigned int taken)
+			 unsigned int taken)
 {
-	for (unsigned int i = 0; i < d->nr_reports; i++) {
-		const struct gmem_lock_report *r = &d->reports[i];
-
-		for (unsigned int k = 0; r->problem == problem && k < r->nr_links; k++)
-			if (r->links[k].held.class == held && r->links[k].taken.class == taken)
-				return true;
-	}
+	for (unsigned int i = 0; i < d->nr_reports; i++)
+		if (d->reports[i].problem == problem && d->reports[i].links[0].taken.class == taken)
+			return true;
 	return false;
 }
 
 static void report_one(struct gmem_lockdep *d, enum gmem_lock_problem problem,
 		       const struct gmem_lock_site *held, const struct gmem_lock_site *taken)
 {
-	if (!was_reported(d, problem, held->class, taken->class))
+	if (!was_reported(d, problem, taken->class))
 		add_link(new_report(d, problem), held, taken);
 }
 
 /* ---- cycles ---- */
 
-struct search {
-	struct gmem_lockdep *d;
-	unsigned int target,
-		target_mode; /* the class, and how it is held by who closes the cycle */
-	bool seen[GMEM_NR_LOCKS][2];
-	struct gmem_lock_link path[GMEM_MOST_LOCK_LINKS];
-	unsigned int depth;
+/* One mode held and one taken, as one number. */
+#define NR_MODES 4u
+#define HELD(m) ((m) >> 1)
+#define TAKEN(m) ((m)&1)
+
+/* A class that somebody wants in some mode, and how he came to want it. */
+struct want {
+	uint8_t class, mode;
+	uint8_t from, m; /* the want before, and the modes of the edge from there */
 };
 
-/* From a class that somebody wants in this mode: a way to the target? */
-static bool find_way(struct search *s, unsigned int class, unsigned int wanted)
-{
-	if (class == s->target && waits(s->d, class, wanted, s->target_mode))
-		return true;
-	if (s->seen[class][wanted] || s->depth == GMEM_MOST_LOCK_LINKS)
-		return false;
-	s->seen[class][wanted] = true;
-	for (unsigned int to = 0; to < GMEM_NR_LOCKS; to++)
-		for (unsigned int m = 0; m < 4; m++) {
-			const struct edge *e = &s->d->edges[class][to];
-			unsigned int held = m & 1, taken = m >> 1;
+/* Wants in the order in which they are come to, so that the first way found is a shortest. */
+struct search {
+	const struct gmem_lockdep *d;
+	bool seen[GMEM_NR_LOCKS][2];
+	struct want wants[2 * GMEM_NR_LOCKS];
+	unsigned int nr;
+};
 
-			if (!e->there[held][taken] || !waits(s->d, class, wanted, held))
-				continue;
-			s->path[s->depth++] = (struct gmem_lock_link){ e->held[held][taken],
-								       e->taken[held][taken] };
-			if (find_way(s, to, taken))
-				return true;
-			s->depth--;
-		}
-	return false;
+static void come_to(struct search *s, unsigned int class, unsigned int mode, unsigned int from,
+		    unsigned int m)
+{
+	if (s->seen[class][mode])
+		return;
+	s->seen[class][mode] = true;
+	s->wants[s->nr++] = (struct want){ (uint8_t) class, (uint8_t)mode, (uint8_t)from,
+					   (uint8_t)m };
 }
 
-/* The new edge held -> taken closes a cycle if from taken there is a way back to held. */
-static void look_for_cycle(struct gmem_lockdep *d, const struct gmem_lock_site *held,
-			   const struct gmem_lock_site *taken)
+/* From want number i: whoever has that class for him to wait for may want another one. */
+static void go_on_from(struct search *s, unsigned int i)
 {
-	struct search s = { .d = d, .target = held->class, .target_mode = held->mode };
-	struct gmem_lock_report *r;
+	const struct want *want = &s->wants[i];
 
-	if (!find_way(&s, taken->class, taken->mode))
-		return;
-	r = new_report(d, GMEM_LOCK_CYCLE);
-	add_link(r, held, taken);
-	for (unsigned int i = 0; i < s.depth; i++)
-		add_link(r, &s.path[i].held, &s.path[i].taken);
+	for (unsigned int to = 0; to < GMEM_NR_LOCKS; to++)
+		for (unsigned int m = 0; m < NR_MODES; m++)
+			if (s->d->edges[want->class][to].there[HELD(m)][TAKEN(m)] &&
+			    waits(s->d, want->class, want->mode, HELD(m)))
+				come_to(s, to, TAKEN(m), i, m);
+}
+
+static struct gmem_lock_link link_of(const struct gmem_lockdep *d, unsigned int class,
+				     unsigned int to, unsigned int m)
+{
+	const struct edge *e = &d->edges[class][to];
+
+	return (struct gmem_lock_link){ e->held[HELD(m)][TAKEN(m)], e->taken[HELD(m)][TAKEN(m)] };
+}
+
+/* The links of the way to want number i, which begins with r's first link. */
+static void add_way(struct gmem_lockdep *d, struct gmem_lock_report *r, const struct search *s,
+		    unsigned int i)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = i; k; k = s->wants[k].from)
+		n++;
+	r->nr_links += n;
+	for (unsigned int k = i; k; k = s->wants[k].from)
+		r->links[n--] = link_of(d, s->wants[s->wants[k].from].class, s->wants[k].class,
+					s->wants[k].m);
+}
+
+static void report_cycle(struct gmem_lockdep *d, const struct search *s, unsigned int i,
+			 const struct gmem_lock_link *first)
+{
+	struct gmem_lock_report *r = new_report(d, GMEM_LOCK_CYCLE);
+
+	add_link(r, &first->held, &first->taken);
+	add_way(d, r, s, i);
+	for (unsigned int k = 0; k < r->nr_links; k++)
+		d->edges[r->links[k].held.class][r->links[k].taken.class].reported = true;
+}
+
+/* The edge closes a cycle if from what is taken there is a way back to what is held. */
+static void look_for_cycle(struct gmem_lockdep *d, unsigned int held, unsigned int taken,
+			   unsigned int m)
+{
+	struct search s = { .d = d };
+	const struct gmem_lock_link first = link_of(d, held, taken, m);
+
+	come_to(&s, taken, TAKEN(m), 0, m);
+	for (unsigned int i = 0; i < s.nr; i++) {
+		if (s.wants[i].class == held && waits(d, held, s.wants[i].mode, HELD(m))) {
+			report_cycle(d, &s, i, &first);
+			return;
+		}
+		go_on_from(&s, i);
+	}
+}
+
+/* Something new was seen: is there an order that is now part of a cycle? */
+static void look_for_cycles(struct gmem_lockdep *d)
+{
+	for (unsigned int held = 0; held < GMEM_NR_LOCKS; held++)
+		for (unsigned int taken = 0; taken < GMEM_NR_LOCKS; taken++)
+			for (unsigned int m = 0; m < NR_MODES; m++) {
+				const struct edge *e = &d->edges[held][taken];
+
+				if (e->there[HELD(m)][TAKEN(m)] && !e->reported)
+					look_for_cycle(d, held, taken, m);
+			}
 }
 
 /* ---- what rows do ---- */
 
-void gmem_lockdep_take(struct gmem_lockdep *d, const struct gmem_lock_site *held,
-		       const struct gmem_lock_site *taken, bool same_owner)
+static bool is_first_writer(struct gmem_lockdep *d, const struct gmem_lock_site *site)
+{
+	bool first = site->mode == WRITE && !d->taken_for_writing[site->class];
+
+	d->taken_for_writing[site->class] |= first;
+	return first;
+}
+
+void gmem_lockdep_take(struct gmem_lockdep *d, const struct gmem_lock_site *taken,
+		       const struct gmem_lock_site *notifier)
+{
+	if (is_first_writer(d, taken))
+		look_for_cycles(d);
+	if (notifier && sleeps(taken))
+		report_one(d, GMEM_LOCK_IN_NOTIFIER, notifier, taken);
+}
+
+static bool is_new(struct gmem_lockdep *d, const struct gmem_lock_site *held,
+		   const struct gmem_lock_site *taken)
 {
 	struct edge *e = &d->edges[held->class][taken->class];
+	bool is_there = e->there[held->mode][taken->mode];
 
-	if (held->class == taken->class) {
-		if (taken->class == SRCU ? taken->mode == WRITE && same_owner :
-					   same_owner || sleeps(taken->class))
-			report_one(d, GMEM_LOCK_RECURSION, held, taken);
-		return;
-	}
-	if (held->class == MMU_LOCK && (sleeps(taken->class) || taken->mode == WRITE))
-		report_one(d, GMEM_LOCK_SLEEP, held, taken);
-	if (e->there[held->mode][taken->mode])
-		return;
+	if (is_there)
+		return false;
 	e->there[held->mode][taken->mode] = true;
 	e->held[held->mode][taken->mode] = *held;
 	e->taken[held->mode][taken->mode] = *taken;
-	look_for_cycle(d, held, taken);
+	return true;
 }
 
-void gmem_lockdep_note(struct gmem_lockdep *d, const struct gmem_lock_site *taken, bool notified)
+/* Read sections of srcu may lie in each other. */
+static void take_same_class(struct gmem_lockdep *d, const struct gmem_lock_site *held,
+			    const struct gmem_lock_site *taken, bool same_owner)
 {
-	d->taken_for_writing[taken->class] |= taken->mode == WRITE;
-	if (notified && sleeps(taken->class))
-		report_one(d, GMEM_LOCK_IN_NOTIFIER, taken, taken);
+	if (taken->class != SRCU || (taken->mode == WRITE && !same_owner))
+		report_one(d, GMEM_LOCK_RECURSION, held, taken);
+	else if (taken->mode == WRITE)
+		report_one(d, GMEM_LOCK_IN_READ_SECTION, held, taken);
+}
+
+void gmem_lockdep_take_under(struct gmem_lockdep *d, const struct gmem_lock_site *held,
+			     const struct gmem_lock_site *taken, bool same_owner)
+{
+	bool changed;
+
+	if (held->class == taken->class) {
+		take_same_class(d, held, taken, same_owner);
+		return;
+	}
+	if (held->class == MMU_LOCK && sleeps(taken))
+		report_one(d, GMEM_LOCK_SLEEP, held, taken);
+	changed = is_new(d, held, taken);
+	changed |= is_first_writer(d, held);
+	changed |= is_first_writer(d, taken);
+	if (changed)
+		look_for_cycles(d);
+}
+
+void gmem_lockdep_not_held(struct gmem_lockdep *d, const struct gmem_lock_site *given_back)
+{
+	report_one(d, GMEM_LOCK_NOT_HELD, given_back, given_back);
+}
+
+void gmem_lockdep_left(struct gmem_lockdep *d, const struct gmem_lock_site *held)
+{
+	report_one(d, GMEM_LOCK_LEFT, held, held);
 }
 
 /* ---- for those who ask ---- */
@@ -199,30 +300,70 @@ const struct gmem_lock_report *gmem_lock_report(const struct gmem_lockdep *d, un
 
 int gmem_lock_order(const struct gmem_lockdep *d, unsigned int n, struct gmem_lock_link *link)
 {
-	for (unsigned int i = 0; i < GMEM_NR_LOCKS * GMEM_NR_LOCKS * 4; i++) {
-		const struct edge *e = &d->edges[i / 4 / GMEM_NR_LOCKS][i / 4 % GMEM_NR_LOCKS];
+	for (unsigned int i = 0; i < GMEM_NR_LOCKS * GMEM_NR_LOCKS * NR_MODES; i++) {
+		unsigned int held = i / NR_MODES / GMEM_NR_LOCKS;
+		unsigned int taken = i / NR_MODES % GMEM_NR_LOCKS, m = i % NR_MODES;
 
-		if (!e->there[i & 1][i >> 1 & 1] || n--)
+		if (!d->edges[held][taken].there[HELD(m)][TAKEN(m)] || n--)
 			continue;
-		*link = (struct gmem_lock_link){ e->held[i & 1][i >> 1 & 1],
-						 e->taken[i & 1][i >> 1 & 1] };
+		*link = link_of(d, held, taken, m);
 		return 1;
 	}
 	return 0;
 }
 
+/* By class: its name, and of either mode a word and what the kernel does to take it. */
+static const struct {
+	const char *name, *modes[2], *calls[2];
+} words[GMEM_NR_LOCKS] = {
+	[SLOTS_LOCK] = { "kvm->slots_lock",
+			 { "", "" },
+			 { "mutex_lock(&kvm->slots_lock)", "mutex_lock(&kvm->slots_lock)" } },
+	[SLOTS_ARCH_LOCK] = { "kvm->slots_arch_lock",
+			      { "", "" },
+			      { "mutex_lock(&kvm->slots_arch_lock)",
+				"mutex_lock(&kvm->slots_arch_lock)" } },
+	[SRCU] = { "kvm->srcu",
+		   { "read", "synchronize" },
+		   { "srcu_read_lock(&kvm->srcu)", "synchronize_srcu(&kvm->srcu)" } },
+	[INVALIDATE_LOCK] = { "mapping.invalidate_lock",
+			      { "read", "write" },
+			      { "filemap_invalidate_lock_shared(mapping)",
+				"filemap_invalidate_lock(mapping)" } },
+	[MMU_LOCK] = { "kvm->mmu_lock",
+		       { "read", "write" },
+		       { "read_lock(&kvm->mmu_lock)", "write_lock(&kvm->mmu_lock)" } },
+	[MMAP_LOCK] = { "mm->mmap_lock",
+			{ "read", "write" },
+			{ "mmap_read_lock(mm)", "mmap_write_lock(mm)" } },
+	[FOLIO_LOCK] = { "folio lock", { "", "" }, { "folio_lock(folio)", "folio_lock(folio)" } },
+	[I_MMAP_RWSEM] = { "mapping->i_mmap_rwsem",
+			   { "read", "write" },
+			   { "i_mmap_lock_read(mapping)", "i_mmap_lock_write(mapping)" } },
+	[NOTIFIERS] = { "mn_active_invalidate_count",
+			{ "counted", "wait for 0" },
+			{ "kvm->mn_active_invalidate_count++",
+			  "wait for !kvm->mn_active_invalidate_count" } },
+};
+
 const char *gmem_lock_name(unsigned int class)
 {
-	static const char *const names[GMEM_NR_LOCKS] = {
-		[SLOTS_LOCK] = "kvm->slots_lock",
-		[SLOTS_ARCH_LOCK] = "kvm->slots_arch_lock",
-		[SRCU] = "kvm->srcu",
-		[INVALIDATE_LOCK] = "mapping.invalidate_lock",
-		[MMU_LOCK] = "kvm->mmu_lock",
-		[MMAP_LOCK] = "mm->mmap_lock",
-		[FOLIO_LOCK] = "folio lock",
-		[NOTIFIERS] = "mn_active_invalidate_count",
-	};
+	return class < GMEM_NR_LOCKS ? words[class].name : NULL;
+}
 
-	return class < GMEM_NR_LOCKS ? names[class] : NULL;
+const char *gmem_lock_mode(unsigned int class, unsigned int mode)
+{
+	return class < GMEM_NR_LOCKS && mode <= WRITE ? words[class].modes[mode] : NULL;
+}
+
+int gmem_lock_waits(unsigned int class, unsigned int wanted, unsigned int held)
+{
+	if (class == SRCU || class == NOTIFIERS)
+		return wanted == WRITE && held == READ;
+	return wanted == WRITE || held == WRITE;
+}
+
+const char *gmem_lock_call(unsigned int class, unsigned int mode)
+{
+	return class < GMEM_NR_LOCKS && mode <= WRITE ? words[class].calls[mode] : NULL;
 }

@@ -7,10 +7,15 @@
 
 #include "state.h"
 
-/* taken is taken while held is held; same_owner: both are of one object. */
-void gmem_lockdep_take(struct gmem_lockdep *d, const struct gmem_lock_site *held,
-		       const struct gmem_lock_site *taken, bool same_owner);
-/* taken is taken at all; notified: inside what the mmu notifier calls. */
-void gmem_lockdep_note(struct gmem_lockdep *d, const struct gmem_lock_site *taken, bool notified);
+/* A lock is taken, or somebody is waited for; notifier: inside what it calls, or null. */
+void gmem_lockdep_take(struct gmem_lockdep *d, const struct gmem_lock_site *taken,
+		       const struct gmem_lock_site *notifier);
+/* The same, while held is held; same_owner: both are of one object. */
+void gmem_lockdep_take_under(struct gmem_lockdep *d, const struct gmem_lock_site *held,
+			     const struct gmem_lock_site *taken, bool same_owner);
+/* A row gives back what is not held. */
+void gmem_lockdep_not_held(struct gmem_lockdep *d, const struct gmem_lock_site *given_back);
+/* The operation is over, and this is still held. */
+void gmem_lockdep_left(struct gmem_lockdep *d, const struct gmem_lock_site *held);
 
 #endif

@@ -163,7 +163,10 @@ const struct gmem_step gmem_op_invalidate_start[] = {
 };
 UNROLLED(gmem_op_invalidate_start)
 
-/* The same in the series, which can filter, and must not where pages may be of both kinds. */
+/*
+ * kvm_gmem_invalidate_start() of the series, which can filter, and must not where pages may be of
+ * both kinds
+ */
 const struct gmem_step gmem_op_invalidate_start_both[] = {
 	LOCK(MMU_LOCK, WRITE, PUNCH_2),
 	DO(unmap_gfn_range, CONV_27),
@@ -196,6 +199,7 @@ static int count_invalidation(struct gmem_run *run)
 	return gmem_invalidate_slots(run, 0);
 }
 
+/* kvm_gmem_invalidate_begin() of the designs that zap in a row of its own */
 const struct gmem_step gmem_op_invalidate_begin[] = {
 	LOCK(MMU_LOCK, WRITE, PUNCH_2),
 	DO(count_invalidation, PUNCH_2),

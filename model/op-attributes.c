@@ -6,23 +6,13 @@
 #include "convert.h"
 #include "ops.h"
 
-static struct gmem_vm *vm_of(struct gmem_run *run)
-{
-	return VM(run->b, run->t->vm);
-}
-
 /* Without private memory in its configuration the kernel has no such ioctl. */
-static bool ioctl_exists(struct gmem_run *run)
+static bool vm_attributes_exist(struct gmem_run *run)
 {
 	return gmem_machine_has_private_mem(run->b);
 }
 
-static bool flags_are_zero(struct gmem_run *run)
-{
-	return !run->c->flags;
-}
-
-static bool attributes_are_supported(struct gmem_run *run)
+static bool vm_attributes_are_supported(struct gmem_run *run)
 {
 	uint64_t valid = GMEM_ATTRIBUTE_PRIVATE;
 
@@ -38,12 +28,12 @@ static uint64_t address(struct gmem_run *run)
 	return run->c->verb == GMEM_SET_MEMORY_ATTRIBUTES2 ? run->c->offset : run->c->gpa;
 }
 
-static bool range_is_valid(struct gmem_run *run)
+static bool guest_range_is_valid(struct gmem_run *run)
 {
 	return run->c->size && address(run) + run->c->size >= address(run);
 }
 
-static bool range_is_aligned(struct gmem_run *run)
+static bool guest_range_is_aligned(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -60,8 +50,8 @@ static bool all_have_the_value(struct gmem_run *run)
 
 	if (!run->c->attributes)
 		return gmem_range_empty(run->b, root, t->gfn, t->gfn_end);
-	return gmem_range_next(run->b, root, t->gfn, &r) && r.start <= t->gfn &&
-	       r.end >= t->gfn_end && r.value == run->c->attributes;
+	return gmem_range_next_in(run->b, root, t->gfn, t->gfn_end, &r) && r.start == t->gfn &&
+	       r.end == t->gfn_end && r.value == run->c->attributes;
 }
 
 static bool a_memslot_is_concerned(struct gmem_run *run)
@@ -102,7 +92,7 @@ static int pre_set_attributes(struct gmem_run *run)
 	return 0;
 }
 
-static int store_attributes(struct gmem_run *run)
+static int store_vm_attributes(struct gmem_run *run)
 {
 	gmem_range_set(run->b, &vm_of(run)->attributes, run->t->gfn, run->t->gfn_end,
 		       (uint32_t)run->c->attributes);
@@ -120,27 +110,28 @@ static int post_set_attributes(struct gmem_run *run)
 
 /* kvm_vm_ioctl_set_mem_attributes(), kvm_vm_set_mem_attributes() */
 const struct gmem_step gmem_op_set_vm_attributes[] = {
-	CHECK(ioctl_exists, ATTR_1, ENOTTY, .local = true),
-	CHECK(argp_is_readable, ATTR_2, EFAULT, .local = true),
-	CHECK(flags_are_zero, ATTR_3, EINVAL, .local = true),
-	CHECK(attributes_are_supported, ATTR_4, EINVAL, .local = true),
-	CHECK(range_is_valid, ATTR_5, EINVAL, .local = true),
-	CHECK(range_is_aligned, ATTR_6, EINVAL, .local = true),
+	CHECK(vm_attributes_exist, ATTR_1, ENOTTY),
+	CHECK(argp_is_readable, ATTR_2, EFAULT),
+	CHECK(flags_are_zero, ATTR_3, EINVAL),
+	CHECK(vm_attributes_are_supported, ATTR_4, EINVAL),
+	CHECK(guest_range_is_valid, ATTR_5, EINVAL),
+	CHECK(guest_range_is_aligned, ATTR_6, EINVAL),
 	LOCK(SLOTS_LOCK, WRITE, ATTR_7),
 	DONE_IF(all_have_the_value, ATTR_8, .to = L_UNLOCK, .says = true),
 	CHECK(no_memory_pressure, ATTR_9, ENOMEM, .to = L_UNLOCK),
 	LOCK(MMU_LOCK, WRITE, ATTR_10, WHEN(a_memslot_is_concerned)),
 	DO(pre_set_attributes, ATTR_10, WHEN(holds_mmu_lock)),
 	UNLOCK(MMU_LOCK, WHEN(holds_mmu_lock)),
-	DO(store_attributes, ATTR_11),
+	DO(store_vm_attributes, ATTR_11),
 	LOCK(MMU_LOCK, WRITE, ATTR_12, WHEN(a_memslot_is_concerned)),
 	DO(post_set_attributes, ATTR_12, WHEN(holds_mmu_lock)),
 	UNLOCK(MMU_LOCK, WHEN(holds_mmu_lock)),
 	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK),
-	ANSWER(return_zero, ATTR_13, .local = true),
+	ANSWER(return_zero, ATTR_13),
 	END,
 };
 
+/* kvm_vm_ioctl() */
 const struct gmem_step gmem_op_set_memory_attributes[] = {
 	IOCTL_OF_A_VM,
 	CALL(T_SET_VM_ATTRIBUTES, ATTR_7),
@@ -152,7 +143,7 @@ static bool vm_attributes_are_on(struct gmem_run *run)
 	return !gmem_file_attributes_are_on(run->b);
 }
 
-/* RFC v1: with the switch on the VM has no such ioctl */
+/* kvm_vm_ioctl() of RFC v1: with the switch on the VM has no such ioctl */
 const struct gmem_step gmem_op_set_memory_attributes_rfc_v1[] = {
 	IOCTL_OF_A_VM,
 	CHECK(vm_attributes_are_on, CONV_28, ENOTTY),

@@ -24,11 +24,6 @@ static bool fget_memfd(struct gmem_run *run)
 	return true;
 }
 
-static bool is_guest_memfd(struct gmem_run *run)
-{
-	return GFILE(run->b, run->t->file)->kind == FILE_GMEM;
-}
-
 static bool file_is_of_this_vm(struct gmem_run *run)
 {
 	return GFILE(run->b, run->t->file)->vm == run->t->vm;
@@ -53,12 +48,14 @@ static bool signed_range_is_in_file(struct gmem_run *run)
 	       (int64_t)(run->c->offset + run->c->size) <= (int64_t)INODE(run->b, t->inode)->size;
 }
 
+/* Sets t->start and t->end. */
 static bool range_is_unbound(struct gmem_run *run)
 {
-	uint64_t start = PAGES(run->c->offset);
+	struct gmem_task *t = run->t;
 
-	return gmem_range_empty(run->b, GFILE(run->b, run->t->file)->bindings, start,
-				start + new_slot(run)->npages);
+	t->start = PAGES(run->c->offset);
+	t->end = t->start + new_slot(run)->npages;
+	return gmem_range_empty(run->b, GFILE(run->b, t->file)->bindings, t->start, t->end);
 }
 
 /* Whether the guest's memory is the file's alone, whatever userspace_addr maps. */
@@ -68,32 +65,44 @@ static bool is_gmem_only(const struct gmem_block *b, const struct gmem_inode *in
 	       (b->profile->n.all_gmem_only && gmem_file_attributes_are_on(b));
 }
 
-static int store_binding(struct gmem_run *run)
+/* The memslot names the file; nothing of the file's names the memslot yet. */
+static int set_slots_file(struct gmem_run *run)
 {
 	struct gmem_slot *s = new_slot(run);
-	struct gmem_file *file = GFILE(run->b, run->t->file);
 
 	s->file = run->t->file;
+	s->inode = GFILE(run->b, s->file)->inode;
 	s->pgoff = PAGES(run->c->offset);
-	if (is_gmem_only(run->b, INODE(run->b, file->inode)))
+	if (is_gmem_only(run->b, inode_of(run)))
 		s->kflags |= SLOT_GMEM_ONLY;
-	gmem_range_set(run->b, &file->bindings, s->pgoff, s->pgoff + s->npages, run->t->new_slot);
 	return 0;
 }
 
-/* The file pins the VM, not the other way round: no reference is kept, success included. */
-static int fput(struct gmem_run *run)
+/* xa_store_range() */
+static int store_bindings(struct gmem_run *run)
 {
-	gmem_fput(run, run->t->file);
+	const struct gmem_slot *s = new_slot(run);
+
+	gmem_range_set(run->b, &GFILE(run->b, s->file)->bindings, s->pgoff, s->pgoff + s->npages,
+		       run->t->new_slot);
 	return 0;
 }
 
-/* kvm_gmem_bind() */
+static int store_binding(struct gmem_run *run)
+{
+	set_slots_file(run);
+	return store_bindings(run);
+}
+
+/*
+ * kvm_gmem_bind(). The file pins the VM, not the other way round: no reference is kept, success
+ * included.
+ */
 const struct gmem_step gmem_op_bind[] = {
 	CHECK(fget_memfd, BIND_1, EBADF),
-	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END, .local = true),
+	CHECK(file_is_guest_memfd, BIND_2, EINVAL, .to = L_END),
 	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
-	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END, .local = true),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END),
 	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
 	CHECK(range_is_unbound, BIND_6, EINVAL, .to = L_UNLOCK),
 	CHECK(no_memory_pressure, BIND_10, ENOMEM, .to = L_UNLOCK),
@@ -104,11 +113,6 @@ const struct gmem_step gmem_op_bind[] = {
 };
 
 /* Museum B22: a negative offset is refused without giving back the file. */
-static bool offset_is_not_negative(struct gmem_run *run)
-{
-	return (int64_t)run->c->offset >= 0;
-}
-
 const struct gmem_edit gmem_bug_b22[] = {
 	INSERT_ROW(T_BIND, "range_is_in_file", 0, CHECK(offset_is_not_negative, BIND_4, EINVAL)),
 	{ 0 },
@@ -156,11 +160,12 @@ static bool userspace_addr_maps_the_same(struct gmem_run *run)
 	       v->pgoff + (PAGES(run->c->addr) - v->start) == PAGES(run->c->offset);
 }
 
+/* kvm_gmem_bind(), and whether userspace_addr maps what is bound */
 const struct gmem_step gmem_op_bind_shareability[] = {
 	CHECK(fget_memfd, BIND_1, EBADF),
-	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END, .local = true),
+	CHECK(file_is_guest_memfd, BIND_2, EINVAL, .to = L_END),
 	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
-	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END, .local = true),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END),
 	LOCK(MMAP_LOCK, READ, SHARE_20, WHEN(supports_shared_and_has_an_address)),
 	CHECK(userspace_addr_maps_the_same, SHARE_20, EINVAL,
 	      WHEN(supports_shared_and_has_an_address), .to = L_UNLOCK_OUTER),
@@ -176,31 +181,35 @@ const struct gmem_step gmem_op_bind_shareability[] = {
 };
 
 /*
- * v13 binds in two halves, before and after the architecture has had its say; the first keeps its
- * reference on success.
+ * v13 binds in two halves; between them the architecture has its say (gmem_op_create_slot_v13).
+ *
+ * kvm_gmem_prepare_memory_region(): the memslot names the file from here on. The reference is the
+ * caller's, who gives it back when the memslot is there, or cannot be.
  */
-const struct gmem_step gmem_op_bind_prepare[] = {
+const struct gmem_step gmem_op_prepare_memory_region[] = {
 	CHECK(fget_memfd, BIND_1, EBADF),
-	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END, .local = true),
+	CHECK(file_is_guest_memfd, BIND_2, EINVAL, .to = L_END),
 	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
-	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END, .local = true),
+	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END),
+	DO(set_slots_file, BIND_7),
 	DO(fput, BIND_8, WHEN(has_failed), .at = L_END),
 	END,
 };
 
-const struct gmem_step gmem_op_bind_commit[] = {
+/* kvm_gmem_commit_memory_region(): takes t->new_slot, t->inode; of the memslot's file */
+const struct gmem_step gmem_op_commit_memory_region[] = {
 	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
 	CHECK(range_is_unbound, BIND_9, EEXIST, .to = L_UNLOCK),
 	CHECK(no_memory_pressure, BIND_10, ENOMEM, .to = L_UNLOCK),
-	DO(store_binding, BIND_7),
+	DO(store_bindings, BIND_7),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	END,
 };
 
-/* v8: on top of 7.2, where an overlap has its own errno */
+/* kvm_gmem_bind() of v8: on top of 7.2, where an overlap has its own errno */
 const struct gmem_step gmem_op_bind_eexist[] = {
 	CHECK(fget_memfd, BIND_1, EBADF),
-	CHECK(is_guest_memfd, BIND_2, EINVAL, .to = L_END),
+	CHECK(file_is_guest_memfd, BIND_2, EINVAL, .to = L_END),
 	CHECK(file_is_of_this_vm, BIND_3, EINVAL, .to = L_END),
 	CHECK(range_is_in_file, BIND_4, EINVAL, .to = L_END),
 	LOCK(INVALIDATE_LOCK, WRITE, BIND_5),
@@ -214,7 +223,7 @@ const struct gmem_step gmem_op_bind_eexist[] = {
 
 /* Museum B47: a range that is bound is refused with the errno of everything else. */
 const struct gmem_edit gmem_bug_b47[] = {
-	REPLACE_ROW(T_BIND_COMMIT, "range_is_unbound", 0,
-		    CHECK(range_is_unbound, BIND_9, EINVAL, .to = L_UNLOCK)),
+	REPLACE_ROW_OF(T_BIND_COMMIT, T_BIND, "range_is_unbound", 0,
+		       CHECK(range_is_unbound, BIND_9, EINVAL, .to = L_UNLOCK)),
 	{ 0 },
 };

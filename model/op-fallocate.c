@@ -61,7 +61,7 @@ static bool mode_is_alone_6_8(struct gmem_run *run)
 	       !(mode & ~(GMEM_FALLOC_UNSHARE_RANGE | GMEM_FALLOC_KEEP_SIZE));
 }
 
-static bool range_fits_a_file(struct gmem_run *run)
+static bool fallocate_fits_a_file(struct gmem_run *run)
 {
 	return run->c->offset + run->c->length <= MAX_LFS_FILESIZE;
 }
@@ -77,7 +77,7 @@ static bool mode_is_allocate_or_punch(struct gmem_run *run)
 		 ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
 }
 
-static bool range_is_aligned(struct gmem_run *run)
+static bool fallocate_range_is_aligned(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -96,12 +96,13 @@ static bool is_allocate(struct gmem_run *run)
 	return !is_punch(run);
 }
 
+/* vfs_fallocate() of 6.8 */
 const struct gmem_step gmem_op_fallocate_6_8[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(range_is_positive, FALLOC_1, EINVAL, .local = true),
-	CHECK(vfs_supports_mode_6_8, FALLOC_2, EOPNOTSUPP, .local = true),
-	CHECK(mode_is_alone_6_8, FALLOC_7, EINVAL, .local = true),
-	CHECK(range_fits_a_file, FALLOC_3, EFBIG, .local = true),
+	CHECK(range_is_positive, FALLOC_1, EINVAL),
+	CHECK(vfs_supports_mode_6_8, FALLOC_2, EOPNOTSUPP),
+	CHECK(mode_is_alone_6_8, FALLOC_7, EINVAL),
+	CHECK(fallocate_fits_a_file, FALLOC_3, EFBIG),
 	CALL(T_FALLOCATE_FILE, FALLOC_4),
 	END,
 };
@@ -109,22 +110,22 @@ const struct gmem_step gmem_op_fallocate_6_8[] = {
 /* vfs_fallocate() */
 const struct gmem_step gmem_op_fallocate[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(range_is_positive, FALLOC_1, EINVAL, .local = true),
-	CHECK(vfs_knows_mode, FALLOC_2, EOPNOTSUPP, .local = true),
-	CHECK(range_fits_a_file, FALLOC_3, EFBIG, .local = true),
+	CHECK(range_is_positive, FALLOC_1, EINVAL),
+	CHECK(vfs_knows_mode, FALLOC_2, EOPNOTSUPP),
+	CHECK(fallocate_fits_a_file, FALLOC_3, EFBIG),
 	CALL(T_FALLOCATE_FILE, FALLOC_4),
 	END,
 };
 
 /* kvm_gmem_fallocate() */
 const struct gmem_step gmem_op_fallocate_file[] = {
-	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP, .local = true),
-	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP, .local = true),
-	CHECK(range_is_aligned, FALLOC_6, EINVAL, .local = true),
+	CHECK(size_is_kept, FALLOC_4, EOPNOTSUPP),
+	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
+	CHECK(fallocate_range_is_aligned, FALLOC_6, EINVAL),
 	CALL(T_PUNCH_HOLE, PUNCH_1, WHEN(is_punch)),
 	CALL(T_ALLOCATE, ALLOC_1, WHEN(is_allocate)),
-	ANSWER(return_zero, PUNCH_5, WHEN(is_punch), .local = true),
-	ANSWER(return_zero, ALLOC_4, WHEN(is_allocate), .local = true),
+	ANSWER(return_zero, PUNCH_5, WHEN(is_punch)),
+	ANSWER(return_zero, ALLOC_4, WHEN(is_allocate)),
 	END,
 };
 
@@ -169,7 +170,7 @@ int allocate_gap(struct gmem_run *run)
 		return 0;
 	if (t->page >= stop)
 		return -EINTR;
-	if (!gmem_range_next(run->b, inode->folios, t->page, &r) || r.start > t->end)
+	if (!gmem_range_next_in(run->b, inode->folios, t->page, t->end, &r))
 		r.start = r.end = t->end;
 	gap_end = r.start < stop ? r.start : stop;
 	gap = gap_end > t->page ? (gap_end - t->page) / gmem_folio_pages(inode) : 0;
@@ -196,9 +197,9 @@ int begin_allocation(struct gmem_run *run)
 
 /* kvm_gmem_allocate() */
 const struct gmem_step gmem_op_allocate[] = {
-	CHECK(allocation_is_in_file, ALLOC_1, EINVAL, .local = true),
+	CHECK(allocation_is_in_file, ALLOC_1, EINVAL),
 	LOCK(INVALIDATE_LOCK, READ, ALLOC_2),
-	DO(begin_allocation, ALLOC_3, .local = true),
+	DO(begin_allocation, ALLOC_3),
 	LOCK(FOLIO_LOCK, WRITE, ALLOC_3),
 	EACH(allocate_gap, ALLOC_3, .to = L_UNLOCK),
 	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),

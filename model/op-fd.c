@@ -5,6 +5,7 @@
  */
 #include "ops.h"
 
+/* ksys_dup() */
 const struct gmem_step gmem_op_dup[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(fd_is_available, FD_5, EMFILE),
@@ -17,15 +18,13 @@ const struct gmem_step gmem_op_close[] = {
 	CHECK(find_fd, FD_1, EBADF),
 	DO(remove_descriptor, FD_3),
 	DELAYED_FPUT,
-	ANSWER(return_zero, FD_3, .local = true),
+	ANSWER(return_zero, FD_3),
 	END,
 };
 
-static struct gmem_process *child(struct gmem_run *run)
+static uint32_t child(struct gmem_run *run)
 {
-	uint32_t task = run->b->tasks[run->c->value];
-
-	return PROCESS(run->b, TASK(run->b, task)->process);
+	return TASK(run->b, run->b->tasks[run->c->value])->process;
 }
 
 static int create_process_and_task(struct gmem_run *run)
@@ -39,7 +38,7 @@ static int create_process_and_task(struct gmem_run *run)
 static int copy_descriptors(struct gmem_run *run)
 {
 	struct gmem_block *b = run->b;
-	struct gmem_process *p = child(run);
+	struct gmem_process *p = PROCESS(b, child(run));
 	struct gmem_range r = { 0, 0, 0 };
 
 	p->fds = gmem_range_copy(b, gmem_process(run)->fds);
@@ -50,19 +49,22 @@ static int copy_descriptors(struct gmem_run *run)
 
 /*
  * Private memory is copied at once; unlike the kernel, which copies it when it is written. It is
- * copied once, however many mappings show parts of it.
+ * copied once, however many mappings show parts of it: with the first of them.
  */
-static uint32_t inherited_inode(struct gmem_block *b, uint32_t idx)
+static uint32_t inherited_inode(struct gmem_block *b, const struct gmem_vma *v,
+				struct gmem_process *child)
 {
-	struct gmem_inode *old = INODE(b, idx), *copy;
+	const struct gmem_inode *old = INODE(b, v->inode);
+	struct gmem_inode *copy;
+	uint32_t idx;
 
 	if (!gmem_is_private_memory(old))
-		return idx;
-	if (old->mark.counted)
-		return old->mark.counted;
+		return v->inode;
+	for (idx = old->vmas; idx; idx = VMA(b, idx)->next)
+		if (VMA(b, idx)->start < v->start)
+			return gmem_vma_at(b, child, VMA(b, idx)->start)->inode;
 	idx = gmem_inode_new(b, INODE_ANON, old->size, old->flags);
 	copy = INODE(b, idx);
-	old->mark.counted = idx;
 	if (old->flags == GMEM_MAP_DROPPABLE)
 		return idx; /* VM_WIPEONFORK */
 	copy->folios = gmem_range_copy(b, old->folios);
@@ -87,49 +89,77 @@ static void copy_entries(struct gmem_block *b, struct gmem_process *parent,
 	}
 }
 
-/* Of the page tables only private memory is copied: the rest is found again by a fault. */
-static int copy_mappings(struct gmem_run *run)
+static int copy_mmap_base(struct gmem_run *run)
 {
-	struct gmem_block *b = run->b;
-	struct gmem_process *p = child(run);
-	struct gmem_range r = { 0, 0, 0 };
-
-	p->mmap_next = gmem_process(run)->mmap_next;
-	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
-		INODE(b, i)->mark.counted = 0;
-	while (gmem_range_next(b, gmem_process(run)->vmas, r.end, &r)) {
-		uint32_t idx = gmem_cell_alloc(b);
-		struct gmem_vma *v = VMA(b, idx);
-
-		*v = *VMA(b, r.value);
-		v->process = TASK(b, b->tasks[run->c->value])->process;
-		v->inode = inherited_inode(b, v->inode);
-		gmem_vma_link(b, idx);
-		gmem_range_set(b, &p->vmas, v->start, v->end, idx);
-		if (is_copied_on_write(b, v))
-			copy_entries(b, gmem_process(run), p, v);
-		else
-			v->written = 0;
-	}
+	PROCESS(run->b, child(run))->mmap_next = gmem_process(run)->mmap_next;
 	return 0;
 }
+
+/* Of the page tables only private memory is copied: the rest is found again by a fault. */
+static int copy_mapping(struct gmem_run *run)
+{
+	struct gmem_block *b = run->b;
+	struct gmem_process *p = PROCESS(b, child(run));
+	uint32_t idx = gmem_cell_alloc(b);
+	struct gmem_vma *v = VMA(b, idx);
+
+	*v = *VMA(b, run->t->vma);
+	v->process = child(run);
+	v->inode = inherited_inode(b, v, p);
+	gmem_vma_link(b, idx);
+	gmem_range_set(b, &p->vmas, v->start, v->end, idx);
+	if (is_copied_on_write(b, v))
+		copy_entries(b, gmem_process(run), p, v);
+	else
+		v->written = 0;
+	return 0;
+}
+
+/* t->at_vma is where the walk over the process's mappings stands. */
+static bool next_mapping(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_range r;
+	uint64_t from = t->at_vma ? VMA(run->b, t->at_vma)->end : 0;
+
+	t->at_vma = gmem_range_next(run->b, gmem_process(run)->vmas, from, &r) ? r.value : 0;
+	return t->at_vma != 0;
+}
+
+static bool next_mapping_to_copy(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	if (!next_mapping(run))
+		return false;
+	t->vma = t->at_vma;
+	t->inode = VMA(run->b, t->vma)->inode;
+	return true;
+}
+
+/* dup_mmap(): takes t->vma, t->inode */
+const struct gmem_step gmem_op_copy_mapping[] = {
+	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9),
+	DO(copy_mapping, PROC_2),
+	UNLOCK(I_MMAP_RWSEM),
+	END,
+};
 
 /* copy_page_range(): private memory that was written is made read-only, mapping by mapping. */
 static bool next_mapping_to_share(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	struct gmem_range r = { 0, t->at_vma ? VMA(run->b, t->at_vma)->end : 0, 0 };
 
-	do
-		t->at_vma = gmem_range_next(run->b, gmem_process(run)->vmas, r.end, &r) ? r.value :
-											  0;
-	while (t->at_vma && !is_copied_on_write(run->b, VMA(run->b, t->at_vma)));
-	if (!t->at_vma)
-		return false;
-	t->owner = t->process;
-	t->zap = r.start;
-	t->zap_end = r.end;
-	return true;
+	while (next_mapping(run)) {
+		const struct gmem_vma *v = VMA(run->b, t->at_vma);
+
+		t->owner = t->process;
+		t->zap = v->start;
+		t->zap_end = v->end;
+		if (is_copied_on_write(run->b, v))
+			return true;
+	}
+	return false;
 }
 
 static int return_task(struct gmem_run *run)
@@ -140,10 +170,15 @@ static int return_task(struct gmem_run *run)
 
 /* kernel_clone(): copy_files(), copy_mm() */
 const struct gmem_step gmem_op_fork[] = {
-	DO(create_process_and_task, PROC_1), DO(copy_descriptors, PROC_1),
-	LOCK(MMAP_LOCK, WRITE, PROC_2),	     CALL_EACH(next_mapping_to_share, T_NOTIFY, NOTIFY_6),
-	DO(copy_mappings, PROC_2),	     UNLOCK(MMAP_LOCK),
-	ANSWER(return_task, PROC_1),	     END,
+	DO(create_process_and_task, PROC_1),
+	DO(copy_descriptors, PROC_1),
+	LOCK(MMAP_LOCK, WRITE, PROC_2),
+	CALL_EACH(next_mapping_to_share, T_NOTIFY, NOTIFY_6),
+	DO(copy_mmap_base, PROC_2),
+	CALL_EACH(next_mapping_to_copy, T_COPY_MAPPING, PROC_2),
+	UNLOCK(MMAP_LOCK),
+	ANSWER(return_task, PROC_1),
+	END,
 };
 
 static int create_task(struct gmem_run *run)
@@ -152,7 +187,7 @@ static int create_task(struct gmem_run *run)
 	return 0;
 }
 
-/* kernel_clone(CLONE_VM | CLONE_FILES) */
+/* kernel_clone() with CLONE_VM and CLONE_FILES */
 const struct gmem_step gmem_op_thread[] = {
 	DO(create_task, PROC_6),
 	ANSWER(return_task, PROC_6),
@@ -173,7 +208,7 @@ static bool is_one_of_several(struct gmem_run *run)
 static int leave_process(struct gmem_run *run)
 {
 	gmem_process(run)->tasks--;
-	run->t->process = 0;
+	run->t->process = run->t->owner = 0;
 	return return_zero(run);
 }
 
@@ -214,7 +249,7 @@ static int close_next_descriptor(struct gmem_run *run)
 static int free_process(struct gmem_run *run)
 {
 	gmem_process_free(run->b, run->t->process);
-	run->t->process = 0;
+	run->t->process = run->t->owner = 0;
 	return return_zero(run);
 }
 
@@ -229,8 +264,8 @@ const struct gmem_step gmem_op_exit[] = {
 	DONE_IF(is_gone, PROC_6),
 	DO(release_notifiers, NOTIFY_8),
 	LOCK(MMAP_LOCK, WRITE, PROC_3),
-	DO(take_all_addresses, PROC_3, .local = true),
-	CALL(T_UNMAP, PROC_3),
+	DO(take_all_addresses, PROC_3),
+	CALL(T_UNMAP, PROC_3, WHEN(range_is_mapped)),
 	UNLOCK(MMAP_LOCK),
 	EACH(close_next_descriptor, PROC_4),
 	DELAYED_FPUT,
@@ -245,6 +280,7 @@ static int remember_for_next_call(struct gmem_run *run)
 	return return_zero(run);
 }
 
+/* No kernel function: what is arranged here, the kernel meets by chance */
 const struct gmem_step gmem_op_inject[] = {
 	ANSWER(remember_for_next_call, PROC_5),
 	END,

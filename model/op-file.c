@@ -9,33 +9,25 @@
 #define O_RDWR_LARGEFILE 0100002
 #define S_IFREG_0600 0100600
 
+/* No kernel function: a part that the profile does not have */
 const struct gmem_step gmem_op_none[] = {
 	END,
 };
 
-/* An ioctl of another design. */
+/* vfs_ioctl(): an ioctl of another design */
 const struct gmem_step gmem_op_no_ioctl[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
+	CHECK(is_not_kvm, FD_2, EINVAL),
 	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
 	CHECK(never, FILE_1, ENOTTY),
 	END,
 };
 
-static int keep_error_offset(struct gmem_run *run)
-{
-	run->res->out = run->c->error_offset;
-	return 0;
-}
-
-/* The same for one whose structure would have had an error_offset. */
+/* vfs_ioctl(): the same for one whose structure would have had an error_offset */
 const struct gmem_step gmem_op_no_conversion[] = {
-	DO(keep_error_offset, FILE_1, .local = true),
-	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
-	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
-	CHECK(never, FILE_1, ENOTTY),
-	END,
+	DO(read_error_offset, FILE_1),	 CHECK(fdget, FD_1, EBADF),
+	CHECK(is_not_kvm, FD_2, EINVAL), CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
+	CHECK(never, FILE_1, ENOTTY),	 END,
 };
 
 /* kvm_gmem_setattr(): size, mode, owner and times never change */
@@ -64,11 +56,6 @@ const struct gmem_step gmem_op_refuse[] = {
 	CHECK(never, FILE_3, EINVAL),
 	END,
 };
-
-static bool offset_is_not_negative(struct gmem_run *run)
-{
-	return (int64_t)run->c->offset >= 0;
-}
 
 /* ksys_pread64(), ksys_pwrite64(): the file has no position */
 const struct gmem_step gmem_op_pread[] = {

@@ -7,13 +7,8 @@
 #include "ops.h"
 #include "profile.h"
 
-static const struct gmem_slot *slot_of(struct gmem_run *run)
-{
-	return SLOT(run->b, run->t->slot);
-}
-
 /* kvm_gmem_get_file(): a reference for the time of the lookup, unless the file is dying */
-static bool get_file(struct gmem_run *run)
+static bool get_file_of_slot(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -40,31 +35,20 @@ static int find_inode(struct gmem_run *run)
 	return 0;
 }
 
-static int fput(struct gmem_run *run)
-{
-	gmem_fput(run, run->t->file);
-	return 0;
-}
-
-static uint32_t folio(struct gmem_run *run)
+static uint32_t folio_at_pgoff(struct gmem_run *run)
 {
 	return gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->pgoff);
 }
 
 static bool there_is_no_folio(struct gmem_run *run)
 {
-	return !folio(run);
-}
-
-static bool folio_is_not_poisoned(struct gmem_run *run)
-{
-	return !(folio(run) & FOLIO_POISONED);
+	return !folio_at_pgoff(run);
 }
 
 /* Zeroed when it is used for the first time; that is also what preparing it marks. */
 static int prepare_folio(struct gmem_run *run)
 {
-	if (!(folio(run) & FOLIO_UPTODATE))
+	if (!(folio_at_pgoff(run) & FOLIO_UPTODATE))
 		gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->pgoff,
 				run->t->pgoff + 1, FOLIO_PRESENT | FOLIO_UPTODATE);
 	return 0;
@@ -72,7 +56,7 @@ static int prepare_folio(struct gmem_run *run)
 
 /* kvm_gmem_get_pfn(): takes t->slot, t->gfn; sets t->file, t->inode, t->pgoff */
 const struct gmem_step gmem_op_get_pfn[] = {
-	CHECK(get_file, PFN_1, EFAULT),
+	CHECK(get_file_of_slot, PFN_1, EFAULT),
 	CHECK(binding_is_the_slots, PFN_2, EIO, .to = L_END),
 	LOCK(FOLIO_LOCK, WRITE, PFN_5),
 	CHECK(no_memory_pressure, PFN_3, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
@@ -83,23 +67,18 @@ const struct gmem_step gmem_op_get_pfn[] = {
 	END,
 };
 
-static bool page_is_private(struct gmem_run *run)
-{
-	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn);
-}
-
 /* kvm_arch_gmem_make_private(): SNP and TDX; what it does to the bytes is the vendor's affair */
 static int make_private(struct gmem_run *run)
 {
 	if (VM(run->b, run->t->vm)->type == GMEM_VM_SNP)
 		gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->pgoff,
-				run->t->pgoff + 1, folio(run) | FOLIO_ASSIGNED);
+				run->t->pgoff + 1, folio_at_pgoff(run) | FOLIO_ASSIGNED);
 	return 0;
 }
 
-/* In-place conversion: the page is looked up under the invalidate lock. */
+/* kvm_gmem_get_pfn(), __kvm_gmem_get_pfn() of in-place conversion: under the invalidate lock */
 const struct gmem_step gmem_op_get_pfn_locked[] = {
-	CHECK(get_file, PFN_1, EFAULT),
+	CHECK(get_file_of_slot, PFN_1, EFAULT),
 	DO(find_inode, PFN_6),
 	LOCK(INVALIDATE_LOCK, READ, PFN_6),
 	CHECK(binding_is_the_slots, PFN_2, EIO, .to = L_UNLOCK_OUTER),
@@ -107,23 +86,19 @@ const struct gmem_step gmem_op_get_pfn_locked[] = {
 	CHECK(no_memory_pressure, PFN_3, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
 	CHECK(folio_is_not_poisoned, PFN_4, EHWPOISON, .to = L_UNLOCK),
 	DO(prepare_folio, PFN_5),
-	DO(make_private, PFN_7, WHEN(page_is_private)),
+	DO(make_private, PFN_7, WHEN(gfn_is_private)),
 	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK_OUTER),
 	DO(fput, PFN_1),
 	END,
 };
 
-static int hold_folio(struct gmem_run *run)
-{
-	run->t->folio_of = run->t->inode;
-	run->t->folio = run->t->pgoff;
-	return 0;
-}
-
-/* The same before v13, and in shareability: the caller gets a reference on the page. */
+/*
+ * The same kvm_gmem_get_pfn() before v13, and in shareability: the caller gets a reference on the
+ * page
+ */
 const struct gmem_step gmem_op_get_pfn_held[] = {
-	CHECK(get_file, PFN_1, EFAULT),
+	CHECK(get_file_of_slot, PFN_1, EFAULT),
 	DO(find_inode, PFN_6),
 	LOCK(INVALIDATE_LOCK, READ, PFN_6),
 	CHECK(binding_is_the_slots, PFN_2, EIO, .to = L_UNLOCK_OUTER),
@@ -131,7 +106,7 @@ const struct gmem_step gmem_op_get_pfn_held[] = {
 	CHECK(no_memory_pressure, PFN_3, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
 	CHECK(folio_is_not_poisoned, PFN_4, EHWPOISON, .to = L_UNLOCK),
 	DO(prepare_folio, PFN_5),
-	DO(make_private, PFN_7, WHEN(page_is_private)),
+	DO(make_private, PFN_7, WHEN(gfn_is_private)),
 	DO(hold_folio, PFN_8),
 	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK_OUTER),

@@ -11,29 +11,14 @@
 #include "ops.h"
 #include "profile.h"
 
-static struct gmem_vm *vm_of(struct gmem_run *run)
-{
-	return VM(run->b, run->t->vm);
-}
-
-static struct gmem_slot *slot_of(struct gmem_run *run)
-{
-	return SLOT(run->b, run->t->slot);
-}
-
-static bool attribute_is_private(struct gmem_run *run)
-{
-	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn);
-}
-
 /* A pre-fault is for whoever the attribute allows. */
 static bool access_is_private(struct gmem_run *run)
 {
 	if (run->c->verb == GMEM_PRE_FAULT_MEMORY)
-		return attribute_is_private(run);
+		return gmem_ask_gfn(run);
 	switch (vm_of(run)->type) {
 	case GMEM_VM_SW_PROTECTED:
-		return attribute_is_private(run);
+		return gmem_ask_gfn(run);
 	case GMEM_VM_SNP:
 	case GMEM_VM_TDX:
 		return run->c->access & GMEM_ACCESS_PRIVATE;
@@ -42,15 +27,22 @@ static bool access_is_private(struct gmem_run *run)
 	}
 }
 
+/* There is no other kind of access: the entry alone says whose the page is, until it is gone. */
+static bool entry_says_which(struct gmem_run *run)
+{
+	return run->c->verb != GMEM_PRE_FAULT_MEMORY && vm_of(run)->type == GMEM_VM_SW_PROTECTED;
+}
+
 /* What the processor finds in the guest's page tables: it takes no lock. */
 static bool guest_page_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	uint32_t spte = gmem_range_get(run->b, vm_of(run)->sptes, t->gfn);
+	bool allows = spte && (!t->write || (spte & SPTE_WRITABLE));
+	bool private = spte & SPTE_PRIVATE;
 
-	t->private = access_is_private(run);
-	return spte && !(spte & SPTE_PRIVATE) == !t->private &&
-	       (!t->write || (spte & SPTE_WRITABLE));
+	t->private = allows && entry_says_which(run) ? private : access_is_private(run);
+	return allows && t->private == private;
 }
 
 static int find_slot(struct gmem_run *run)
@@ -116,7 +108,7 @@ static bool fault_was_stale(struct gmem_run *run)
 
 static bool access_matches_attribute(struct gmem_run *run)
 {
-	return run->t->private == attribute_is_private(run);
+	return run->t->private == gmem_ask_gfn(run);
 }
 
 static bool there_is_no_slot(struct gmem_run *run)
@@ -129,7 +121,7 @@ static bool access_is_shared(struct gmem_run *run)
 	return !run->t->private;
 }
 
-static bool is_private(struct gmem_run *run)
+static bool access_was_private(struct gmem_run *run)
 {
 	return run->t->private;
 }
@@ -139,11 +131,6 @@ static bool becomes_mmio(struct gmem_run *run)
 {
 	run->t->mmio = !run->t->slot;
 	return run->t->mmio;
-}
-
-static bool slot_has_gmem(struct gmem_run *run)
-{
-	return slot_of(run)->flags & GMEM_MEM_GUEST_MEMFD;
 }
 
 static bool faults_from_gmem(struct gmem_run *run)
@@ -176,13 +163,6 @@ static int install_spte(struct gmem_run *run)
 	return 0;
 }
 
-/* kvm_release_faultin_page(), where the lookup gave a reference */
-static int put_page(struct gmem_run *run)
-{
-	run->t->folio_of = 0;
-	return 0;
-}
-
 /* kvm_mmu_prepare_memory_fault_exit(); the errno is that of the row that failed */
 static int prepare_memory_fault_exit(struct gmem_run *run)
 {
@@ -212,21 +192,24 @@ const struct gmem_step gmem_op_guest_fault[] = {
 	LOCK(SRCU, READ, GUEST_17, WHEN(slot_was_invalid)),
 	RETRY_IF(slot_was_invalid, GUEST_17, .to = L_AGAIN),
 	DONE_IF(becomes_mmio, GUEST_5),
-	CHECK(slot_has_gmem, GUEST_6, EFAULT, WHEN(is_private), .to = L_EXIT),
+	CHECK(slot_has_gmem, GUEST_6, EFAULT, WHEN(access_was_private), .to = L_EXIT),
 	CALL(T_GET_PFN, GUEST_7, WHEN(faults_from_gmem), .to = L_EXIT),
-	DONE_IF(write_becomes_mmio, GUEST_8),
+	DONE_IF(write_becomes_mmio, GUEST_8, .to = L_END),
 	CALL(T_GET_USER_PAGE, GUEST_9, WHEN(faults_from_host)),
 	LOCK(MMU_LOCK, READ, GUEST_16),
 	DO(note_staleness, GUEST_16),
 	DO(install_spte, GUEST_10, WHEN(fault_was_fresh)),
 	UNLOCK(MMU_LOCK),
-	DO(put_page, GUEST_10),
+	DO(put_folio, GUEST_10, .at = L_END),
 	RETRY_IF(fault_was_stale, GUEST_16, .to = L_AGAIN),
-	DO(prepare_memory_fault_exit, GUEST_11, WHEN(has_failed), .at = L_EXIT, .local = true),
+	DO(prepare_memory_fault_exit, GUEST_11, WHEN(has_failed), .at = L_EXIT),
 	END,
 };
 
-/* 6.8: the access is held against the attribute after the memslot was looked at */
+/*
+ * kvm_faultin_pfn(), __kvm_faultin_pfn(), kvm_tdp_mmu_page_fault() of 6.8: the access is held against
+ * the attribute after the memslot was looked at
+ */
 const struct gmem_step gmem_op_guest_fault_6_8[] = {
 	DONE_IF(guest_page_is_mapped, GUEST_1, .at = L_AGAIN),
 	DO(find_slot, GUEST_1),
@@ -237,8 +220,8 @@ const struct gmem_step gmem_op_guest_fault_6_8[] = {
 	RETRY_IF(slot_was_invalid, GUEST_17, .to = L_AGAIN),
 	CHECK(access_matches_attribute, GUEST_3, EFAULT, .to = L_EXIT),
 	CHECK(access_is_shared, GUEST_4, EFAULT, WHEN(there_is_no_slot), .to = L_EXIT),
-	CHECK(slot_has_gmem, GUEST_6, EFAULT, WHEN(is_private), .to = L_EXIT),
-	CALL(T_GET_PFN, GUEST_7, WHEN(is_private), .to = L_EXIT),
+	CHECK(slot_has_gmem, GUEST_6, EFAULT, WHEN(access_was_private), .to = L_EXIT),
+	CALL(T_GET_PFN, GUEST_7, WHEN(access_was_private), .to = L_EXIT),
 	DONE_IF(becomes_mmio, GUEST_5),
 	DONE_IF(write_becomes_mmio, GUEST_8),
 	CALL(T_GET_USER_PAGE, GUEST_9, WHEN(access_is_shared)),
@@ -247,7 +230,7 @@ const struct gmem_step gmem_op_guest_fault_6_8[] = {
 	DO(install_spte, GUEST_10, WHEN(fault_was_fresh)),
 	UNLOCK(MMU_LOCK),
 	RETRY_IF(fault_was_stale, GUEST_16, .to = L_AGAIN),
-	DO(prepare_memory_fault_exit, GUEST_11, WHEN(has_failed), .at = L_EXIT, .local = true),
+	DO(prepare_memory_fault_exit, GUEST_11, WHEN(has_failed), .at = L_EXIT),
 	END,
 };
 
@@ -282,7 +265,7 @@ static bool mapping_allows_gup(struct gmem_run *run)
 	return v->prot & GMEM_PROT_READ;
 }
 
-/* Poisoned by its entry, or by what a touch of it would find. */
+/* Poisoned by its entry, or by what a touch of it would find; sets t->inode and t->pgoff. */
 static bool user_page_has_not_failed(struct gmem_run *run)
 {
 	struct gmem_process *p = gmem_process(run);
@@ -292,25 +275,26 @@ static bool user_page_has_not_failed(struct gmem_run *run)
 
 	if (!v || !(v->prot & prot))
 		return true;
+	run->t->inode = v->inode;
+	run->t->pgoff = v->pgoff + (run->t->page - v->start);
 	if (gmem_range_get(run->b, p->ptes, run->t->page) & PTE_POISONED)
 		return false;
 	inode = INODE(run->b, v->inode);
-	if (inode->kind == INODE_GMEM &&
-	    !gmem_is_shared(run->b, inode, v->pgoff + (run->t->page - v->start)))
+	if (inode->kind == INODE_GMEM && !gmem_is_shared(run->b, inode, run->t->pgoff))
 		return true;
-	return !(gmem_folio(run->b, inode, v->pgoff + (run->t->page - v->start)) & FOLIO_POISONED);
+	return !(gmem_folio(run->b, inode, run->t->pgoff) & FOLIO_POISONED);
 }
 
 /* hva_to_pfn(): takes t->slot, t->gfn, t->write; sets t->inode, t->pgoff */
 const struct gmem_step gmem_op_get_user_page[] = {
-	DO(find_user_page, GUEST_9, .local = true),
+	DO(find_user_page, GUEST_9),
 	CHECK(user_page_has_not_failed, GUEST_15, FAULT_SIGBUS),
 	CHECK(mapping_allows_gup, GUEST_14, EFAULT),
 	CALL(T_HOST_FAULT, GUEST_9, .err = -EFAULT),
 	END,
 };
 
-static int begin_access(struct gmem_run *run)
+static int begin_guest_access(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -342,71 +326,87 @@ static int exit_with_mmio(struct gmem_run *run)
 	return 0;
 }
 
-/* The inode, and the byte of it, behind a guest page that is mapped. */
-static uint32_t guest_byte(struct gmem_run *run, uint64_t *offset)
+/*
+ * What is behind a guest page that is mapped: sets t->inode and t->pgoff, and widens t->start to
+ * t->end. The byte of the inode.
+ */
+static uint64_t guest_byte(struct gmem_run *run)
 {
-	uint64_t page, in_page = run->c->gpa & (GMEM_PAGE_SIZE - 1);
+	struct gmem_task *t = run->t;
 	const struct gmem_slot *s;
 	const struct gmem_vma *v;
+	uint64_t page;
 
 	find_slot(run);
 	s = slot_of(run);
-	page = run->t->gfn - s->gfn;
-	if (gmem_range_get(run->b, vm_of(run)->sptes, run->t->gfn) & SPTE_GMEM) {
-		*offset = BYTES(s->pgoff + page) + in_page;
-		return GFILE(run->b, s->file)->inode;
+	page = t->gfn - s->gfn;
+	if (gmem_range_get(run->b, vm_of(run)->sptes, t->gfn) & SPTE_GMEM) {
+		t->inode = s->inode;
+		t->pgoff = s->pgoff + page;
+	} else {
+		page += PAGES(s->hva);
+		v = gmem_vma_at(run->b, PROCESS(run->b, vm_of(run)->process), page);
+		t->inode = v->inode;
+		t->pgoff = v->pgoff + (page - v->start);
 	}
-	page += PAGES(s->hva);
-	v = gmem_vma_at(run->b, PROCESS(run->b, vm_of(run)->process), page);
-	*offset = BYTES(v->pgoff + (page - v->start)) + in_page;
-	return v->inode;
+	if (t->pgoff < t->start)
+		t->start = t->pgoff;
+	if (t->pgoff >= t->end)
+		t->end = t->pgoff + 1;
+	return BYTES(t->pgoff) + (run->c->gpa & (GMEM_PAGE_SIZE - 1));
 }
 
 /* Between the fault and the access the page may have gone again. */
+static bool guest_access_faults(struct gmem_run *run)
+{
+	run->t->start = UINT64_MAX;
+	run->t->end = 0;
+	return !guest_page_is_mapped(run);
+}
+
 static int load_guest_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
-	uint32_t inode;
 
-	if (!guest_page_is_mapped(run))
+	if (guest_access_faults(run))
 		return RETRY;
-	inode = guest_byte(run, &offset);
-	if (gmem_bytes_are_open(run->b, inode, offset, run->c->size))
+	offset = guest_byte(run);
+	if (gmem_bytes_are_open(run->b, run->t->inode, offset, run->c->size))
 		return return_unspecified(run);
-	return return_loaded(run, gmem_bytes_read(run->b, inode, offset, run->c->size));
+	return return_loaded(run, gmem_bytes_read(run->b, run->t->inode, offset, run->c->size));
 }
 
 static int store_guest_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
-	uint32_t inode;
 
-	if (!guest_page_is_mapped(run))
+	if (guest_access_faults(run))
 		return RETRY;
-	inode = guest_byte(run, &offset);
-	gmem_bytes_write(run->b, inode, offset, run->c->size, run->c->value);
+	offset = guest_byte(run);
+	gmem_bytes_write(run->b, run->t->inode, offset, run->c->size, run->c->value);
 	return return_zero(run);
 }
 
-/* KVM_RUN */
+/* kvm_vcpu_ioctl(): KVM_RUN */
 const struct gmem_step gmem_op_guest_load[] = {
 	IOCTL_OF_A_VM,
 	LOCK(SRCU, READ, GUEST_1),
-	DO(begin_access, GUEST_1, .at = L_AGAIN, .local = true),
+	DO(begin_guest_access, GUEST_1, .at = L_AGAIN),
 	CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),
-	ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio), .local = true),
+	ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),
 	ANSWER(load_guest_bytes, GUEST_12, WHEN(is_memory), .to = L_AGAIN),
 	UNLOCK(SRCU, .at = L_UNLOCK),
 	DELAYED_FPUT,
 	END,
 };
 
+/* kvm_vcpu_ioctl(): KVM_RUN */
 const struct gmem_step gmem_op_guest_store[] = {
 	IOCTL_OF_A_VM,
 	LOCK(SRCU, READ, GUEST_1),
-	DO(begin_access, GUEST_1, .at = L_AGAIN, .local = true),
+	DO(begin_guest_access, GUEST_1, .at = L_AGAIN),
 	CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),
-	ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio), .local = true),
+	ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),
 	ANSWER(store_guest_bytes, GUEST_13, WHEN(is_memory), .to = L_AGAIN),
 	UNLOCK(SRCU, .at = L_UNLOCK),
 	DELAYED_FPUT,

@@ -6,16 +6,6 @@
 #include "convert.h"
 #include "ops.h"
 
-static struct gmem_inode *inode_of(struct gmem_run *run)
-{
-	return INODE(run->b, run->t->inode);
-}
-
-static bool has_huge_folios(struct gmem_run *run)
-{
-	return inode_of(run)->order != 0;
-}
-
 static bool has_small_folios(struct gmem_run *run)
 {
 	return !has_huge_folios(run);
@@ -31,8 +21,9 @@ static int round_down(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_gmem_allocate() of rfc-shareability-v2 */
 const struct gmem_step gmem_op_allocate_huge[] = {
-	CHECK(allocation_is_in_file, ALLOC_1, EINVAL, .local = true),
+	CHECK(allocation_is_in_file, ALLOC_1, EINVAL),
 	LOCK(INVALIDATE_LOCK, READ, ALLOC_2),
 	DO(round_down, HUGE_3),
 	EACH(allocate_gap, ALLOC_3, .to = L_UNLOCK),
@@ -97,7 +88,7 @@ static bool block_is_split(struct gmem_run *run)
 }
 
 /* What is split has to be merged to be freed, and cannot be while somebody holds a page of it. */
-static bool folios_are_free(struct gmem_run *run)
+static bool folios_can_be_dropped(struct gmem_run *run)
 {
 	return gmem_first_busy(run, run->t->start, run->t->end) == run->t->end;
 }
@@ -108,14 +99,18 @@ static int drop_block(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_gmem_truncate_inode_range() of rfc-shareability-v2: one huge page */
 const struct gmem_step gmem_op_truncate_block[] = {
-	CALL_EACH(next_mapping_over, T_ZAP, NOTIFY_5, WHEN(block_is_split)),
-	CHECK(folios_are_free, HUGE_5, EAGAIN, WHEN(block_is_split)),
+	UNMAP_MAPPING_RANGE(NOTIFY_5, WHEN(block_is_split)),
+	CHECK(folios_can_be_dropped, HUGE_5, EAGAIN, WHEN(block_is_split)),
 	DO(drop_block, PUNCH_3),
 	END,
 };
 
-/* rfc-shareability-v2: huge page by huge page; those before a busy one are gone */
+/*
+ * kvm_gmem_punch_hole(), kvm_gmem_truncate_inode_range() of rfc-shareability-v2: huge page by huge
+ * page; those before a busy one are gone
+ */
 const struct gmem_step gmem_op_punch_hole_shareability[] = {
 	LOCK(INVALIDATE_LOCK, WRITE, PUNCH_1),
 	CALL_EACH(next_bound_file, T_INVALIDATE_START, PUNCH_2),
@@ -138,24 +133,25 @@ static bool range_is_of_huge_pages(struct gmem_run *run)
 	       t->end == gmem_round_down(inode_of(run), t->end);
 }
 
-/* coco-hugetlb: all of the range, or none of it */
+/* kvm_gmem_punch_hole() of coco-hugetlb: all of the range, or none of it */
 const struct gmem_step gmem_op_punch_hole_hugetlb[] = {
 	CHECK(range_is_of_huge_pages, HUGE_9, EINVAL, WHEN(has_huge_folios)),
 	LOCK(INVALIDATE_LOCK, WRITE, PUNCH_1),
 	CALL_EACH(next_bound_file, T_INVALIDATE_START, PUNCH_2),
-	CALL_EACH(next_mapping_over, T_ZAP, NOTIFY_5, WHEN(has_huge_folios)),
-	CHECK(folios_are_free, HUGE_5, EAGAIN, WHEN(has_huge_folios), .to = L_END),
+	UNMAP_MAPPING_RANGE(NOTIFY_5, WHEN(has_huge_folios)),
+	CHECK(folios_can_be_dropped, HUGE_5, EAGAIN, WHEN(has_huge_folios), .to = L_END),
 	CALL(T_TRUNCATE, PUNCH_3),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, PUNCH_4, .at = L_END),
 	UNLOCK(INVALIDATE_LOCK),
 	END,
 };
 
+/* kvm_gmem_allocate() of coco-hugetlb */
 const struct gmem_step gmem_op_allocate_hugetlb[] = {
 	CHECK(range_is_of_huge_pages, HUGE_9, EINVAL, WHEN(has_huge_folios)),
-	CHECK(allocation_is_in_file, ALLOC_1, EINVAL, .local = true),
+	CHECK(allocation_is_in_file, ALLOC_1, EINVAL),
 	LOCK(INVALIDATE_LOCK, READ, ALLOC_2),
-	DO(begin_allocation, ALLOC_3, .local = true),
+	DO(begin_allocation, ALLOC_3),
 	EACH(allocate_gap, ALLOC_3, .to = L_UNLOCK),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	END,

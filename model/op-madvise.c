@@ -22,12 +22,7 @@ static bool advice_is_known(struct gmem_run *run)
 	}
 }
 
-static bool addr_is_aligned(struct gmem_run *run)
-{
-	return PAGE_ALIGNED(run->c->addr);
-}
-
-static bool range_does_not_wrap(struct gmem_run *run)
+static bool madvise_does_not_wrap(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	uint64_t length = BYTES(PAGES(run->c->length + GMEM_PAGE_SIZE - 1));
@@ -36,11 +31,6 @@ static bool range_does_not_wrap(struct gmem_run *run)
 	t->end = t->start + PAGES(length);
 	t->hole = 0;
 	return (length || !run->c->length) && run->c->addr + length >= run->c->addr;
-}
-
-static bool length_is_zero(struct gmem_run *run)
-{
-	return !run->c->length;
 }
 
 static bool is_populate(struct gmem_run *run)
@@ -118,19 +108,19 @@ static bool is_dontneed(struct gmem_run *run)
 	return run->c->advice == GMEM_MADV_DONTNEED;
 }
 
-static bool is_private(struct gmem_run *run)
+static bool mapping_is_private_memory(struct gmem_run *run)
 {
 	return gmem_is_private_memory(INODE(run->b, run->t->inode));
 }
 
-static bool is_not_private(struct gmem_run *run)
+static bool mapping_is_not_private_memory(struct gmem_run *run)
 {
-	return !is_private(run);
+	return !mapping_is_private_memory(run);
 }
 
 static bool is_dontneed_of_private(struct gmem_run *run)
 {
-	return is_dontneed(run) && is_private(run);
+	return is_dontneed(run) && mapping_is_private_memory(run);
 }
 
 static bool is_remove(struct gmem_run *run)
@@ -155,17 +145,35 @@ static int drop_private_pages(struct gmem_run *run)
 	return 0;
 }
 
-/* madvise_vma_behavior(): one mapping. mmap_lock is not held while a hole is punched behind it. */
+/* What is mapped may be unmapped, and closed, while mmap_lock is not held: t->file, or t->inode. */
+static int get_file_of_mapping(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->file = VMA(run->b, t->vma)->file;
+	if (t->file)
+		GFILE(run->b, t->file)->refs++;
+	else
+		INODE(run->b, t->inode)->refs++;
+	return 0;
+}
+
+/*
+ * madvise_vma_behavior(), madvise_remove(): one mapping. mmap_lock is not held while a hole is
+ * punched behind it. Changes t->file.
+ */
 const struct gmem_step gmem_op_advise[] = {
 	CHECK(never, MADV_7, EINVAL, WHEN(is_collapse)),
 	CALL(T_ZAP, MADV_7, WHEN(is_dontneed)),
 	DO(drop_private_pages, MADV_7, WHEN(is_dontneed_of_private)),
-	CHECK(is_not_private, MADV_7, EINVAL, WHEN(is_remove)),
+	CHECK(mapping_is_not_private_memory, MADV_7, EINVAL, WHEN(is_remove)),
+	DO(get_file_of_mapping, MADV_7, WHEN(is_remove)),
 	UNLOCK(MMAP_LOCK, WHEN(is_remove)),
 	CALL(T_PUNCH_HOLE, MADV_7, WHEN(is_remove_of_gmem), .to = L_END),
-	CALL_EACH(next_mapping_over, T_ZAP, MADV_7, WHEN(is_remove_of_anonymous)),
+	UNMAP_MAPPING_RANGE(MADV_7, WHEN(is_remove_of_anonymous)),
 	CALL(T_TRUNCATE, MADV_7, WHEN(is_remove_of_anonymous)),
-	LOCK(MMAP_LOCK, READ, MADV_7, WHEN(is_remove), .at = L_END),
+	DO(put_file_of_mapping, MADV_7, WHEN(is_remove), .at = L_END),
+	LOCK(MMAP_LOCK, READ, MADV_7, WHEN(is_remove)),
 	END,
 };
 
@@ -176,16 +184,16 @@ static bool there_was_no_hole(struct gmem_run *run)
 
 /* do_madvise() */
 const struct gmem_step gmem_op_madvise[] = {
-	CHECK(advice_is_known, MADV_1, EINVAL, .local = true),
-	CHECK(addr_is_aligned, MADV_2, EINVAL, .local = true),
-	CHECK(range_does_not_wrap, MADV_3, EINVAL, .local = true),
-	DONE_IF(length_is_zero, MADV_4, .says = true, .local = true),
+	CHECK(advice_is_known, MADV_1, EINVAL),
+	CHECK(addr_is_aligned, MADV_2, EINVAL),
+	CHECK(madvise_does_not_wrap, MADV_3, EINVAL),
+	DONE_IF(length_is_zero, MADV_4, .says = true),
 	LOCK(MMAP_LOCK, READ, MADV_5),
-	DO(begin_at_start, MADV_5, .local = true),
+	DO(begin_at_start, MADV_5),
 	CALL(T_FAULT_IN, MADV_6, WHEN(is_populate), .to = L_UNLOCK),
 	CALL_EACH(next_part, T_ADVISE, MADV_7, WHEN(is_not_populate), .to = L_UNLOCK),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	CHECK(there_was_no_hole, MADV_5, ENOMEM, WHEN(is_not_populate)),
-	ANSWER(return_zero, MADV_8, .local = true),
+	ANSWER(return_zero, MADV_8),
 	END,
 };

@@ -11,17 +11,7 @@
 #include "ops.h"
 #include "profile.h"
 
-static struct gmem_vm *vm_of(struct gmem_run *run)
-{
-	return VM(run->b, run->t->vm);
-}
-
-static const struct gmem_slot *old_slot(struct gmem_run *run)
-{
-	return SLOT(run->b, run->t->slot);
-}
-
-static int new_slot(struct gmem_run *run)
+static int alloc_slot(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
 	struct gmem_slot *s;
@@ -116,6 +106,7 @@ static bool has_failed_with_binding(struct gmem_run *run)
 static int free_new_slot(struct gmem_run *run)
 {
 	gmem_cell_free(run->b, run->t->new_slot);
+	run->t->slot = run->t->new_slot = 0;
 	return 0;
 }
 
@@ -127,11 +118,11 @@ static bool always(struct gmem_run *run)
 
 /* kvm_set_memory_region() from kvm_gmem_bind() on, and kvm_set_memslot() */
 const struct gmem_step gmem_op_create_slot[] = {
-	DO(new_slot, SLOT_22),
+	DO(alloc_slot, SLOT_22),
 	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
-	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNBIND, .local = true),
-	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNBIND, .local = true),
+	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNBIND),
+	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNBIND),
 	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
 	      .to = L_UNBIND),
 	SWAP_MEMSLOTS(insert_slot),
@@ -144,37 +135,29 @@ const struct gmem_step gmem_op_create_slot[] = {
 	END,
 };
 
-static bool arch_takes_this_file(struct gmem_run *run)
-{
-	return run->b->machine.arch != GMEM_ARM64 ||
-	       (INODE(run->b, GFILE(run->b, run->t->file)->inode)->flags & GMEM_FLAG_MMAP);
-}
-
 static bool has_not_failed(struct gmem_run *run)
 {
 	return !has_failed(run);
 }
 
-static int put_bound_file(struct gmem_run *run)
-{
-	gmem_fput(run, run->t->file);
-	return 0;
-}
-
-/* v13: the file is bound when nothing else can fail any more */
+/*
+ * v13: kvm_set_memory_region() from kvm_gmem_prepare_memory_region() on, kvm_set_memslot() with
+ * kvm_prepare_memory_region(), and kvm_gmem_commit_memory_region(), when nothing else can fail
+ */
 const struct gmem_step gmem_op_create_slot_v13[] = {
-	DO(new_slot, SLOT_22),
+	DO(alloc_slot, SLOT_22),
 	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
-	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK, .local = true),
-	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK, .local = true),
-	CHECK(arch_takes_this_file, SLOT_25, EINVAL, WHEN(wants_guest_memfd), .to = L_UNLOCK),
+	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
+	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
+	      .to = L_UNLOCK),
 	CALL(T_BIND_COMMIT, BIND_9, WHEN(wants_guest_memfd), .to = L_UNLOCK),
 	SWAP_MEMSLOTS(insert_slot),
 	UNLOCK(SLOTS_ARCH_LOCK, .at = L_UNLOCK),
 	DO(begin_grace_period, SLOT_31, WHEN(has_not_failed)),
 	WAIT(readers_are_gone, SLOT_31, .lock = SRCU, .mode = WRITE, WHEN(has_not_failed)),
-	DO(put_bound_file, BIND_8, WHEN(wants_guest_memfd)),
+	DO(fput, BIND_8, WHEN(wants_guest_memfd)),
 	DO(free_new_slot, SLOT_22, WHEN(has_failed), .at = L_END),
 	END,
 };
@@ -187,7 +170,7 @@ static int mark_invalid(struct gmem_run *run)
 
 static int flush_shadow(struct gmem_run *run)
 {
-	const struct gmem_slot *s = old_slot(run);
+	const struct gmem_slot *s = slot_of(run);
 
 	gmem_unmap_gfns(run->b, run->t->vm, s->gfn, s->gfn + s->npages,
 			FILTER_SHARED | FILTER_PRIVATE);
@@ -211,6 +194,7 @@ static int make_valid(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_set_memslot(), kvm_move_memslot() */
 const struct gmem_step gmem_op_move_slot[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
 	SWAP_MEMSLOTS(mark_invalid),
@@ -218,8 +202,8 @@ const struct gmem_step gmem_op_move_slot[] = {
 	SYNCHRONIZE_SRCU,
 	DO(flush_shadow, SLOT_26),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
-	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK, .local = true),
-	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK, .local = true),
+	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
 	DO(move_gfns, SLOT_26),
 	SWAP_MEMSLOTS(make_valid, .at = L_UNLOCK),
 	UNLOCK(SLOTS_ARCH_LOCK),
@@ -233,6 +217,7 @@ static int change_flags(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_set_memslot(), kvm_update_flags_memslot() */
 const struct gmem_step gmem_op_change_slot_flags[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_27),
 	SWAP_MEMSLOTS(change_flags),
@@ -244,7 +229,7 @@ const struct gmem_step gmem_op_change_slot_flags[] = {
 static int remove_slot(struct gmem_run *run)
 {
 	struct gmem_vm *vm = vm_of(run);
-	const struct gmem_slot *s = old_slot(run);
+	const struct gmem_slot *s = slot_of(run);
 	uint32_t id = (uint32_t)s->as_id << 16 | s->id;
 
 	gmem_range_set(run->b, &vm->slots, id, id + 1u, 0);
@@ -254,6 +239,7 @@ static int remove_slot(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_set_memslot(), kvm_delete_memslot() */
 const struct gmem_step gmem_op_delete_slot[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_15),
 	SWAP_MEMSLOTS(mark_invalid),

@@ -32,11 +32,6 @@ bool gmem_slot_is_there(const struct gmem_block *b, const struct gmem_vm *vm, ui
 	return gmem_is_a(b, idx, TAG_SLOT) && CVM(b, CSLOT(b, idx)->vm) == vm;
 }
 
-static struct gmem_vm *vm_of(struct gmem_run *run)
-{
-	return VM(run->b, run->t->vm);
-}
-
 bool wants_guest_memfd(struct gmem_run *run)
 {
 	return (run->c->flags & GMEM_MEM_GUEST_MEMFD) != 0;
@@ -74,13 +69,13 @@ static uint64_t valid_flags(struct gmem_run *run)
 	return valid;
 }
 
-static bool flags_are_valid(struct gmem_run *run)
+static bool memslot_flags_are_valid(struct gmem_run *run)
 {
 	return !(run->c->flags & ~valid_flags(run));
 }
 
 /* Museum B28: READONLY goes with everything. */
-static bool flags_are_valid_or_readonly(struct gmem_run *run)
+static bool memslot_flags_are_valid_or_readonly(struct gmem_run *run)
 {
 	uint64_t readonly = gmem_has_readonly_mem(vm_of(run)) ? GMEM_MEM_READONLY : 0;
 
@@ -88,8 +83,8 @@ static bool flags_are_valid_or_readonly(struct gmem_run *run)
 }
 
 const struct gmem_edit gmem_bug_b28[] = {
-	REPLACE_ROW(T_SET_REGION, "flags_are_valid", 0,
-		    CHECK(flags_are_valid_or_readonly, SLOT_5, EINVAL, .to = L_UNLOCK)),
+	REPLACE_ROW(T_SET_REGION, "memslot_flags_are_valid", 0,
+		    CHECK(memslot_flags_are_valid_or_readonly, SLOT_5, EINVAL, .to = L_UNLOCK)),
 	{ 0 },
 };
 
@@ -246,18 +241,18 @@ static bool gfns_are_free(struct gmem_run *run)
 	return true;
 }
 
+/* kvm_vm_ioctl_set_memory_region(), kvm_set_memory_region() up to kvm_set_memslot() */
 const struct gmem_step gmem_op_set_region[] = {
-	CHECK(slot_is_a_users, SLOT_3, EINVAL, .local = true),
+	CHECK(slot_is_a_users, SLOT_3, EINVAL),
 	LOCK(SLOTS_LOCK, WRITE, SLOT_4),
-	CHECK(flags_are_valid, SLOT_5, EINVAL, .to = L_UNLOCK),
-	CHECK(size_is_aligned, SLOT_6, EINVAL, .to = L_UNLOCK, .local = true),
-	CHECK(gpa_is_aligned, SLOT_7, EINVAL, .to = L_UNLOCK, .local = true),
-	CHECK(userspace_addr_is_valid, SLOT_8, EINVAL, .to = L_UNLOCK, .local = true),
-	CHECK(offset_is_valid, SLOT_9, EINVAL, WHEN(wants_guest_memfd), .to = L_UNLOCK,
-	      .local = true),
+	CHECK(memslot_flags_are_valid, SLOT_5, EINVAL, .to = L_UNLOCK),
+	CHECK(size_is_aligned, SLOT_6, EINVAL, .to = L_UNLOCK),
+	CHECK(gpa_is_aligned, SLOT_7, EINVAL, .to = L_UNLOCK),
+	CHECK(userspace_addr_is_valid, SLOT_8, EINVAL, .to = L_UNLOCK),
+	CHECK(offset_is_valid, SLOT_9, EINVAL, WHEN(wants_guest_memfd), .to = L_UNLOCK),
 	CHECK(address_space_exists, SLOT_10, EINVAL, .to = L_UNLOCK),
-	CHECK(gpa_does_not_wrap, SLOT_11, EINVAL, .to = L_UNLOCK, .local = true),
-	CHECK(pages_are_not_too_many, SLOT_12, EINVAL, .to = L_UNLOCK, .local = true),
+	CHECK(gpa_does_not_wrap, SLOT_11, EINVAL, .to = L_UNLOCK),
+	CHECK(pages_are_not_too_many, SLOT_12, EINVAL, .to = L_UNLOCK),
 	DO(find_old_slot, SLOT_13),
 	CHECK(old_slot_exists, SLOT_14, EINVAL, WHEN(is_delete), .to = L_UNLOCK),
 	CALL(T_DELETE_SLOT, SLOT_15, WHEN(is_delete), .to = L_UNLOCK),
@@ -278,18 +273,19 @@ const struct gmem_step gmem_op_set_region[] = {
 /* kvm_vm_ioctl() */
 const struct gmem_step gmem_op_set_user_memory_region[] = {
 	IOCTL_OF_A_VM,
-	CHECK(argp_is_readable, SLOT_1, EFAULT, .local = true),
-	CHECK(flags_are_of_version_1, SLOT_2, EINVAL, .local = true),
+	CHECK(argp_is_readable, SLOT_1, EFAULT),
+	CHECK(flags_are_of_version_1, SLOT_2, EINVAL),
 	CALL(T_SET_REGION, SLOT_4),
-	ANSWER(return_zero, SLOT_28, .local = true),
+	ANSWER(return_zero, SLOT_28),
 	END,
 };
 
+/* kvm_vm_ioctl() */
 const struct gmem_step gmem_op_set_user_memory_region2[] = {
 	IOCTL_OF_A_VM,
-	CHECK(argp_is_readable, SLOT_1, EFAULT, .local = true),
+	CHECK(argp_is_readable, SLOT_1, EFAULT),
 	CALL(T_SET_REGION, SLOT_4, .to = L_END),
 	CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4, .at = L_END),
-	ANSWER(return_zero, SLOT_28, .local = true),
+	ANSWER(return_zero, SLOT_28),
 	END,
 };

@@ -56,7 +56,7 @@ static bool fixed_address_is_in_reach(struct gmem_run *run)
 	return run->c->addr <= TASK_SIZE - BYTES(length_in_pages(run->c->length));
 }
 
-static bool range_fits_a_file(struct gmem_run *run)
+static bool mapping_fits_a_file(struct gmem_run *run)
 {
 	uint64_t most = MAX_LFS_FILESIZE, length = BYTES(length_in_pages(run->c->length));
 
@@ -87,12 +87,15 @@ static bool is_not_executable(struct gmem_run *run)
 	return !(run->c->prot & GMEM_PROT_EXEC);
 }
 
+/* Unmapping what was there has changed t->file and t->inode. */
 static bool file_has_mmap_flag(struct gmem_run *run)
 {
+	run->t->file = run->t->fd_file;
+	run->t->inode = GFILE(run->b, run->t->file)->inode;
 	return INODE(run->b, run->t->inode)->flags & GMEM_FLAG_MMAP;
 }
 
-static bool is_shared(struct gmem_run *run)
+static bool mapping_is_shared(struct gmem_run *run)
 {
 	return map_type(run) != GMEM_MAP_PRIVATE;
 }
@@ -135,8 +138,8 @@ static bool room_is_left(struct gmem_run *run)
 	return next + pages <= PAGES(TASK_SIZE);
 }
 
-/* Sets t->vma: the first mapping in t->start to t->end. */
-static bool range_is_mapped(struct gmem_run *run)
+/* Sets t->vma: the first mapping in t->start to t->end; and t->inode, that it maps. */
+bool range_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	struct gmem_range r;
@@ -144,6 +147,7 @@ static bool range_is_mapped(struct gmem_run *run)
 	if (!gmem_range_next_in(run->b, gmem_process(run)->vmas, t->start, t->end, &r))
 		return false;
 	t->vma = r.value;
+	t->inode = VMA(run->b, t->vma)->inode;
 	return true;
 }
 
@@ -170,10 +174,9 @@ void gmem_vma_link(struct gmem_block *b, uint32_t idx)
 	b->nr_vmas++;
 }
 
-static void vma_unlink(struct gmem_run *run, uint32_t idx)
+static void vma_unlink(struct gmem_block *b, uint32_t idx)
 {
-	struct gmem_block *b = run->b;
-	struct gmem_vma *v = VMA(b, idx);
+	const struct gmem_vma *v = VMA(b, idx);
 
 	if (v->prev)
 		VMA(b, v->prev)->next = v->next;
@@ -181,10 +184,6 @@ static void vma_unlink(struct gmem_run *run, uint32_t idx)
 		INODE(b, v->inode)->vmas = v->next;
 	if (v->next)
 		VMA(b, v->next)->prev = v->prev;
-	if (v->file)
-		gmem_fput(run, v->file);
-	else
-		gmem_inode_put(b, v->inode);
 	b->nr_vmas--;
 	gmem_cell_free(b, idx);
 }
@@ -206,7 +205,7 @@ static int insert_mapping(struct gmem_run *run)
 	if (is_anonymous(run)) {
 		v->inode = gmem_inode_new(b, INODE_ANON, BYTES(t->end - t->start), map_type(run));
 	} else {
-		v->inode = t->inode;
+		v->inode = t->inode = GFILE(b, t->file)->inode;
 		v->file = t->file;
 		v->pgoff = PAGES(run->c->offset);
 	}
@@ -223,25 +222,25 @@ static int return_address(struct gmem_run *run)
 
 /* ksys_mmap_pgoff(), do_mmap(), kvm_gmem_mmap() */
 const struct gmem_step gmem_op_mmap[] = {
-	CHECK(offset_is_aligned, MMAP_1, EINVAL, .local = true),
+	CHECK(offset_is_aligned, MMAP_1, EINVAL),
 	CHECK(fdget, FD_1, EBADF, WHEN(is_file)),
-	CHECK(length_is_not_zero, MMAP_2, EINVAL, .local = true),
-	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM, .local = true),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
 	LOCK(MMAP_LOCK, WRITE, MMAP_11),
 	CHECK(room_is_left, MMAP_3, ENOMEM, .to = L_UNLOCK),
-	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, WHEN(is_fixed), .local = true,
-	      .to = L_UNLOCK),
-	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, WHEN(is_fixed), .local = true,
-	      .to = L_UNLOCK),
-	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, WHEN(is_file), .local = true, .to = L_UNLOCK),
-	CHECK(type_is_known, MMAP_6, EINVAL, .local = true, .to = L_UNLOCK),
-	CHECK(is_not_executable, MMAP_7, EPERM, WHEN(is_file), .local = true, .to = L_UNLOCK),
-	DO(choose_address, MMAP_11, .local = true),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, WHEN(is_fixed), .to = L_UNLOCK),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, WHEN(is_fixed), .to = L_UNLOCK),
+	CHECK(mapping_fits_a_file, MMAP_5, EOVERFLOW, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(type_is_known, MMAP_6, EINVAL, .to = L_UNLOCK),
+	CHECK(is_not_executable, MMAP_7, EPERM, WHEN(is_file), .to = L_UNLOCK),
+	DO(choose_address, MMAP_11),
 	CALL(T_UNMAP, MMAP_12, WHEN(range_is_mapped_and_fixed)),
-	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, WHEN(is_file), .to = L_UNLOCK, .local = true),
-	CHECK(is_shared, MMAP_9, EINVAL, WHEN(is_file), .to = L_UNLOCK, .local = true),
+	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(mapping_is_shared, MMAP_9, EINVAL, WHEN(is_file), .to = L_UNLOCK),
+	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9, WHEN(is_file)),
 	DO(insert_mapping, MMAP_11),
-	ANSWER(return_address, MMAP_11, .local = true),
+	UNLOCK(I_MMAP_RWSEM, WHEN(is_file)),
+	ANSWER(return_address, MMAP_11),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	DELAYED_FPUT,
 	END,
@@ -256,50 +255,50 @@ static bool length_and_address_are_of_huge_pages(struct gmem_run *run)
 	       !(is_fixed(run) && (run->c->addr & mask));
 }
 
+/* ksys_mmap_pgoff(), do_mmap(), kvm_gmem_get_unmapped_area(), kvm_gmem_mmap() of the series */
 const struct gmem_step gmem_op_mmap_shareability[] = {
-	CHECK(offset_is_aligned, MMAP_1, EINVAL, .local = true),
+	CHECK(offset_is_aligned, MMAP_1, EINVAL),
 	CHECK(fdget, FD_1, EBADF, WHEN(is_file)),
-	CHECK(length_is_not_zero, MMAP_2, EINVAL, .local = true),
-	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM, .local = true),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
 	CHECK(length_and_address_are_of_huge_pages, HUGE_12, EINVAL, WHEN(is_of_huge_pages)),
 	LOCK(MMAP_LOCK, WRITE, MMAP_11),
 	CHECK(room_is_left, MMAP_3, ENOMEM, .to = L_UNLOCK),
-	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, WHEN(is_fixed), .local = true,
-	      .to = L_UNLOCK),
-	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, WHEN(is_fixed), .local = true,
-	      .to = L_UNLOCK),
-	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, WHEN(is_file), .local = true, .to = L_UNLOCK),
-	CHECK(type_is_known, MMAP_6, EINVAL, .local = true, .to = L_UNLOCK),
-	CHECK(is_not_executable, MMAP_7, EPERM, WHEN(is_file), .local = true, .to = L_UNLOCK),
-	DO(choose_address, MMAP_11, .local = true),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, WHEN(is_fixed), .to = L_UNLOCK),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, WHEN(is_fixed), .to = L_UNLOCK),
+	CHECK(mapping_fits_a_file, MMAP_5, EOVERFLOW, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(type_is_known, MMAP_6, EINVAL, .to = L_UNLOCK),
+	CHECK(is_not_executable, MMAP_7, EPERM, WHEN(is_file), .to = L_UNLOCK),
+	DO(choose_address, MMAP_11),
 	CALL(T_UNMAP, MMAP_12, WHEN(range_is_mapped_and_fixed)),
-	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, WHEN(is_file), .to = L_UNLOCK, .local = true),
-	CHECK(is_shared, MMAP_9, EINVAL, WHEN(is_file), .to = L_UNLOCK, .local = true),
+	CHECK(file_has_mmap_flag, MMAP_8, ENODEV, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(mapping_is_shared, MMAP_9, EINVAL, WHEN(is_file), .to = L_UNLOCK),
+	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9, WHEN(is_file)),
 	DO(insert_mapping, MMAP_11),
-	ANSWER(return_address, MMAP_11, .local = true),
+	UNLOCK(I_MMAP_RWSEM, WHEN(is_file)),
+	ANSWER(return_address, MMAP_11),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	DELAYED_FPUT,
 	END,
 };
 
+/* ksys_mmap_pgoff(), do_mmap() of 6.8, where the file has no mmap() */
 const struct gmem_step gmem_op_mmap_6_8[] = {
-	CHECK(offset_is_aligned, MMAP_1, EINVAL, .local = true),
+	CHECK(offset_is_aligned, MMAP_1, EINVAL),
 	CHECK(fdget, FD_1, EBADF, WHEN(is_file)),
-	CHECK(length_is_not_zero, MMAP_2, EINVAL, .local = true),
-	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM, .local = true),
+	CHECK(length_is_not_zero, MMAP_2, EINVAL),
+	CHECK(length_fits_an_address_space, MMAP_3, ENOMEM),
 	LOCK(MMAP_LOCK, WRITE, MMAP_11),
 	CHECK(room_is_left, MMAP_3, ENOMEM, .to = L_UNLOCK),
-	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, WHEN(is_fixed), .local = true,
-	      .to = L_UNLOCK),
-	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, WHEN(is_fixed), .local = true,
-	      .to = L_UNLOCK),
-	CHECK(range_fits_a_file, MMAP_5, EOVERFLOW, WHEN(is_file), .local = true, .to = L_UNLOCK),
-	CHECK(type_is_known_6_8, MMAP_6, EINVAL, .local = true, .to = L_UNLOCK),
+	CHECK(fixed_address_is_in_reach, MMAP_3, ENOMEM, WHEN(is_fixed), .to = L_UNLOCK),
+	CHECK(fixed_address_is_valid, MMAP_4, EINVAL, WHEN(is_fixed), .to = L_UNLOCK),
+	CHECK(mapping_fits_a_file, MMAP_5, EOVERFLOW, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(type_is_known_6_8, MMAP_6, EINVAL, .to = L_UNLOCK),
 	CHECK(never, MMAP_10, ENODEV, WHEN(is_file), .to = L_UNLOCK),
-	DO(choose_address, MMAP_11, .local = true),
+	DO(choose_address, MMAP_11),
 	CALL(T_UNMAP, MMAP_12, WHEN(range_is_mapped_and_fixed)),
 	DO(insert_mapping, MMAP_11),
-	ANSWER(return_address, MMAP_11, .local = true),
+	ANSWER(return_address, MMAP_11),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
 	DELAYED_FPUT,
 	END,
@@ -343,34 +342,46 @@ static int take_span(struct gmem_run *run)
 	return 0;
 }
 
-static int remove_next_mapping(struct gmem_run *run)
+/* What it maps is the task's to put, in t->file or t->inode. */
+static int unlink_mapping(struct gmem_run *run)
 {
-	struct gmem_vma *v;
+	struct gmem_task *t = run->t;
+	const struct gmem_vma *v;
 
-	if (!range_is_mapped(run))
-		return 0;
 	isolate(run);
-	v = VMA(run->b, run->t->vma);
+	v = VMA(run->b, t->vma);
+	t->file = v->file;
 	if (gmem_is_private_memory(INODE(run->b, v->inode)))
 		gmem_drop_pages(run, v->inode, v->pgoff, v->pgoff + (v->end - v->start));
 	gmem_range_set(run->b, &gmem_process(run)->vmas, v->start, v->end, 0);
-	vma_unlink(run, run->t->vma);
-	run->t->vma = 0;
-	return AGAIN;
+	vma_unlink(run->b, t->vma);
+	t->vma = 0;
+	return 0;
 }
 
-/* unmap_vmas(), remove_vma(): takes t->start and t->end; changes t->vma, t->owner, t->zap */
+int put_file_of_mapping(struct gmem_run *run)
+{
+	if (run->t->file)
+		gmem_fput(run, run->t->file);
+	else
+		gmem_inode_put(run->b, run->t->inode);
+	return 0;
+}
+
+/*
+ * unmap_vmas(), unlink_file_vma(), remove_vma(): takes t->start and t->end, and the first mapping
+ * in there, t->vma and t->inode; changes these, t->file, t->owner, t->zap
+ */
 const struct gmem_step gmem_op_unmap[] = {
-	DO(take_span, MMAP_13, .local = true),
+	DO(take_span, MMAP_13),
 	CALL(T_ZAP, NOTIFY_4),
-	EACH(remove_next_mapping, MMAP_13),
+	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9, .at = L_AGAIN),
+	DO(unlink_mapping, MMAP_13),
+	UNLOCK(I_MMAP_RWSEM),
+	DO(put_file_of_mapping, MMAP_13),
+	RETRY_IF(range_is_mapped, MMAP_13, .to = L_AGAIN),
 	END,
 };
-
-static bool addr_is_aligned(struct gmem_run *run)
-{
-	return PAGE_ALIGNED(run->c->addr);
-}
 
 static bool range_is_in_reach(struct gmem_run *run)
 {
@@ -382,14 +393,15 @@ static bool range_is_in_reach(struct gmem_run *run)
 	       run->c->length <= TASK_SIZE - run->c->addr;
 }
 
+/* do_vmi_munmap() */
 const struct gmem_step gmem_op_munmap[] = {
-	CHECK(addr_is_aligned, MMAP_14, EINVAL, .local = true),
-	CHECK(range_is_in_reach, MMAP_15, EINVAL, .local = true),
+	CHECK(addr_is_aligned, MMAP_14, EINVAL),
+	CHECK(range_is_in_reach, MMAP_15, EINVAL),
 	LOCK(MMAP_LOCK, WRITE, MMAP_13),
 	CALL(T_UNMAP, MMAP_13, WHEN(range_is_mapped)),
 	UNLOCK(MMAP_LOCK),
 	DELAYED_FPUT,
-	ANSWER(return_zero, MMAP_13, .local = true),
+	ANSWER(return_zero, MMAP_13),
 	END,
 };
 
@@ -398,12 +410,7 @@ static bool prot_is_known(struct gmem_run *run)
 	return !(run->c->prot & ~(PROT_BITS | PROT_SEM));
 }
 
-static bool length_is_zero(struct gmem_run *run)
-{
-	return !run->c->length;
-}
-
-static bool range_does_not_wrap(struct gmem_run *run)
+static bool mprotect_does_not_wrap(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -413,52 +420,77 @@ static bool range_does_not_wrap(struct gmem_run *run)
 }
 
 /*
- * The next mapping that changes; what was done before a hole or a refusal stays done. Unlike the
- * kernel, which starts at the first entry there is, the mapping is told from its beginning.
+ * The next mapping that changes: sets t->vma, t->inode and t->owner, which is 0 if there is none.
+ * What was done before a hole or a refusal stays done.
  */
-static int protect_next_mapping(struct gmem_run *run)
+static int find_mapping_to_protect(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	const struct gmem_vma *v = NULL;
+
+	t->owner = 0;
+	for (; t->start < t->end; t->start = v->end) {
+		t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->start);
+		if (!t->vma)
+			return -ENOMEM;
+		v = VMA(run->b, t->vma);
+		if ((run->c->prot & GMEM_PROT_EXEC) && v->file)
+			return -EACCES;
+		if (v->prot != (run->c->prot & PROT_BITS))
+			break;
+	}
+	if (t->start < t->end) {
+		t->inode = v->inode;
+		t->owner = t->process;
+	}
+	return 0;
+}
+
+static bool a_mapping_changes(struct gmem_run *run)
+{
+	return run->t->owner != 0;
+}
+
+/* A part of it: there will be more mappings of the inode. */
+static bool a_mapping_is_split(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+	const struct gmem_vma *v = t->owner ? VMA(run->b, t->vma) : NULL;
+
+	return v && (v->start < t->start || v->end > t->end);
+}
+
+/*
+ * Unlike the kernel, which starts at the first entry there is, the mapping is told from its
+ * beginning.
+ */
+static int protect_mapping(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	struct gmem_vma *v;
 
-	while (t->start < t->end) {
-		t->vma = gmem_range_get(run->b, gmem_process(run)->vmas, t->start);
-		if (!t->vma)
-			return -ENOMEM;
-		if ((run->c->prot & GMEM_PROT_EXEC) && VMA(run->b, t->vma)->file)
-			return -EACCES;
-		if (VMA(run->b, t->vma)->prot != (run->c->prot & PROT_BITS))
-			break;
-		t->start = VMA(run->b, t->vma)->end;
-	}
-	t->owner = 0;
-	if (t->start >= t->end)
-		return 0;
 	isolate(run);
 	v = VMA(run->b, t->vma);
 	v->prot = (uint32_t)(run->c->prot & PROT_BITS);
-	t->owner = v->process;
 	t->zap = v->start;
 	t->zap_end = t->start = v->end;
 	return 0;
 }
 
-static bool a_mapping_changed(struct gmem_run *run)
-{
-	return run->t->owner != 0;
-}
-
-/* do_mprotect_pkey() */
+/* do_mprotect_pkey(), split_vma() */
 const struct gmem_step gmem_op_mprotect[] = {
-	CHECK(addr_is_aligned, MMAP_16, EINVAL, .local = true),
-	DONE_IF(length_is_zero, MMAP_17, .says = true, .local = true),
-	CHECK(range_does_not_wrap, MMAP_18, ENOMEM, .local = true),
-	CHECK(prot_is_known, MMAP_19, EINVAL, .local = true),
+	CHECK(addr_is_aligned, MMAP_16, EINVAL),
+	DONE_IF(length_is_zero, MMAP_17, .says = true),
+	CHECK(mprotect_does_not_wrap, MMAP_18, ENOMEM),
+	CHECK(prot_is_known, MMAP_19, EINVAL),
 	LOCK(MMAP_LOCK, WRITE, MMAP_20),
-	DO(protect_next_mapping, MMAP_20, .at = L_AGAIN, .to = L_UNLOCK),
-	CALL(T_NOTIFY, MMAP_20, WHEN(a_mapping_changed)),
-	RETRY_IF(a_mapping_changed, MMAP_20, .to = L_AGAIN),
+	DO(find_mapping_to_protect, MMAP_20, .at = L_AGAIN, .to = L_UNLOCK),
+	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9, WHEN(a_mapping_is_split)),
+	DO(protect_mapping, MMAP_20, WHEN(a_mapping_changes)),
+	UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem)),
+	CALL(T_NOTIFY, MMAP_20, WHEN(a_mapping_changes)),
+	RETRY_IF(a_mapping_changes, MMAP_20, .to = L_AGAIN),
 	UNLOCK(MMAP_LOCK, .at = L_UNLOCK),
-	ANSWER(return_zero, MMAP_20, .local = true),
+	ANSWER(return_zero, MMAP_20),
 	END,
 };

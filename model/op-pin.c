@@ -7,7 +7,7 @@
  */
 #include "ops.h"
 
-static bool range_is_aligned(struct gmem_run *run)
+static bool pin_range_is_aligned(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
 
@@ -19,7 +19,7 @@ static int begin_touching(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
-	t->page = PAGES(run->c->addr);
+	t->start = t->page = PAGES(run->c->addr);
 	t->end = t->page + PAGES(run->c->length);
 	t->write = 1;
 	return 0;
@@ -32,8 +32,8 @@ static bool pages_are_mapped(struct gmem_run *run)
 	struct gmem_range r;
 
 	for (; page < end; page = r.end)
-		if (!gmem_range_next(run->b, gmem_process(run)->ptes, page, &r) || r.start > page ||
-		    (r.value & (PTE_PRESENT | PTE_COPY)) != PTE_PRESENT)
+		if (!gmem_range_next_in(run->b, gmem_process(run)->ptes, page, end, &r) ||
+		    r.start > page || (r.value & (PTE_PRESENT | PTE_COPY)) != PTE_PRESENT)
 			return false;
 	return true;
 }
@@ -76,12 +76,12 @@ static int pin_pages(struct gmem_run *run)
 	return 0;
 }
 
-/* pin_user_pages(FOLL_WRITE | FOLL_LONGTERM) */
+/* pin_user_pages() with FOLL_WRITE and FOLL_LONGTERM */
 const struct gmem_step gmem_op_pin[] = {
-	CHECK(range_is_aligned, PIN_1, EINVAL, .local = true),
+	CHECK(pin_range_is_aligned, PIN_1, EINVAL),
 	CHECK(fd_is_available, FD_5, EMFILE),
 	LOCK(MMAP_LOCK, READ, PIN_2),
-	DO(begin_touching, PIN_2, .at = L_AGAIN, .local = true),
+	DO(begin_touching, PIN_2, .at = L_AGAIN),
 	CALL(T_FAULT_IN, PIN_2, .err = -EFAULT, .to = L_UNLOCK),
 	DO(pin_pages, PIN_3, .to = L_AGAIN),
 	ANSWER(return_fd, PIN_3),
@@ -89,11 +89,12 @@ const struct gmem_step gmem_op_pin[] = {
 	END,
 };
 
+/* unpin_user_pages() */
 const struct gmem_step gmem_op_unpin[] = {
 	CHECK(find_fd, FD_1, EBADF),
 	DO(remove_descriptor, PIN_4),
 	DELAYED_FPUT,
-	ANSWER(return_zero, PIN_4, .local = true),
+	ANSWER(return_zero, PIN_4),
 	END,
 };
 
@@ -141,6 +142,7 @@ static int store_pinned_bytes(struct gmem_run *run)
 	return return_zero(run);
 }
 
+/* io_import_fixed(), and then the memory itself */
 const struct gmem_step gmem_op_pin_load[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(range_is_in_pin, PIN_5, EINVAL),
@@ -148,6 +150,7 @@ const struct gmem_step gmem_op_pin_load[] = {
 	END,
 };
 
+/* io_import_fixed(), and then the memory itself */
 const struct gmem_step gmem_op_pin_store[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(range_is_in_pin, PIN_5, EINVAL),

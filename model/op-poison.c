@@ -52,10 +52,8 @@ static uint32_t *entries(struct gmem_run *run)
 static bool page_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	bool found = t->at_vma != 0; /* the walk is under way */
+	bool found = false;
 
-	if (found)
-		return true;
 	while (!found && next_mapping_over(run))
 		found = gmem_range_get(run->b, *entries(run), t->zap) & PTE_PRESENT;
 	t->at_vma = 0;
@@ -107,10 +105,12 @@ const struct gmem_step gmem_op_memory_failure[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(page_is_present, POISON_1, ENXIO),
 	CHECK(page_is_not_poisoned, POISON_2, EHWPOISON),
-	DO(find_folio, POISON_3, .local = true),
+	DO(find_folio, POISON_3),
 	LOCK(FOLIO_LOCK, WRITE, POISON_3),
 	DO(mark_poisoned, POISON_3),
-	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, WHEN(page_is_mapped)),
+	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, WHEN(page_is_mapped)),
+	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, WHEN(holds_i_mmap_rwsem)),
+	UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem)),
 	UNLOCK(FOLIO_LOCK),
 	LOCK(INVALIDATE_LOCK, READ, POISON_5),
 	CALL_EACH(next_bound_file, T_INVALIDATE_START, POISON_5),
@@ -123,7 +123,7 @@ const struct gmem_step gmem_op_memory_failure[] = {
 
 /* Museum X2: the folio stays locked for kvm_gmem_error_folio(), which wants the invalidate lock. */
 const struct gmem_edit gmem_bug_x2[] = {
-	DROP_ROW(GMEM_MEMORY_FAILURE, "unlock", 0),
+	DROP_ROW(GMEM_MEMORY_FAILURE, "unlock", 1),
 	INSERT_ROW(GMEM_MEMORY_FAILURE, "return_busy", 0, UNLOCK(FOLIO_LOCK)),
 	{ 0 },
 };

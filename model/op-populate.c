@@ -10,16 +10,6 @@
 #include "ops.h"
 #include "profile.h"
 
-static struct gmem_vm *vm_of(struct gmem_run *run)
-{
-	return VM(run->b, run->t->vm);
-}
-
-static struct gmem_slot *slot_of(struct gmem_run *run)
-{
-	return SLOT(run->b, run->t->slot);
-}
-
 static bool range_and_source_are_aligned(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
@@ -28,7 +18,7 @@ static bool range_and_source_are_aligned(struct gmem_run *run)
 	       c->gpa + c->size > c->gpa;
 }
 
-static bool slot_has_gmem(struct gmem_run *run)
+static bool find_slot_with_gmem(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -61,6 +51,7 @@ static bool next_page(struct gmem_run *run)
 		return false;
 	t->inode = GFILE(run->b, t->file)->inode;
 	t->start = slot_of(run)->pgoff + (t->gfn + t->done - slot_of(run)->gfn);
+	t->end = t->start + 1;
 	t->page = PAGES(run->c->addr) + t->done;
 	t->write = 0;
 	return true;
@@ -82,10 +73,10 @@ static int return_pages_done(struct gmem_run *run)
 /* kvm_gmem_populate() */
 const struct gmem_step gmem_op_populate[] = {
 	IOCTL_OF_A_VM,
-	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY, .local = true),
-	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL, .local = true),
+	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY),
+	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL),
 	LOCK(SLOTS_LOCK, WRITE, POPULATE_3),
-	CHECK(slot_has_gmem, POPULATE_4, EINVAL, .to = L_UNLOCK_OUTER),
+	CHECK(find_slot_with_gmem, POPULATE_4, EINVAL, .to = L_UNLOCK_OUTER),
 	CHECK(file_is_open, POPULATE_5, EFAULT, .to = L_UNLOCK_OUTER),
 	LOCK(INVALIDATE_LOCK, WRITE, POPULATE_3),
 	CALL_EACH(next_page, T_POPULATE_PAGE, POPULATE_6, .to = L_UNLOCK),
@@ -95,16 +86,16 @@ const struct gmem_step gmem_op_populate[] = {
 	END,
 };
 
-static uint32_t folio(struct gmem_run *run)
+static uint32_t folio_to_populate(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
 	return gmem_folio(run->b, INODE(run->b, GFILE(run->b, t->file)->inode), t->start);
 }
 
-static bool there_is_no_folio(struct gmem_run *run)
+static bool there_is_no_folio_to_populate(struct gmem_run *run)
 {
-	return !folio(run);
+	return !folio_to_populate(run);
 }
 
 static bool no_signal_is_pending(struct gmem_run *run)
@@ -114,25 +105,26 @@ static bool no_signal_is_pending(struct gmem_run *run)
 	return t->inject != GMEM_INJECT_SIGNAL || t->inject_after != t->done;
 }
 
-static int get_folio(struct gmem_run *run)
+static int get_folio_to_populate(struct gmem_run *run)
 {
-	if (there_is_no_folio(run))
-		gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->start,
-				run->t->start + 1, FOLIO_PRESENT);
+	struct gmem_inode *inode = INODE(run->b, run->t->inode);
+
+	if (!gmem_folio(run->b, inode, run->t->start))
+		gmem_add_folios(run->b, inode, run->t->start, run->t->start + 1, FOLIO_PRESENT);
 	return 0;
 }
 
-static bool folio_is_not_poisoned(struct gmem_run *run)
+static bool folio_to_populate_is_not_poisoned(struct gmem_run *run)
 {
-	return !(folio(run) & FOLIO_POISONED);
+	return !(folio_to_populate(run) & FOLIO_POISONED);
 }
 
-static bool folio_is_not_uptodate(struct gmem_run *run)
+static bool folio_to_populate_is_not_uptodate(struct gmem_run *run)
 {
-	return !(folio(run) & FOLIO_UPTODATE);
+	return !(folio_to_populate(run) & FOLIO_UPTODATE);
 }
 
-static bool page_is_private(struct gmem_run *run)
+static bool page_to_populate_is_private(struct gmem_run *run)
 {
 	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn + run->t->done);
 }
@@ -145,30 +137,38 @@ static bool there_is_a_source(struct gmem_run *run)
 static int copy_source(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
+	uint32_t from = t->inode;
 
-	gmem_bytes_copy(run->b, GFILE(run->b, t->file)->inode, BYTES(t->start), t->inode,
-			BYTES(t->pgoff), GMEM_PAGE_SIZE);
+	t->inode = GFILE(run->b, t->file)->inode;
+	gmem_bytes_copy(run->b, t->inode, BYTES(t->start), from, BYTES(t->pgoff), GMEM_PAGE_SIZE);
 	return 0;
+}
+
+/* What the page is already it stays: it may have failed since it was looked at. */
+static void set_flags(struct gmem_run *run, uint32_t flags)
+{
+	struct gmem_task *t = run->t;
+
+	t->inode = GFILE(run->b, t->file)->inode;
+	gmem_add_folios(run->b, INODE(run->b, t->inode), t->start, t->start + 1,
+			folio_to_populate(run) | FOLIO_PRESENT | flags);
 }
 
 static int mark_uptodate(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-
-	gmem_add_folios(run->b, INODE(run->b, GFILE(run->b, t->file)->inode), t->start,
-			t->start + 1, FOLIO_PRESENT | FOLIO_UPTODATE);
-	t->done++;
+	set_flags(run, FOLIO_UPTODATE);
+	run->t->done++;
 	return 0;
 }
 
 /* One page of kvm_gmem_populate(): takes t->start (page of the file), t->page (source) */
 const struct gmem_step gmem_op_populate_page[] = {
 	CHECK(no_signal_is_pending, POPULATE_8, EINTR),
-	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio)),
-	DO(get_folio, POPULATE_6),
-	CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON),
-	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST),
-	CHECK(page_is_private, POPULATE_12, EINVAL),
+	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio_to_populate)),
+	DO(get_folio_to_populate, POPULATE_6),
+	CHECK(folio_to_populate_is_not_poisoned, POPULATE_10, EHWPOISON),
+	CHECK(folio_to_populate_is_not_uptodate, POPULATE_11, EEXIST),
+	CHECK(page_to_populate_is_private, POPULATE_12, EINVAL),
 	CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT),
 	DO(copy_source, POPULATE_13, WHEN(there_is_a_source)),
 	DO(mark_uptodate, POPULATE_14),
@@ -178,25 +178,21 @@ const struct gmem_step gmem_op_populate_page[] = {
 /* Museum B33: -EEXIST is a pointer that is not null, and is used as one. */
 static bool folio_is_not_null(struct gmem_run *run)
 {
-	if (!folio_is_not_uptodate(run))
+	if (!folio_to_populate_is_not_uptodate(run))
 		gmem_violate(run->w, "I15", "an error is taken for a folio: page", run->t->start,
 			     0);
 	return true;
 }
 
 const struct gmem_edit gmem_bug_b33[] = {
-	REPLACE_ROW(T_POPULATE_PAGE, "folio_is_not_uptodate", 0,
+	REPLACE_ROW(T_POPULATE_PAGE, "folio_to_populate_is_not_uptodate", 0,
 		    CHECK(folio_is_not_null, POPULATE_11, EEXIST, .to = L_UNLOCK)),
 	{ 0 },
 };
 
 static int use_folio(struct gmem_run *run)
 {
-	struct gmem_inode *inode = INODE(run->b, run->t->inode);
-
-	if (folio_is_not_uptodate(run))
-		gmem_add_folios(run->b, inode, run->t->start, run->t->start + 1,
-				FOLIO_PRESENT | FOLIO_UPTODATE);
+	set_flags(run, FOLIO_UPTODATE);
 	return 0;
 }
 
@@ -208,19 +204,20 @@ static int count_populated(struct gmem_run *run)
 
 /* Museum B34: a page counts as populated before it is. */
 const struct gmem_edit gmem_bug_b34[] = {
-	INSERT_ROW(T_POPULATE_PAGE, "page_is_private", 0, DO(use_folio, POPULATE_14)),
+	INSERT_ROW(T_POPULATE_PAGE, "page_to_populate_is_private", 0, DO(use_folio, POPULATE_14)),
 	REPLACE_ROW(T_POPULATE_PAGE, "mark_uptodate", 0, DO(count_populated, POPULATE_14)),
 	{ 0 },
 };
 
 /* ---- in-place conversion: the lock is taken page by page, and the source looked up before ---- */
 
+/* kvm_gmem_populate() */
 const struct gmem_step gmem_op_populate_coco[] = {
 	IOCTL_OF_A_VM,
-	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY, .local = true),
-	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL, .local = true),
+	CHECK(guest_is_populated_by_firmware, POPULATE_1, ENOTTY),
+	CHECK(range_and_source_are_aligned, POPULATE_2, EINVAL),
 	LOCK(SLOTS_LOCK, WRITE, POPULATE_3),
-	CHECK(slot_has_gmem, POPULATE_4, EINVAL, .to = L_UNLOCK_OUTER),
+	CHECK(find_slot_with_gmem, POPULATE_4, EINVAL, .to = L_UNLOCK_OUTER),
 	CHECK(file_is_open, POPULATE_5, EFAULT, .to = L_UNLOCK_OUTER),
 	CALL_EACH(next_page, T_POPULATE_PAGE, POPULATE_6, .to = L_UNLOCK_OUTER),
 	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK_OUTER),
@@ -236,12 +233,6 @@ static int hold_source(struct gmem_run *run)
 	t->folio_of = there_is_a_source(run) ? t->inode : 0;
 	t->folio = t->pgoff;
 	t->inode = GFILE(run->b, t->file)->inode;
-	return 0;
-}
-
-static int put_source(struct gmem_run *run)
-{
-	run->t->folio_of = 0;
 	return 0;
 }
 
@@ -287,26 +278,29 @@ static bool guest_is_snp(struct gmem_run *run)
 /* The reverse map says whose it is. */
 static bool page_is_not_assigned(struct gmem_run *run)
 {
-	return !(folio(run) & FOLIO_ASSIGNED);
+	return !(folio_to_populate(run) & FOLIO_ASSIGNED);
 }
 
 static int assign_page(struct gmem_run *run)
 {
-	gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->start, run->t->start + 1,
-			FOLIO_PRESENT | FOLIO_UPTODATE | FOLIO_ASSIGNED);
+	set_flags(run, FOLIO_UPTODATE | FOLIO_ASSIGNED);
 	return 0;
 }
 
+/*
+ * One page of kvm_gmem_populate(), __kvm_gmem_populate(): from get_user_pages_fast() to put_page()
+ */
 const struct gmem_step gmem_op_populate_page_in_place[] = {
 	CHECK(no_signal_is_pending, POPULATE_8, EINTR),
 	CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT),
 	DO(hold_source, POPULATE_15),
 	LOCK(INVALIDATE_LOCK, WRITE, POPULATE_15),
-	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
-	DO(get_folio, POPULATE_6),
-	CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),
+	CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio_to_populate),
+	      .to = L_UNLOCK),
+	DO(get_folio_to_populate, POPULATE_6),
+	CHECK(folio_to_populate_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),
 	DO(use_folio, POPULATE_15),
-	CHECK(page_is_private, POPULATE_12, EINVAL, .to = L_UNLOCK),
+	CHECK(page_to_populate_is_private, POPULATE_12, EINVAL, .to = L_UNLOCK),
 	CHECK(pages_are_populated_in_place_or_not_tdx, POPULATE_16, EOPNOTSUPP,
 	      WHEN(there_is_no_source), .to = L_UNLOCK),
 	CHECK(pages_are_populated_in_place, POPULATE_16, EINVAL, WHEN(there_is_no_source),
@@ -317,7 +311,7 @@ const struct gmem_step gmem_op_populate_page_in_place[] = {
 	DO(assign_page, POPULATE_11, WHEN(guest_is_snp)),
 	DO(count_populated, POPULATE_14),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
-	DO(put_source, POPULATE_15),
+	DO(put_folio, POPULATE_15),
 	END,
 };
 
@@ -327,12 +321,12 @@ static bool guest_is_not_tdx(struct gmem_run *run)
 }
 
 /* Before the series looked up the source first: the lock is held for the lookup of the page. */
-#define LOOK_UP_PAGE                                                                              \
-	CHECK(no_signal_is_pending, POPULATE_8, EINTR), LOCK(INVALIDATE_LOCK, WRITE, POPULATE_3), \
-		CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio),            \
-		      .to = L_UNLOCK),                                                            \
-		DO(get_folio, POPULATE_6),                                                        \
-		CHECK(folio_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),             \
+#define LOOK_UP_PAGE                                                                               \
+	CHECK(no_signal_is_pending, POPULATE_8, EINTR), LOCK(INVALIDATE_LOCK, WRITE, POPULATE_3),  \
+		CHECK(no_memory_pressure, POPULATE_9, ENOMEM, WHEN(there_is_no_folio_to_populate), \
+		      .to = L_UNLOCK),                                                             \
+		DO(get_folio_to_populate, POPULATE_6),                                             \
+		CHECK(folio_to_populate_is_not_poisoned, POPULATE_10, EHWPOISON, .to = L_UNLOCK),  \
 		UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK)
 
 static int zero_page(struct gmem_run *run)
@@ -341,32 +335,55 @@ static int zero_page(struct gmem_run *run)
 	return 0;
 }
 
-#define FILL_PAGE                                                                         \
-	CHECK(page_is_private, POPULATE_12, EINVAL),                                      \
-		CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT), \
-		DO(copy_source, POPULATE_13, WHEN(there_is_a_source)),                    \
-		DO(zero_page, POPULATE_13, WHEN(there_is_no_source)),                     \
-		DO(mark_uptodate, POPULATE_14)
+/* hold_source(), by another name: museum B42 is about the one that comes before the lock. */
+static int hold_source_page(struct gmem_run *run)
+{
+	return hold_source(run);
+}
+
+static bool folio_is_still_not_uptodate(struct gmem_run *run)
+{
+	return folio_to_populate_is_not_uptodate(run);
+}
+
+static bool page_is_still_private(struct gmem_run *run)
+{
+	return page_to_populate_is_private(run);
+}
+
+/* A fault of the source may need the lock; what was asked before it is asked again after it. */
+#define FILL_PAGE(...)                                                                       \
+	CHECK(page_to_populate_is_private, POPULATE_12, EINVAL),                             \
+		CALL(T_HOST_FAULT, POPULATE_13, WHEN(there_is_a_source), .err = -EFAULT),    \
+		DO(hold_source_page, POPULATE_13), LOCK(INVALIDATE_LOCK, WRITE, POPULATE_3), \
+		CHECK(folio_is_still_not_uptodate, POPULATE_11, EEXIST, .to = L_EXIT,        \
+		      __VA_ARGS__),                                                          \
+		CHECK(page_is_still_private, POPULATE_12, EINVAL, .to = L_EXIT),             \
+		DO(copy_held_source, POPULATE_13, WHEN(there_is_a_source)),                  \
+		DO(zero_page, POPULATE_13, WHEN(there_is_no_source)),                        \
+		DO(mark_uptodate, POPULATE_14), UNLOCK(INVALIDATE_LOCK, .at = L_EXIT),       \
+		DO(put_folio, POPULATE_13)
 
 static bool failed_in_lookup(struct gmem_run *run)
 {
 	return has_failed(run);
 }
 
-/* rfc-shareability-v2: a page is prepared once, but for TDX */
+/* One page of kvm_gmem_populate() of rfc-shareability-v2: it is prepared once, but for TDX */
 const struct gmem_step gmem_op_populate_page_shareability[] = {
 	LOOK_UP_PAGE,
-	DONE_IF(failed_in_lookup, POPULATE_6, .local = true),
-	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST, WHEN(guest_is_not_tdx)),
-	FILL_PAGE,
+	DONE_IF(failed_in_lookup, POPULATE_6),
+	CHECK(folio_to_populate_is_not_uptodate, POPULATE_11, EEXIST, WHEN(guest_is_not_tdx)),
+	FILL_PAGE(WHEN(guest_is_not_tdx)),
 	END,
 };
 
+/* One page of kvm_gmem_populate() of RFC v1 */
 const struct gmem_step gmem_op_populate_page_rfc_v1[] = {
 	LOOK_UP_PAGE,
-	DONE_IF(failed_in_lookup, POPULATE_6, .local = true),
-	CHECK(folio_is_not_uptodate, POPULATE_11, EEXIST),
-	FILL_PAGE,
+	DONE_IF(failed_in_lookup, POPULATE_6),
+	CHECK(folio_to_populate_is_not_uptodate, POPULATE_11, EEXIST),
+	FILL_PAGE(),
 	END,
 };
 

@@ -5,16 +5,6 @@
 #include "ops.h"
 #include "profile.h"
 
-static struct gmem_vm *vm_of(struct gmem_run *run)
-{
-	return VM(run->b, run->t->vm);
-}
-
-static bool flags_are_zero(struct gmem_run *run)
-{
-	return !run->c->flags;
-}
-
 static bool prefault_range_is_valid(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
@@ -109,7 +99,7 @@ static bool no_signal_is_pending_now(struct gmem_run *run)
 const struct gmem_step gmem_op_pre_fault_page[] = {
 	CHECK(no_signal_is_pending_now, PREFAULT_4, EINTR),
 	CHECK(launch_has_ended, PREFAULT_9, EOPNOTSUPP, WHEN(guest_is_populated_by_firmware)),
-	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP, .local = true),
+	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP),
 	CALL(T_GUEST_FAULT, PREFAULT_5, .to = L_EXIT),
 	CHECK(page_is_memory, PREFAULT_6, ENOENT),
 	DO(count_page, PREFAULT_5),
@@ -120,11 +110,11 @@ const struct gmem_step gmem_op_pre_fault_page[] = {
 /* kvm_vcpu_pre_fault_memory() */
 const struct gmem_step gmem_op_pre_fault_memory[] = {
 	IOCTL_OF_A_VM,
-	CHECK(vcpu_ioctl_exists, PREFAULT_1, EINVAL, .local = true),
-	CHECK(argp_is_readable, PREFAULT_2, EFAULT, .local = true),
-	CHECK(flags_are_zero, PREFAULT_3, EINVAL, .local = true),
-	CHECK(prefault_range_is_valid, PREFAULT_3, EINVAL, .local = true),
-	DO(begin_prefault, PREFAULT_5, .local = true),
+	CHECK(vcpu_ioctl_exists, PREFAULT_1, EINVAL),
+	CHECK(argp_is_readable, PREFAULT_2, EFAULT),
+	CHECK(flags_are_zero, PREFAULT_3, EINVAL),
+	CHECK(prefault_range_is_valid, PREFAULT_3, EINVAL),
+	DO(begin_prefault, PREFAULT_5),
 	LOCK(SRCU, READ, PREFAULT_5),
 	CALL_EACH(next_gfn, T_PRE_FAULT_PAGE, PREFAULT_5, .to = L_UNLOCK),
 	UNLOCK(SRCU, .at = L_UNLOCK),

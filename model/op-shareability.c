@@ -10,32 +10,12 @@
 #include "ops.h"
 #include "profile.h"
 
-static struct gmem_inode *inode_of(struct gmem_run *run)
-{
-	return INODE(run->b, run->t->inode);
-}
-
 /* What the structure says until something is written back. */
-static int read_error_offset(struct gmem_run *run)
+static int begin_convert_ioctl(struct gmem_run *run)
 {
 	run->res->out = run->c->error_offset;
 	run->t->hole = 0;
 	return 0;
-}
-
-static bool is_guest_memfd(struct gmem_run *run)
-{
-	return GFILE(run->b, run->t->file)->kind == FILE_GMEM;
-}
-
-static bool argp_can_be_read(struct gmem_run *run)
-{
-	return run->c->argp != 1;
-}
-
-static bool argp_can_be_written(struct gmem_run *run)
-{
-	return run->c->argp != 2;
 }
 
 static bool error_offset_is_zero(struct gmem_run *run)
@@ -48,14 +28,14 @@ static bool size_is_zero(struct gmem_run *run)
 	return !run->c->size;
 }
 
-static bool range_is_in_file(struct gmem_run *run)
+static bool range_to_convert_is_in_file(struct gmem_run *run)
 {
 	const struct gmem_call *c = run->c;
 
 	return c->offset + c->size >= c->offset && c->offset + c->size <= inode_of(run)->size;
 }
 
-static bool range_is_aligned(struct gmem_run *run)
+static bool range_to_convert_is_aligned(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -78,16 +58,6 @@ static bool vm_has_left_tracking(struct gmem_run *run)
 static bool vm_has_to_choose(struct gmem_run *run)
 {
 	return run->b->profile->n.either_or;
-}
-
-static bool is_to_private(struct gmem_run *run)
-{
-	return run->c->verb == GMEM_CONVERT_PRIVATE;
-}
-
-static uint32_t target(struct gmem_run *run)
-{
-	return is_to_private(run) ? PAGE_PRIVATE : PAGE_SHARED;
 }
 
 static int make_work_list(struct gmem_run *run)
@@ -162,17 +132,9 @@ static bool has_gone_back(struct gmem_run *run)
 	return run->t->level[run->t->depth - 2].err != 0;
 }
 
-static int round_out(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	t->start = gmem_round_down(inode_of(run), t->start);
-	t->end = gmem_round_up(inode_of(run), t->end);
-	return 0;
-}
-
+/* kvm_gmem_convert_invalidate_begin(): one item */
 const struct gmem_step gmem_op_share_begin[] = {
-	DO(round_out, SHARE_10, .local = true),
+	DO(round_out, SHARE_10),
 	CALL_EACH(next_bound_file, T_INVALIDATE_BEGIN, SHARE_10),
 	END,
 };
@@ -190,29 +152,20 @@ static int settle_contents(struct gmem_run *run)
 	return 0;
 }
 
+/* kvm_gmem_convert_invalidate_end(): one item */
 const struct gmem_step gmem_op_share_end[] = {
 	DO(settle_contents, SHARE_21, WHEN(guest_is_encrypted)),
-	DO(round_out, SHARE_16, .local = true),
+	DO(round_out, SHARE_16),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, SHARE_16),
 	END,
 };
-
-static bool folios_are_free(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-	uint64_t busy = gmem_first_busy(run, t->start, t->end);
-
-	if (busy == t->end)
-		return true;
-	t->err_page = busy;
-	return false;
-}
 
 static int unmap_guests(struct gmem_run *run)
 {
 	return gmem_unmap_slots(run, is_to_private(run) ? FILTER_SHARED : FILTER_PRIVATE);
 }
 
+/* kvm_gmem_unmap_private(), and what the mmu notifiers do on the way to private */
 const struct gmem_step gmem_op_unmap_guests[] = {
 	LOCK(MMU_LOCK, WRITE, SHARE_22),
 	DO(unmap_guests, SHARE_22),
@@ -220,9 +173,9 @@ const struct gmem_step gmem_op_unmap_guests[] = {
 	END,
 };
 
-/* May we proceed? Nothing has been changed yet but the host's page tables. */
+/* kvm_gmem_convert_should_proceed(): nothing has been changed yet but page tables */
 const struct gmem_step gmem_op_share_ask[] = {
-	CALL_EACH(next_mapping_over, T_ZAP, SHARE_11, WHEN(is_to_private)),
+	UNMAP_MAPPING_RANGE(SHARE_11, WHEN(is_to_private)),
 	CHECK(folios_are_free, SHARE_12, EAGAIN, WHEN(is_to_private)),
 	CALL_EACH(next_bound_file, T_UNMAP_GUESTS, SHARE_22),
 	END,
@@ -234,11 +187,6 @@ static int store_shareability(struct gmem_run *run)
 
 	gmem_range_set(run->b, &inode_of(run)->attributes, t->start, t->end, target(run));
 	return 0;
-}
-
-static bool has_huge_folios(struct gmem_run *run)
-{
-	return inode_of(run)->order != 0;
 }
 
 static int restructure(struct gmem_run *run)
@@ -257,7 +205,10 @@ static int store_old_shareability(struct gmem_run *run)
 	return 0;
 }
 
-/* One item; splitting and merging take memory, and then it is this item that failed. */
+/*
+ * kvm_gmem_convert_execute_work(): one item; splitting and merging take memory, and then it is this
+ * item that failed
+ */
 const struct gmem_step gmem_op_share_execute[] = {
 	DO(store_shareability, SHARE_13),
 	CHECK(no_memory_pressure, SHARE_14, ENOMEM, WHEN(has_huge_folios)),
@@ -265,6 +216,7 @@ const struct gmem_step gmem_op_share_execute[] = {
 	END,
 };
 
+/* kvm_gmem_convert_execute_work() in the other direction */
 const struct gmem_step gmem_op_share_go_back[] = {
 	DO(store_old_shareability, SHARE_15),
 	END,
@@ -279,9 +231,9 @@ const struct gmem_step gmem_op_convert_range[] = {
 	CALL_EACH(next_item, T_SHARE_BEGIN, SHARE_10),
 	CALL_EACH(next_item, T_SHARE_ASK, SHARE_11, .to = L_END),
 	CALL_EACH(next_item, T_SHARE_EXECUTE, SHARE_13, .to = L_EXIT),
-	DO(begin_going_back, SHARE_15, WHEN(has_failed), .at = L_EXIT, .local = true),
+	DO(begin_going_back, SHARE_15, WHEN(has_failed), .at = L_EXIT),
 	CALL_EACH(next_item_done, T_SHARE_GO_BACK, SHARE_15, WHEN(has_failed)),
-	DO(rewind_list, SHARE_16, .at = L_END, .local = true),
+	DO(rewind_list, SHARE_16, .at = L_END),
 	CALL_EACH(next_item, T_SHARE_END, SHARE_16),
 	DO(forget_work_list, SHARE_9, .at = L_UNLOCK_OUTER),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
@@ -299,31 +251,24 @@ static bool conversion_failed(struct gmem_run *run)
 	return has_failed(run) && run->t->hole;
 }
 
-static int write_error_offset(struct gmem_run *run)
-{
-	run->res->out = BYTES(run->t->err_page);
-	return 0;
-}
-
 /* kvm_gmem_ioctl(): KVM_GMEM_CONVERT_SHARED, KVM_GMEM_CONVERT_PRIVATE */
 const struct gmem_step gmem_op_convert_shareability[] = {
-	DO(read_error_offset, SHARE_7, .local = true),
+	DO(begin_convert_ioctl, SHARE_7),
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(is_not_kvm, FD_2, EINVAL, .local = true),
+	CHECK(is_not_kvm, FD_2, EINVAL),
 	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
-	CHECK(is_guest_memfd, FILE_1, ENOTTY, .local = true),
-	CHECK(argp_can_be_read, SHARE_1, EFAULT, .local = true),
-	CHECK(error_offset_is_zero, SHARE_2, EINVAL, .to = L_EXIT, .local = true),
-	DONE_IF(size_is_zero, SHARE_3, .says = true, .local = true),
-	CHECK(range_is_in_file, SHARE_4, EINVAL, .to = L_EXIT, .local = true),
-	CHECK(range_is_aligned, SHARE_5, EINVAL, .to = L_EXIT, .local = true),
+	CHECK(file_is_guest_memfd, FILE_1, ENOTTY),
+	CHECK(argp_is_readable, SHARE_1, EFAULT),
+	CHECK(error_offset_is_zero, SHARE_2, EINVAL, .to = L_EXIT),
+	DONE_IF(size_is_zero, SHARE_3, .says = true),
+	CHECK(range_to_convert_is_in_file, SHARE_4, EINVAL, .to = L_EXIT),
+	CHECK(range_to_convert_is_aligned, SHARE_5, EINVAL, .to = L_EXIT),
 	CHECK(vm_has_left_tracking, SHARE_17, EINVAL, WHEN(vm_has_to_choose), .to = L_EXIT),
-	DONE_IF(file_has_no_shareability, SHARE_6, .says = true, .local = true),
-	DO(begin_conversion, SHARE_8, .local = true),
+	DONE_IF(file_has_no_shareability, SHARE_6, .says = true),
+	DO(begin_conversion, SHARE_8),
 	CALL(T_CONVERT, SHARE_8, .to = L_EXIT),
-	ANSWER(return_zero, SHARE_16, .local = true),
-	CHECK(argp_can_be_written, SHARE_7, EFAULT, WHEN(has_failed), .at = L_EXIT, .says = true,
-	      .local = true),
-	DO(write_error_offset, SHARE_7, WHEN(conversion_failed), .local = true),
+	ANSWER(return_zero, SHARE_16),
+	CHECK(argp_can_be_written, SHARE_7, EFAULT, WHEN(has_failed), .at = L_EXIT, .says = true),
+	DO(write_error_offset, SHARE_7, WHEN(conversion_failed)),
 	END,
 };

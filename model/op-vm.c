@@ -173,22 +173,24 @@ static int create_vm(struct gmem_run *run)
 const struct gmem_step gmem_op_create_vm[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
-	CHECK(is_kvm, FD_2, ENOTTY, .local = true),
+	CHECK(is_kvm, FD_2, ENOTTY),
 	CHECK(fd_is_available, VM_1, EMFILE),
 	CHECK(no_memory_pressure, VM_4, ENOMEM),
 	CHECK(type_is_supported, VM_2, EINVAL),
-	DO(create_vm, VM_5),
+	LOCK(MMAP_LOCK, WRITE, VM_7),
+	WAIT_AND_DO(page_tables_are_at_rest, create_vm, VM_7, .lock = NOTIFIERS, .mode = WRITE),
+	UNLOCK(MMAP_LOCK),
 	ANSWER(return_fd, VM_5),
 	END,
 };
 
 /* In 6.8 it comes with private memory, and a kernel without has no such ioctl. */
-static bool ioctl_exists(struct gmem_run *run)
+static bool create_guest_memfd_exists(struct gmem_run *run)
 {
 	return !run->b->profile->n.gmem_needs_private || gmem_machine_has_private_mem(run->b);
 }
 
-static bool flags_are_valid(struct gmem_run *run)
+static bool file_flags_are_valid(struct gmem_run *run)
 {
 	return !(run->c->flags & ~create_flags(run->b, VM(run->b, run->t->vm)));
 }
@@ -243,10 +245,10 @@ static int create_file_and_inode(struct gmem_run *run)
 /* kvm_vm_ioctl(), kvm_gmem_create(), __kvm_gmem_create() */
 const struct gmem_step gmem_op_create_guest_memfd[] = {
 	IOCTL_OF_A_VM,
-	CHECK(ioctl_exists, CREATE_8, ENOTTY, .local = true),
-	CHECK(argp_is_readable, CREATE_1, EFAULT, .local = true),
-	CHECK(flags_are_valid, CREATE_2, EINVAL),
-	CHECK(size_is_valid, CREATE_3, EINVAL, .local = true),
+	CHECK(create_guest_memfd_exists, CREATE_8, ENOTTY),
+	CHECK(argp_is_readable, CREATE_1, EFAULT),
+	CHECK(file_flags_are_valid, CREATE_2, EINVAL),
+	CHECK(size_is_valid, CREATE_3, EINVAL),
 	CHECK(fd_is_available, CREATE_4, EMFILE),
 	CHECK(no_memory_pressure, CREATE_5, ENOMEM),
 	DO(create_file_and_inode, CREATE_6),
@@ -262,7 +264,7 @@ static bool size_is_not_negative(struct gmem_run *run)
 
 const struct gmem_edit gmem_bug_b23[] = {
 	REPLACE_ROW(GMEM_CREATE_GUEST_MEMFD, "size_is_valid", 0,
-		    CHECK(size_is_not_negative, CREATE_3, EINVAL, .local = true)),
+		    CHECK(size_is_not_negative, CREATE_3, EINVAL)),
 	{ 0 },
 };
 
@@ -347,15 +349,16 @@ static bool size_is_of_huge_pages(struct gmem_run *run)
 	return (int64_t)run->c->size > 0 && !(run->c->size & (size - 1));
 }
 
+/* kvm_gmem_create(), __kvm_gmem_create() of the series */
 const struct gmem_step gmem_op_create_guest_memfd_shareability[] = {
 	IOCTL_OF_A_VM,
-	CHECK(argp_is_readable, CREATE_1, EFAULT, .local = true),
-	CHECK(flags_fit_together, SHARE_18, EINVAL, .local = true),
-	CHECK(size_is_valid, CREATE_3, EINVAL, .local = true),
+	CHECK(argp_is_readable, CREATE_1, EFAULT),
+	CHECK(flags_fit_together, SHARE_18, EINVAL),
+	CHECK(size_is_valid, CREATE_3, EINVAL),
 	CHECK(fd_is_available, CREATE_4, EMFILE),
 	CHECK(no_memory_pressure, CREATE_5, ENOMEM),
-	CHECK(huge_page_size_is_known, HUGE_1, EINVAL, WHEN(wants_huge_pages), .local = true),
-	CHECK(size_is_of_huge_pages, HUGE_2, EINVAL, WHEN(wants_huge_pages), .local = true),
+	CHECK(huge_page_size_is_known, HUGE_1, EINVAL, WHEN(wants_huge_pages)),
+	CHECK(size_is_of_huge_pages, HUGE_2, EINVAL, WHEN(wants_huge_pages)),
 	DO(create_file_and_inode, CREATE_6),
 	ANSWER(return_fd, CREATE_7),
 	END,
@@ -376,15 +379,16 @@ static bool page_order_is_known(struct gmem_run *run)
 	return run->c->page_order == 9 || run->c->page_order == 18;
 }
 
+/* kvm_gmem_create(), __kvm_gmem_create() of the huge page tree */
 const struct gmem_step gmem_op_create_guest_memfd_hugetlb[] = {
 	IOCTL_OF_A_VM,
-	CHECK(argp_is_readable, CREATE_1, EFAULT, .local = true),
-	CHECK(flags_are_valid, CREATE_2, EINVAL),
-	CHECK(page_order_is_zero, HUGE_10, EINVAL, WHEN(wants_small_pages), .local = true),
-	CHECK(is_not_initially_shared, HUGE_11, EINVAL, WHEN(wants_huge_pages), .local = true),
-	CHECK(page_order_is_known, HUGE_1, EINVAL, WHEN(wants_huge_pages), .local = true),
-	CHECK(size_is_valid, CREATE_3, EINVAL, .local = true),
-	CHECK(size_is_of_huge_pages, HUGE_2, EINVAL, WHEN(wants_huge_pages), .local = true),
+	CHECK(argp_is_readable, CREATE_1, EFAULT),
+	CHECK(file_flags_are_valid, CREATE_2, EINVAL),
+	CHECK(page_order_is_zero, HUGE_10, EINVAL, WHEN(wants_small_pages)),
+	CHECK(is_not_initially_shared, HUGE_11, EINVAL, WHEN(wants_huge_pages)),
+	CHECK(page_order_is_known, HUGE_1, EINVAL, WHEN(wants_huge_pages)),
+	CHECK(size_is_valid, CREATE_3, EINVAL),
+	CHECK(size_is_of_huge_pages, HUGE_2, EINVAL, WHEN(wants_huge_pages)),
 	CHECK(fd_is_available, CREATE_4, EMFILE),
 	CHECK(no_memory_pressure, CREATE_5, ENOMEM),
 	DO(create_file_and_inode, CREATE_6),
@@ -395,7 +399,7 @@ const struct gmem_step gmem_op_create_guest_memfd_hugetlb[] = {
 /* kvm_vm_ioctl_enable_cap(): none of the capabilities here is one that can be enabled */
 const struct gmem_step gmem_op_enable_cap[] = {
 	IOCTL_OF_A_VM,
-	CHECK(argp_is_readable, CAP_2, EFAULT, .local = true),
+	CHECK(argp_is_readable, CAP_2, EFAULT),
 	CHECK(never, CAP_2, EINVAL),
 	END,
 };
@@ -416,9 +420,10 @@ static int leave_private_tracking_to_files(struct gmem_run *run)
 	return return_zero(run);
 }
 
+/* kvm_vm_ioctl_enable_cap(), as planned */
 const struct gmem_step gmem_op_enable_cap_planned[] = {
 	IOCTL_OF_A_VM,
-	CHECK(argp_is_readable, CAP_2, EFAULT, .local = true),
+	CHECK(argp_is_readable, CAP_2, EFAULT),
 	CHECK(cap_is_disable_legacy_private_tracking, CAP_2, EINVAL),
 	CHECK(vm_has_no_memslots, SHARE_23, EINVAL),
 	ANSWER(leave_private_tracking_to_files, SHARE_19),
@@ -443,7 +448,7 @@ static bool launch_is_under_way(struct gmem_run *run)
 	return !VM(run->b, run->t->vm)->launched;
 }
 
-/* KVM_SEV_SNP_LAUNCH_FINISH, KVM_TDX_FINALIZE_VM, as far as conversions ask for it */
+/* snp_launch_finish(), tdx_td_finalize(), as far as conversions ask for it */
 const struct gmem_step gmem_op_launch_finish[] = {
 	IOCTL_OF_A_VM,
 	CHECK(guest_is_launched_by_firmware, VM_6, ENOTTY),

@@ -44,6 +44,27 @@ bool gmem_has_private_mem(const struct gmem_block *b, const struct gmem_vm *vm);
 bool gmem_has_readonly_mem(const struct gmem_vm *vm);
 bool gmem_machine_has_private_mem(const struct gmem_block *b);
 
+/* What the task's locals name. */
+static inline struct gmem_inode *inode_of(struct gmem_run *run)
+{
+	return INODE(run->b, run->t->inode);
+}
+
+static inline struct gmem_vm *vm_of(struct gmem_run *run)
+{
+	return VM(run->b, run->t->vm);
+}
+
+static inline struct gmem_vm *vm_of_file(struct gmem_run *run)
+{
+	return VM(run->b, GFILE(run->b, run->t->file)->vm);
+}
+
+static inline struct gmem_slot *slot_of(struct gmem_run *run)
+{
+	return SLOT(run->b, run->t->slot);
+}
+
 /* common.c: checks and answers that many tables have */
 struct gmem_process *gmem_process(struct gmem_run *run);
 bool find_fd(struct gmem_run *run); /* the same without a reference */
@@ -52,12 +73,23 @@ bool is_kvm(struct gmem_run *run);  /* the descriptor is /dev/kvm's */
 bool is_not_kvm(struct gmem_run *run);
 bool is_vm(struct gmem_run *run);	  /* the descriptor is a VM's */
 bool mm_is_the_vms(struct gmem_run *run); /* kvm->mm == current->mm */
+bool file_is_guest_memfd(struct gmem_run *run);
+bool inode_is_guest_memfd(struct gmem_run *run);
 bool argp_is_readable(struct gmem_run *run);
+bool argp_can_be_written(struct gmem_run *run);
+int read_error_offset(struct gmem_run *run);  /* what it says until something is written back */
+int write_error_offset(struct gmem_run *run); /* that of t->err_page */
+bool addr_is_aligned(struct gmem_run *run);
+bool length_is_zero(struct gmem_run *run);
+bool flags_are_zero(struct gmem_run *run);
+bool offset_is_not_negative(struct gmem_run *run);
+bool slot_has_gmem(struct gmem_run *run);
 bool fd_is_available(struct gmem_run *run);
 bool no_memory_pressure(struct gmem_run *run); /* the kernel's allocator works (inject) */
 bool has_failed(struct gmem_run *run);	       /* this table is being unwound */
 bool holds_mmu_lock(struct gmem_run *run);
 bool holds_invalidate_lock(struct gmem_run *run);
+bool holds_i_mmap_rwsem(struct gmem_run *run);
 bool holds_mmap_lock(struct gmem_run *run);
 bool guest_is_populated_by_firmware(struct gmem_run *run);
 bool never(struct gmem_run *run); /* a check that always refuses */
@@ -65,14 +97,21 @@ int return_zero(struct gmem_run *run);
 int return_loaded(struct gmem_run *run, uint64_t bytes);
 int return_unspecified(struct gmem_run *run);
 int remove_descriptor(struct gmem_run *run); /* of t->file, which may die of it */
+int fput(struct gmem_run *run);		     /* of t->file, likewise */
 int return_fd(struct gmem_run *run);	     /* installs t->file at the lowest free descriptor */
 bool delayed_fput(struct gmem_run *run);     /* finds the next dying file: sets t->file */
 /* The rows that open every ioctl of a VM. */
-#define IOCTL_OF_A_VM                                                              \
-	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL, .local = true), \
-		CHECK(is_vm, FD_2, ENOTTY, .local = true), CHECK(mm_is_the_vms, VM_3, EIO)
+#define IOCTL_OF_A_VM                                                                           \
+	CHECK(fdget, FD_1, EBADF), CHECK(is_not_kvm, FD_2, EINVAL), CHECK(is_vm, FD_2, ENOTTY), \
+		CHECK(mm_is_the_vms, VM_3, EIO)
 /* The rows that end every call which may have dropped a last reference. */
 #define DELAYED_FPUT CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4)
+
+/* The folio of t->inode at t->pgoff, and the task's reference on it */
+bool folio_is_not_poisoned(struct gmem_run *run);
+int hold_folio(struct gmem_run *run);
+/* kvm_release_faultin_page(), put_page(): nothing, where none is held */
+int put_folio(struct gmem_run *run);
 
 /* pages.c: folios, their bytes, and who maps them */
 uint32_t gmem_folio(const struct gmem_block *b, const struct gmem_inode *inode, uint64_t pgoff);
@@ -100,6 +139,15 @@ struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint6
 
 /* zap.c: finds the next mapping over t->start to t->end of t->inode; sets t->owner, t->zap ... */
 bool next_mapping_over(struct gmem_run *run);
+/* The task stands in a walk over the VMs of t->owner, at t->at_vm, to tell them start or end. */
+bool gmem_is_telling(const struct gmem_task *t);
+/* The rows of unmap_mapping_range(): no mapping comes or goes while they walk over them. */
+#define UNMAP_MAPPING_RANGE(clause, ...)                                  \
+	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, __VA_ARGS__),                  \
+		CALL_EACH(next_mapping_over, T_ZAP, clause, __VA_ARGS__), \
+		UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem))
+bool page_tables_are_at_rest(struct gmem_run *run);
+bool vm_is_not_being_told(struct gmem_run *run);
 
 /* op-fallocate.c: what allocating huge pages has in common with allocating small ones */
 bool allocation_is_in_file(struct gmem_run *run);
@@ -133,6 +181,10 @@ bool is_bound_in_range(struct gmem_run *run); /* t->at_file is; sets t->at_vm */
 
 /* op-mmap.c: puts a mapping on its inode's list, and counts its references */
 void gmem_vma_link(struct gmem_block *b, uint32_t idx);
+/* Gives back what a mapping holds: t->file or, of anonymous memory, where that is 0, t->inode. */
+int put_file_of_mapping(struct gmem_run *run);
+/* Whether anything is in t->start to t->end, of which it sets t->vma and t->inode. */
+bool range_is_mapped(struct gmem_run *run);
 
 /* The key in gmem_vm.hvas of a memslot with this userspace_addr, in pages. */
 #define HVA_KEY(page, as, id) ((uint64_t)(page) << 16 | (uint64_t)(as) << 15 | (id))
@@ -145,6 +197,22 @@ uint32_t gmem_slot_by_id(const struct gmem_block *b, const struct gmem_vm *vm, u
 /* Whether the memslot in that cell is one of the VM's. */
 bool gmem_slot_is_there(const struct gmem_block *b, const struct gmem_vm *vm, uint32_t idx);
 uint32_t gmem_slot_by_gfn(const struct gmem_block *b, const struct gmem_vm *vm, uint64_t gfn);
+
+/*
+ * hash.c: what a world means, in parts, for who knows which part has changed. Locks are in it by
+ * who holds them alone.
+ */
+struct gmem_hash {
+	uint64_t objects;
+	uint32_t met;			/* objects */
+	bool plain;			/* no task names what no process leads to */
+	uint64_t names[GMEM_MAX_TASKS]; /* of each task: what its operation names and holds */
+};
+void gmem_hash_all(const struct gmem_world *w, struct gmem_hash *h);
+/* Objects are as h says: that task's names anew. false: gmem_hash_all() has to be asked. */
+bool gmem_hash_names(const struct gmem_world *w, uint32_t task, struct gmem_hash *h);
+/* What a running operation has of its own, which is no part of those. */
+uint64_t gmem_task_hash(const struct gmem_world *w, uint32_t number);
 
 /* The tables, one group a file. They are const, and profiles point to them. */
 extern const struct gmem_step gmem_op_check_extension[], gmem_op_create_vm[];
@@ -166,7 +234,8 @@ extern const struct gmem_step gmem_op_refuse[], gmem_op_pread[], gmem_op_lseek[]
 extern const struct gmem_step gmem_op_fcntl[], gmem_op_fstat[], gmem_op_fstatfs[];
 extern const struct gmem_step gmem_op_mmap_6_8[], gmem_op_mmap[], gmem_op_munmap[];
 extern const struct gmem_step gmem_op_mprotect[], gmem_op_madvise[], gmem_op_unmap[];
-extern const struct gmem_step gmem_op_thread[], gmem_op_fork[], gmem_op_exit[];
+extern const struct gmem_step gmem_op_thread[], gmem_op_fork[], gmem_op_exit[],
+	gmem_op_copy_mapping[];
 extern const struct gmem_step gmem_op_load[], gmem_op_store[], gmem_op_host_fault[];
 extern const struct gmem_step gmem_op_pin[], gmem_op_unpin[], gmem_op_pin_load[];
 extern const struct gmem_step gmem_op_pin_store[], gmem_op_get_user_page[];
@@ -198,8 +267,8 @@ extern const struct gmem_step gmem_op_allocate_huge[], gmem_op_allocate_hugetlb[
 extern const struct gmem_step gmem_op_punch_hole_shareability[], gmem_op_punch_hole_hugetlb[];
 extern const struct gmem_step gmem_op_truncate_block[];
 extern const struct gmem_step gmem_op_mmap_shareability[];
-extern const struct gmem_step gmem_op_bind_shareability[], gmem_op_bind_prepare[],
-	gmem_op_bind_commit[], gmem_op_create_slot_v13[];
+extern const struct gmem_step gmem_op_bind_shareability[], gmem_op_prepare_memory_region[],
+	gmem_op_commit_memory_region[], gmem_op_create_slot_v13[];
 extern const struct gmem_step gmem_op_host_fault_locked[], gmem_op_host_fault_shareability[];
 extern const struct gmem_step gmem_op_get_pfn_locked[], gmem_op_populate_page_in_place[],
 	gmem_op_populate_page_shareability[];

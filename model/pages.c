@@ -7,6 +7,7 @@
  * costs nothing. A page outlives truncation only in the hands of a pin: it then belongs to an
  * orphan, an inode without a name that keeps the bytes at the offsets they had.
  */
+#include "convert.h"
 #include "ops.h"
 
 uint32_t gmem_folio(const struct gmem_block *b, const struct gmem_inode *inode, uint64_t pgoff)
@@ -102,7 +103,7 @@ void gmem_zero_bytes(struct gmem_block *b, struct gmem_inode *i, uint64_t start,
 		gmem_range_set(b, &i->open_bytes, BYTES(start), BYTES(end), 0);
 }
 
-void gmem_drop_pages(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
+static void drop_pages_of(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
 {
 	struct gmem_inode *i = INODE(run->b, inode);
 
@@ -110,6 +111,22 @@ void gmem_drop_pages(struct gmem_run *run, uint32_t inode, uint64_t start, uint6
 		gmem_pins_keep(run, inode, start, end);
 	gmem_range_set(run->b, &i->folios, start, end, 0);
 	gmem_zero_bytes(run->b, i, start, end);
+}
+
+/*
+ * An anonymous page goes from the page tables and is dropped at once; one that a fault has mapped
+ * since is another.
+ */
+void gmem_drop_pages(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		uint64_t mapped = end;
+
+		if (CINODE(run->b, inode)->kind == INODE_ANON)
+			mapped = gmem_first_mapped(run->b, inode, start, end);
+		drop_pages_of(run, inode, start, mapped);
+		start = mapped + 1;
+	}
 }
 
 bool gmem_is_private_memory(const struct gmem_inode *inode)

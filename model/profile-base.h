@@ -57,6 +57,7 @@
 	[T_PUT_KVM] = gmem_op_put_kvm,                                                          \
 	[T_EVICT_INODE] = gmem_op_evict_inode,                                                  \
 	[T_UNMAP] = gmem_op_unmap,                                                              \
+	[T_COPY_MAPPING] = gmem_op_copy_mapping,                                                \
 	[T_TRUNCATE] = gmem_op_truncate,                                                        \
 	[T_ZAP] = gmem_op_zap,                                                                  \
 	[T_NOTIFY] = gmem_op_notify,                                                            \

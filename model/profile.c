@@ -102,6 +102,7 @@ static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 	PART(T_PUT_KVM, "put_kvm"),
 	PART(T_EVICT_INODE, "evict_inode"),
 	PART(T_UNMAP, "unmap"),
+	PART(T_COPY_MAPPING, "copy_mapping"),
 	PART(T_TRUNCATE, "truncate"),
 	PART(T_ZAP, "zap"),
 	PART(T_NOTIFY, "notify"),
@@ -165,6 +166,7 @@ static const char *const locks[GMEM_NR_LOCKS] = {
 	[MMU_LOCK] = "mmu_lock",
 	[MMAP_LOCK] = "mmap_lock",
 	[FOLIO_LOCK] = "folio_lock",
+	[I_MMAP_RWSEM] = "i_mmap_rwsem",
 	[NOTIFIERS] = "mn_active_invalidate_count",
 };
 
@@ -172,7 +174,7 @@ static const char *const locks_shared[GMEM_NR_LOCKS] = {
 	[SLOTS_LOCK] = "slots_lock",	  [SLOTS_ARCH_LOCK] = "slots_arch_lock",
 	[SRCU] = "srcu (read)",		  [MMU_LOCK] = "mmu_lock (shared)",
 	[FOLIO_LOCK] = "folio_lock",	  [INVALIDATE_LOCK] = "invalidate_lock (shared)",
-	[MMAP_LOCK] = "mmap_lock (read)",
+	[MMAP_LOCK] = "mmap_lock (read)", [I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
 };
 
 static const char *detail_of(const struct gmem_step *s)

@@ -312,8 +312,8 @@ static void erase(struct gmem_block *b, uint32_t *root, uint64_t lo, uint64_t hi
 }
 
 /* Whether entries [i, j) are these: nothing changes, as when a page is touched again. */
-static bool holds(const struct node *n, unsigned int i, unsigned int j, const struct point *p,
-		  unsigned int count)
+static bool points_are(const struct node *n, unsigned int i, unsigned int j, const struct point *p,
+		       unsigned int count)
 {
 	if (count != j - i)
 		return false;
@@ -341,7 +341,7 @@ static bool set_in_leaf(struct gmem_block *b, uint32_t *root, uint64_t start, ui
 		ins[count++] = (struct point){ start, value };
 	if (after != value)
 		ins[count++] = (struct point){ end, after };
-	if (holds(n, i, j, ins, count))
+	if (points_are(n, i, j, ins, count))
 		return true;
 	left = n->n - (j - i) + count;
 	if (left < NODE_FEW && path.idx[0] != *root)

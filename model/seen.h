@@ -16,4 +16,11 @@ const char *gmem_check_references(struct gmem_block *b, struct gmem_seen *s);
 const char *gmem_check_trees(struct gmem_block *b, struct gmem_seen *s);
 const char *gmem_check_cells(struct gmem_block *b, struct gmem_seen *s);
 
+/* check-freed.c */
+const char *gmem_check_freed(struct gmem_block *b, struct gmem_seen *s);
+/* The part of it that is about what running operations go on with. */
+const char *gmem_check_tasks(const struct gmem_block *b, struct gmem_seen *s);
+/* Whether the task's operation is where gmem_check_freed() looks at what it goes on with. */
+bool gmem_looks_at_something(const struct gmem_task *t);
+
 #endif

@@ -28,6 +28,7 @@ enum gmem_lock_class {
 	MMU_LOCK,	 /* kvm->mmu_lock */
 	MMAP_LOCK,	 /* mm->mmap_lock */
 	FOLIO_LOCK,	 /* the inode's folios, taken as one */
+	I_MMAP_RWSEM,	 /* the inode's mapping->i_mmap_rwsem; of private memory anon_vma->rwsem */
 	NOTIFIERS,	 /* mn_active_invalidate_count: held by notifications, waited for */
 	GMEM_NR_LOCKS,
 };
@@ -87,6 +88,7 @@ struct gmem_inode {
 	uint32_t prev;
 	gmem_lock folio_lock;
 	gmem_lock invalidate_lock;
+	gmem_lock i_mmap_rwsem;
 	/* invalidate_lock */
 	uint32_t files;	     /* the gmem files, first */
 	uint32_t folios;     /* range tree: page -> FOLIO_* */
@@ -166,7 +168,8 @@ struct gmem_slot {
 	uint64_t gfn, npages;
 	uint64_t hva;  /* userspace_addr */
 	uint32_t file; /* weak: slot->gmem.file; 0 when closed */
-	uint32_t pad;
+	uint32_t
+		inode; /* the file's: what a guest maps of it is mapped until release has zapped it */
 	uint64_t pgoff; /* page of the file at gfn */
 };
 
@@ -312,6 +315,7 @@ struct gmem_world {
 	struct gmem_listener *listeners;
 	uint32_t nr_listeners;
 	struct gmem_lockdep *lockdep; /* shared by the worlds of one exploration; or null */
+	bool reserved;		      /* cells for all calls that will be made are there */
 	bool violated;
 	struct gmem_violation violation;
 };

@@ -139,12 +139,18 @@ const struct gmem_step *gmem_end_early(struct gmem_run *run, const struct gmem_s
 	return find_label(s, s->to);
 }
 
-/* With one task there is nobody to wait for: a row that has to would wait for ever. */
-int gmem_wait(struct gmem_run *run, const struct gmem_step *s)
+/* Row s, a LOCK or a WAIT, is come to. */
+static void note_wait(struct gmem_run *run, const struct gmem_step *s)
 {
 	run->table = gmem_innermost(run)->table;
 	run->row = gmem_row_of(run, s);
 	gmem_lock_seen(run, s->lock, s->mode);
+}
+
+/* With one task there is nobody to wait for: a row that has to would wait for ever. */
+int gmem_wait(struct gmem_run *run, const struct gmem_step *s)
+{
+	note_wait(run, s);
 	if (!s->check(run))
 		gmem_violate(run->w, "I1", "a task waits for itself: table, row", run->table,
 			     run->row);
@@ -254,7 +260,7 @@ static bool can_run(struct gmem_run *run, const struct gmem_step *s)
 }
 
 /* The next row of the innermost table that is not skipped; its END, if all the rest is. */
-static const struct gmem_step *next_row(struct gmem_run *run)
+const struct gmem_step *gmem_find_next_row(struct gmem_run *run)
 {
 	const struct gmem_level *l = gmem_innermost(run);
 	const struct gmem_step *s = &table_of(run, l)[l->pc];
@@ -278,13 +284,22 @@ static void leave_all(struct gmem_run *run)
 
 bool gmem_can_run_row(struct gmem_run *run)
 {
-	return can_run(run, next_row(run));
+	return can_run(run, gmem_find_next_row(run));
+}
+
+/* Somebody who never gets what he wants has wanted it all the same, whoever asks him to go on. */
+static void note_next(struct gmem_run *run)
+{
+	const struct gmem_step *s = gmem_find_next_row(run);
+
+	if (s->kind == STEP_LOCK || s->kind == STEP_WAIT)
+		note_wait(run, s);
 }
 
 /* That the rest of a table is skipped is a row, too. */
 enum gmem_progress gmem_run_row(struct gmem_run *run)
 {
-	const struct gmem_step *s = next_row(run);
+	const struct gmem_step *s = gmem_find_next_row(run);
 	struct gmem_step_event e;
 	int r;
 
@@ -296,5 +311,7 @@ enum gmem_progress gmem_run_row(struct gmem_run *run)
 	if (run->w->observer && r != ENDS)
 		run->w->observer(run->w->observer_arg, &e);
 	leave_all(run);
+	if (run->w->lockdep && run->t->depth && !run->w->violated)
+		note_next(run);
 	return run->t->depth ? GMEM_RAN : GMEM_OVER;
 }

@@ -79,6 +79,7 @@ enum gmem_table {
 	T_PUT_KVM,
 	T_EVICT_INODE,
 	T_UNMAP,
+	T_COPY_MAPPING,
 	T_TRUNCATE,
 	T_ZAP,
 	T_NOTIFY,
@@ -149,7 +150,6 @@ struct gmem_step {
 	uint8_t kind;
 	uint8_t lock, mode;
 	uint8_t at, to; /* enum gmem_label */
-	bool local;	/* looks at nothing, and changes nothing, that another task could change */
 	bool says; /* DONE_IF: the clause is the rule that decided; CHECK: its failure replaces others */
 };
 
@@ -221,15 +221,27 @@ const struct gmem_step *gmem_enter_table(struct gmem_run *run, unsigned int tabl
 enum gmem_progress gmem_run_row(struct gmem_run *run);
 /* Whether it need not. */
 bool gmem_can_run_row(struct gmem_run *run);
+/* That row; the END of its table, if all the rest of it is skipped. */
+const struct gmem_step *gmem_find_next_row(struct gmem_run *run);
 
-/* call.c. Whether the task's next row is local, or gives back a lock. */
-int gmem_next_row_is_local(const struct gmem_world *w, uint32_t task);
+/* call.c. The task goes on with the call that it stopped in. */
+void gmem_resume(struct gmem_run *run, uint32_t task);
+/* call.c. The next row of the task's call that is not skipped; its END, if all the rest is. */
+const struct gmem_step *gmem_next_row(const struct gmem_world *w, uint32_t task);
+/* call.c. The most cells the call can need. */
+uint64_t gmem_cells_for_call(const struct gmem_world *w, const struct gmem_call *c);
 
 #include "lock.h"
 
 /* Whether the task could take the lock now. */
 bool gmem_lock_is_free(const struct gmem_run *run, unsigned int class, unsigned int mode);
 bool gmem_lock_is_held(const struct gmem_run *run, unsigned int class);
+/* A violation: row s gives back what the task does not hold. What the row then results in. */
+int gmem_lock_is_not_held(struct gmem_run *run, const struct gmem_step *s);
+/* The number of the row of T_HOST_START that counts a notification. */
+uint16_t gmem_counting_row(const struct gmem_step *table);
+/* Tells the lock checker what the task still holds when its call is over. */
+void gmem_tell_locks_left(struct gmem_run *run);
 
 /*
  * The interpreter's own, step.c. Each returns the row to go on with, or null if there is none:
@@ -295,7 +307,7 @@ static inline __attribute__((__always_inline__)) int gmem_perform(struct gmem_ru
 	if (s->kind == STEP_LOCK)
 		return gmem_take_lock(run, s, gmem_row_of(run, s));
 	if (s->kind == STEP_UNLOCK)
-		return gmem_lock_drop(run, s->lock) ? 0 : -EDEADLK;
+		return gmem_lock_drop(run, s->lock) ? 0 : gmem_lock_is_not_held(run, s);
 	if (s->kind == STEP_END)
 		return ENDS;
 	if (s->kind == STEP_DONE_IF)
@@ -413,6 +425,10 @@ first:                                                                          
 		}                                               \
 		__attribute__((__fallthrough__));
 
+/* check.c: the invariants that hold after every row of every operation. */
+enum gmem_status gmem_check_rows(const struct gmem_world *w, struct gmem_violation *v);
+/* check.c: those of them that a row can break which changes nothing but its own task. */
+enum gmem_status gmem_check_looks(const struct gmem_world *w, struct gmem_violation *v);
 /* check.c: remembers what the world's violation is. */
 void gmem_violate(struct gmem_world *w, const char *invariant, const char *saw, uint64_t a,
 		  uint64_t b);

@@ -15,16 +15,6 @@ static struct gmem_file *file_of(struct gmem_run *run)
 	return GFILE(run->b, run->t->file);
 }
 
-static struct gmem_slot *slot_of(struct gmem_run *run)
-{
-	return SLOT(run->b, run->t->slot);
-}
-
-static bool slot_has_gmem(struct gmem_run *run)
-{
-	return (slot_of(run)->flags & GMEM_MEM_GUEST_MEMFD) != 0;
-}
-
 /* Release has cleared the pointer. */
 static bool file_is_closed(struct gmem_run *run)
 {
@@ -38,7 +28,7 @@ static bool file_is_closed(struct gmem_run *run)
 }
 
 /* kvm_gmem_get_file(): none, where the last one is gone and release waits for slots_lock */
-static int get_file(struct gmem_run *run)
+static int get_file_to_unbind(struct gmem_run *run)
 {
 	run->t->hole = !file_of(run)->refs;
 	if (!run->t->hole)
@@ -53,23 +43,20 @@ static bool file_was_dying(struct gmem_run *run)
 
 static int erase_binding(struct gmem_run *run)
 {
+	struct gmem_task *t = run->t;
 	struct gmem_slot *s = slot_of(run);
 
-	gmem_range_set(run->b, &file_of(run)->bindings, s->pgoff, s->pgoff + s->npages, 0);
+	t->start = s->pgoff;
+	t->end = s->pgoff + s->npages;
+	gmem_range_set(run->b, &file_of(run)->bindings, t->start, t->end, 0);
 	s->file = 0;
-	return 0;
-}
-
-static int fput(struct gmem_run *run)
-{
-	gmem_fput(run, run->t->file);
 	return 0;
 }
 
 /* kvm_gmem_unbind(): takes t->slot; changes t->file, t->inode */
 const struct gmem_step gmem_op_unbind[] = {
 	DONE_IF(file_is_closed, UNBIND_1),
-	DO(get_file, UNBIND_2),
+	DO(get_file_to_unbind, UNBIND_2),
 	DO(erase_binding, UNBIND_4, WHEN(file_was_dying)),
 	DONE_IF(file_was_dying, UNBIND_4),
 	LOCK(INVALIDATE_LOCK, WRITE, UNBIND_2),
@@ -79,7 +66,7 @@ const struct gmem_step gmem_op_unbind[] = {
 	END,
 };
 
-/* v13: no reference, and the lock for a dying file as well */
+/* kvm_gmem_unbind() of v13: no reference, and the lock for a dying file as well */
 const struct gmem_step gmem_op_unbind_v13[] = {
 	DONE_IF(file_is_closed, UNBIND_1),
 	LOCK(INVALIDATE_LOCK, WRITE, UNBIND_5),
@@ -263,6 +250,13 @@ static bool vm_has_users(struct gmem_run *run)
 	return --VM(run->b, run->t->vm)->users != 0;
 }
 
+/* From here on nobody finds it to tell it anything. */
+static int unregister_notifier(struct gmem_run *run)
+{
+	VM(run->b, run->t->vm)->process = 0;
+	return 0;
+}
+
 static bool next_slot(struct gmem_run *run)
 {
 	struct gmem_vm *vm = VM(run->b, run->t->vm);
@@ -290,6 +284,8 @@ static int free_vm(struct gmem_run *run)
 /* kvm_put_kvm(), kvm_destroy_vm(): takes t->vm */
 const struct gmem_step gmem_op_put_kvm[] = {
 	DONE_IF(vm_has_users, DESTROY_1),
+	WAIT_AND_DO(vm_is_not_being_told, unregister_notifier, DESTROY_4, .lock = NOTIFIERS,
+		    .mode = WRITE),
 	CALL_EACH(next_slot, T_FREE_SLOT, DESTROY_2),
 	DO(free_vm, DESTROY_3),
 	END,

@@ -113,7 +113,7 @@ static int host_invalidate_end(struct gmem_run *run)
 
 /* kvm_mmu_notifier_invalidate_range_start(), for one VM: takes t->at_vm, t->zap, t->zap_end */
 const struct gmem_step gmem_op_host_start[] = {
-	DO(count_notifier, NOTIFY_1),
+	DO(count_notifier, NOTIFY_1, .lock = NOTIFIERS),
 	LOCK(SRCU, READ, NOTIFY_1),
 	LOCK(MMU_LOCK, WRITE, NOTIFY_1, WHEN(a_memslot_is_over_it)),
 	DO(host_unmap_gfns, NOTIFY_2, WHEN(holds_mmu_lock)),
@@ -133,16 +133,63 @@ const struct gmem_step gmem_op_host_end[] = {
 	END,
 };
 
-/* The VMs that the owner made, one after the other; without memslots there is nothing to tell. */
+/*
+ * The VMs that the owner made, one after the other, with memslots or without: that may change until
+ * a VM is counted in. Those that are told the end are those that were told the start, but for what
+ * went in between, because no VM is made meanwhile.
+ */
 static bool next_vm_of_owner(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
 	do
 		t->at_vm = t->at_vm ? VM(run->b, t->at_vm)->next : run->b->vms;
-	while (t->at_vm &&
-	       (VM(run->b, t->at_vm)->process != t->owner || !VM(run->b, t->at_vm)->slots));
+	while (t->at_vm && VM(run->b, t->at_vm)->process != t->owner);
 	return t->at_vm != 0;
+}
+
+/* What is still counted then are VMs that went. */
+static bool next_vm_that_was_told(struct gmem_run *run)
+{
+	bool found = next_vm_of_owner(run);
+
+	if (!found)
+		run->t->notifying = 0;
+	return found;
+}
+
+bool gmem_is_telling(const struct gmem_task *t)
+{
+	for (uint32_t i = 0; i < t->depth; i++)
+		if (t->level[i].table == T_ZAP || t->level[i].table == T_NOTIFY)
+			return true;
+	return false;
+}
+
+/* Another task that tells the VMs of the process, or whose walk over them stands at this one. */
+static bool somebody_tells(struct gmem_run *run, uint32_t process, uint32_t vm)
+{
+	for (uint32_t i = 0; i < GMEM_MAX_TASKS; i++) {
+		const struct gmem_task *t = run->b->tasks[i] ? TASK(run->b, run->b->tasks[i]) :
+							       NULL;
+
+		if (t && t != run->t && gmem_is_telling(t) &&
+		    (process ? t->owner == process : t->at_vm == vm))
+			return true;
+	}
+	return false;
+}
+
+/* mmu_notifier_register(), mm_take_all_locks() */
+bool page_tables_are_at_rest(struct gmem_run *run)
+{
+	return !somebody_tells(run, run->t->process, 0);
+}
+
+/* mmu_notifier_unregister(), synchronize_srcu(): the walk over the VMs has gone by */
+bool vm_is_not_being_told(struct gmem_run *run)
+{
+	return !somebody_tells(run, 0, run->t->vm);
 }
 
 /* Who gives up addresses loses all entries; a file that takes pages away leaves poisoned ones. */
@@ -166,14 +213,14 @@ static int clear_entries(struct gmem_run *run)
 const struct gmem_step gmem_op_zap[] = {
 	CALL_EACH(next_vm_of_owner, T_HOST_START, NOTIFY_1),
 	DO(clear_entries, NOTIFY_1),
-	CALL_EACH(next_vm_of_owner, T_HOST_END, NOTIFY_3),
+	CALL_EACH(next_vm_that_was_told, T_HOST_END, NOTIFY_3),
 	END,
 };
 
-/* The entries change, and stay: mprotect, fork, a write to a page that has to be copied. */
+/* copy_page_range(), wp_page_copy(), mprotect: the entries change, and stay */
 const struct gmem_step gmem_op_notify[] = {
 	CALL_EACH(next_vm_of_owner, T_HOST_START, NOTIFY_1),
-	CALL_EACH(next_vm_of_owner, T_HOST_END, NOTIFY_3),
+	CALL_EACH(next_vm_that_was_told, T_HOST_END, NOTIFY_3),
 	END,
 };
 
@@ -287,19 +334,15 @@ static bool is_mapped(struct gmem_run *run)
 	return INODE(run->b, run->t->inode)->vmas != 0;
 }
 
+/* What was not mapped when that was asked has been mapped by nobody since, or is let be. */
 static bool is_heard(struct gmem_run *run)
 {
-	return is_mapped(run) && gmem_somebody_listens(run->w);
+	return holds_i_mmap_rwsem(run) && gmem_somebody_listens(run->w);
 }
 
 static bool is_not_heard(struct gmem_run *run)
 {
-	return is_mapped(run) && !gmem_somebody_listens(run->w);
-}
-
-static bool is_guest_memfd(struct gmem_run *run)
-{
-	return INODE(run->b, run->t->inode)->kind == INODE_GMEM;
+	return holds_i_mmap_rwsem(run) && !gmem_somebody_listens(run->w);
 }
 
 static int begin_at_first_page(struct gmem_run *run)
@@ -314,14 +357,16 @@ static int drop_pages(struct gmem_run *run)
 	return 0;
 }
 
-/* truncate_inode_pages_range(): takes t->inode, t->start, t->end */
+/* truncate_inode_pages_range(), unmap_mapping_folio(): takes t->inode, t->start, t->end */
 const struct gmem_step gmem_op_truncate[] = {
-	LOCK(FOLIO_LOCK, WRITE, PUNCH_3, WHEN(is_guest_memfd)),
-	DO(begin_at_first_page, PUNCH_3, WHEN(is_mapped), .local = true),
+	LOCK(FOLIO_LOCK, WRITE, PUNCH_3, WHEN(inode_is_guest_memfd)),
+	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, WHEN(is_mapped)),
+	DO(begin_at_first_page, PUNCH_3, WHEN(holds_i_mmap_rwsem)),
 	CALL_EACH(next_mapping_of_next_folio, T_ZAP, NOTIFY_5, WHEN(is_heard)),
 	CALL_EACH(next_mapped_run, T_ZAP, NOTIFY_5, WHEN(is_not_heard)),
+	UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem)),
 	DO(drop_pages, PUNCH_3),
-	UNLOCK(FOLIO_LOCK, WHEN(is_guest_memfd)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd)),
 	END,
 };
 UNROLLED(gmem_op_truncate)

@@ -132,18 +132,15 @@ static void read_parameter(struct byte_reader *b, uint32_t n, struct linked_call
 		v = read_number(b);
 	if (p->kind == GMEM_P_ADDR && l->addr_from >= 0)
 		v = read_number(b);
-	memcpy((char *)&l->call + p->offset, &v, sizeof(v));
+	*call_field(&l->call, p->offset) = v;
 }
 
 static void read_everything(struct byte_reader *b, struct linked_call *l)
 {
-	uint64_t v;
 	size_t i;
 
-	for (i = 0; i < FIELDS; i++) {
-		v = read_number(b);
-		memcpy((char *)&l->call + fields[i], &v, sizeof(v));
-	}
+	for (i = 0; i < FIELDS; i++)
+		*call_field(&l->call, fields[i]) = read_number(b);
 }
 
 static bool makes_a_task(uint32_t verb)

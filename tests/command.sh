@@ -79,10 +79,10 @@ ends 'JSON is UTF-8, whatever a file is called' 0 < <(
 
 run gmem
 ends 'gmem alone names its commands' 2 < <(
-	has err 'gmem: which command? replay, record, compare, explain, explore, bugs, profiles')
+	has err 'gmem: which command? replay, record, compare, explain, explore, locks, bugs, profiles')
 run gmem repaly
 ends 'so does an unknown command' 2 < <(
-	has err 'gmem: unknown command repaly: there are replay, record, compare, explain, explore, bugs, profiles')
+	has err 'gmem: unknown command repaly: there are replay, record, compare, explain, explore, locks, bugs, profiles')
 
 while read -r words; do
 	read -ra arguments <<<"$words"
@@ -104,6 +104,7 @@ replay --json --clauses missing.trace
 replay --step --quiet missing.trace
 replay --on kvm --check missing.trace
 replay --on moon missing.trace
+locks --dot --quiet missing.trace
 END
 
 # ---- completion ----
@@ -125,6 +126,9 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 		completed replay --st
 		completed replay --on = k
 		completed compare --profile linux-6.8
+		completed explore --se
+		completed explore --bug B39
+		completed explore --shard mal
 		completed explain PUNCH-2
 		completed explain punch-2
 		completed replay malf
@@ -133,6 +137,9 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 		--step
 		kvm
 		linux-6.8
+		--seconds --seed
+		B39
+
 		PUNCH-2
 		PUNCH-2
 		malformed.trace
@@ -142,7 +149,7 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 # ---- files ----
 
 # Without a /dev/kvm, compare ends before it looks at its arguments.
-commands=(replay record explain)
+commands=(replay record explain locks)
 gmem replay --on kvm --quiet - <<<'close(-1) = EBADF' >out 2>&1
 kvm=$?
 [ "$kvm" -eq 77 ] || commands+=(compare)
@@ -220,6 +227,80 @@ else
 	run gmem compare kvm.trace
 	ends 'and the model agrees' 0 </dev/null
 fi
+
+# ---- calls that overlap ----
+
+cat >overlap.trace <<'END'
+vm0 = create_vm()
+f0 = create_guest_memfd(vm0, size=4K)
+B = fork()
+par
+fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K) = 0
+B: cachestat(f0) = 0
+schedule main*8 B*2
+end
+cachestat(f0) = 1
+END
+run gmem replay --step overlap.trace
+ends 'rows of calls that overlap are each their own call'"'"'s, in the order in which they ran' 0 < <(
+	sed -nE '/^ +[0-9]+ \| (main|B): /,/^$/p' out |
+		grep -oE '[a-zB]+: .*| (fdget|return_pages_present|allocate_gap|return_zero)\b|= 0' |
+		tr -d ' ' | diff <(tr -d ' ' <<-'END'
+			main: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
+			fdget
+			B: cachestat(f0)
+			fdget
+			return_pages_present
+			=0
+			main: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K), which goes on
+			allocate_gap
+			return_zero
+			=0
+		END
+		) -)
+sed '/^B:/s/0$/7/' overlap.trace >overlap-wrong.trace
+run gmem replay overlap-wrong.trace
+ends 'every call of a block is judged' 1 < <(
+	has out '1 trace, 6 calls, 6 demands: 1 not met'
+	grep -qF 'overlap-wrong.trace:6: demanded 7, got 0: B: cachestat(f0)' out || echo 'not shown so')
+why='the order of calls that overlap is the model'"'"'s alone to choose'
+run gmem replay --on kvm overlap.trace
+ends 'calls that overlap are not made on a real kernel' 77 < <(
+	has out "overlap.trace: skipped: $why")
+run gmem record overlap.trace
+ends 'nor recorded' 77 < <(
+	has err "overlap.trace: not recorded: $why"
+	[ ! -s out ] || echo 'something is')
+if [ "$kvm" -eq 77 ]; then
+	skip 'nor compared' 'there is no /dev/kvm'
+else
+	run gmem compare overlap.trace
+	ends 'nor compared' 77 < <(has out "overlap.trace: skipped: $why")
+fi
+
+for call in 'create_vm()' 'thread()' 'create_vm(type=77) = EINVAL'; do
+	run gmem replay - <<<"main = $call"
+	ends "main = $call: the name is the first task's" 2 < <(
+		has err 'standard input:1:1: main is the first task; take another name')
+done
+
+cat >other-kind.trace <<'END'
+vm0 = create_vm()
+f0 = create_guest_memfd(vm0, size=4K)
+B = thread()
+par
+close(f0) = 0
+vm1 = create_vm()
+B: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K) = {0, EBADF}
+END
+{ cat other-kind.trace; echo end; } >explore.trace
+run gmem explore explore.trace
+ends 'a descriptor that is of another kind by then is no EBADF' 1 < <(
+	has out 'explore.trace: a call that the model has no answer to')
+{ cat other-kind.trace; echo 'schedule main*100'; echo end; } >replay.trace
+run gmem replay --quiet replay.trace
+ends 'nor is it where it is replayed' 1 < <(
+	grep -q '^replay.trace:5: the model has no answer to its call: task B$' out || echo 'not so')
 
 # ---- clauses ----
 

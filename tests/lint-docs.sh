@@ -116,7 +116,7 @@ json_documented()
 # One of everything that can be had on every machine.
 json_samples()
 {
-	gmem replay --json --step "$src"/traces/stories/*.trace
+	gmem replay --json --step "$src"/traces/stories/*.trace "$src"/traces/overlap/v13-*.trace
 	gmem replay --json "$src/traces/stories/first.trace" "$src/no such.trace"
 	gmem replay --json - <<<'close(-1) = EINVAL'
 	gmem replay --json - <<<'create_vm()'

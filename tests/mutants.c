@@ -5,6 +5,7 @@
  * notices is printed.
  *
  *	tests/mutants TRACE...
+ *	TABLE=bind tests/mutants TRACE...	only the tables of that name
  *
  * A mutant is run through those traces of its profiles that come by the row: by a demand that is
  * not met, or by an invariant, which is looked at after every row. Those whose calls overlap are
@@ -85,6 +86,12 @@ static int replay(const struct corpus *c, const struct gmem_profile *p, uint8_t 
 	return right;
 }
 
+/* A schedule says that the trace is about that order. */
+static int overlaps(const struct corpus *c)
+{
+	return c->t.par_end && !c->t.nr_schedule;
+}
+
 static int explore(const struct corpus *c, const struct gmem_profile *p)
 {
 	const struct gmem_bounds bounds = { .states = 2000000,
@@ -116,7 +123,7 @@ static void read_corpus(char **files, int n)
 		c->file = files[i];
 		c->profile = c->t.profile ? c->t.profile : gmem_profile_default();
 		c->came_by = xcalloc(MOST_TABLES, MAX_ROWS);
-		if (!replay(c, c->profile, c->came_by) || (c->t.par_end && !explore(c, c->profile)))
+		if (!replay(c, c->profile, c->came_by) || (overlaps(c) && !explore(c, c->profile)))
 			die("%s: is not as demanded on the right tables", files[i]);
 		nr_traces++;
 	}
@@ -138,11 +145,11 @@ static enum fate try_on(const struct mutant *m, const struct gmem_profile *base)
 	if (gmem_profile_without(&p, base, m->table, m->row, NULL, NULL) != GMEM_DONE)
 		die("there is no such row");
 	for (i = 0; i < nr_traces; i++)
-		if (traces[i].profile == base && !traces[i].t.par_end &&
+		if (traces[i].profile == base && !overlaps(&traces[i]) &&
 		    traces[i].came_by[m->table * MAX_ROWS + m->row] && !replay(&traces[i], p, NULL))
 			return CAUGHT_BY_REPLAY;
 	for (i = 0; i < nr_traces; i++)
-		if (traces[i].profile == base && traces[i].t.par_end && !explore(&traces[i], p))
+		if (traces[i].profile == base && overlaps(&traces[i]) && !explore(&traces[i], p))
 			return CAUGHT_BY_EXPLORING;
 	gmem_profile_free(p);
 	return SURVIVED;
@@ -203,6 +210,13 @@ static void print_mutant(const struct mutant *m, const struct gmem_row *row)
 	putchar('\n');
 }
 
+static int is_wanted(unsigned int table)
+{
+	const char *wanted = getenv("TABLE");
+
+	return !wanted || !*wanted || !strcmp(wanted, gmem_table_name(table));
+}
+
 static void try_table(unsigned int n, unsigned int table, unsigned long *count)
 {
 	struct mutant m = { .table = table, .profiles = sharers(n, table) };
@@ -237,7 +251,8 @@ int main(int argc, char **argv)
 	printf("%zu traces; mutants that nothing notices:\n", nr_traces);
 	for (n = 0; gmem_profile(n); n++)
 		for (table = 0; table < gmem_nr_tables(); table++)
-			try_table(n, table, count);
+			if (is_wanted(table))
+				try_table(n, table, count);
 	for (i = 0; i < NR_FATES; i++)
 		all += count[i];
 	printf("%lu mutants:", all);

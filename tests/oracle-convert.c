@@ -151,14 +151,26 @@ static uint64_t next_place(const struct oracle *o, int memory, uint64_t page)
 	return place;
 }
 
-/* Huge pages are converted one by one, those that are nowhere as many as there are in a row. */
-static uint64_t end_of_part(const struct oracle *o, int memory, uint64_t start, uint64_t end)
+/*
+ * Huge pages are converted one by one, each with an allocation. Those that are nowhere are counted
+ * and not looked at: as many as there are in a row, or as get memory.
+ */
+static uint64_t end_of_part(const struct oracle *o, const struct gmem_call *c, int memory,
+			    uint64_t start, uint64_t end, uint64_t *asked)
 {
-	uint64_t block = o->memories[memory].block, first = start / block * block;
-	uint64_t place = next_place(o, memory, first) / block * block;
-	uint64_t next = place > first ? place : first + block;
+	const struct task *t = &o->tasks[c->task];
+	uint64_t block = o->memories[memory].block, first = start / block, n;
+	uint64_t last = (end + block - 1) / block, place = next_place(o, memory, first * block);
 
-	return block > 1 && next < end ? next : end;
+	if (block == 1)
+		return end;
+	n = (place / block < last ? place / block : last) - first;
+	if (t->inject == GMEM_INJECT_ENOMEM && n > t->inject_after - *asked)
+		n = t->inject_after - *asked;
+	if (!n) /* one that is somewhere, or gets none */
+		n = 1;
+	*asked += n - 1;
+	return (first + n) * block < end ? (first + n) * block : end;
 }
 
 /* Splitting a huge page takes memory in two places, merging it in one of them. */
@@ -216,7 +228,7 @@ static int64_t set_attributes(struct oracle *o, const struct gmem_call *c, int m
 		return 0;
 	}
 	for (; start < end && !err && !o->outside; start = next) {
-		next = end_of_part(o, memory, start, end);
+		next = end_of_part(o, c, memory, start, end, &asked);
 		err = convert_part(o, c, memory, start, next, &asked, failed);
 	}
 	return err;

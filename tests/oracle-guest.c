@@ -38,14 +38,14 @@ static int64_t ask_gmem(struct oracle *o, const struct gmem_call *c, const struc
 static int64_t ask_host(struct oracle *o, const struct gmem_call *c, const struct slot *s,
 			uint64_t page, struct fault *f)
 {
-	const struct mapping *m = mapping_at(o, c->task, page);
-	const struct entry *e = find_entry(o, c->task, page);
+	const struct mapping *m = mapping_at(o, process_of(o, c), page);
+	const struct entry *e = find_entry(o, process_of(o, c), page);
 	bool is_mapped = e && !e->poisoned && !(s->flags & GMEM_MEM_READONLY);
 
 	if (m && !f->write && !(m->prot & GMEM_PROT_READ) &&
 	    !(is_mapped && (m->prot & GMEM_PROT_WRITE)))
 		return -EFAULT;
-	switch (touch(o, c->task, page, f->write, &f->page)) {
+	switch (touch(o, process_of(o, c), page, f->write, &f->page)) {
 	case TOUCHED:
 		return 0;
 	case POISONED:
@@ -157,7 +157,7 @@ static int64_t populate_page(struct oracle *o, const struct gmem_call *c, struct
 	if (!is_private(o, p->vm, gfn))
 		return -EINVAL;
 	if (c->addr) {
-		if (touch(o, c->task, c->addr / PAGE + p->done, false, &source) != TOUCHED)
+		if (touch(o, process_of(o, c), c->addr / PAGE + p->done, false, &source) != TOUCHED)
 			return -EFAULT;
 		copy_page(o, page, source);
 	} else {
@@ -176,7 +176,8 @@ static int64_t populate_in_place(struct oracle *o, const struct gmem_call *c, st
 
 	if (meets(o, c, GMEM_INJECT_SIGNAL, p->done))
 		return -EINTR;
-	if (c->addr && touch(o, c->task, c->addr / PAGE + p->done, false, &source) != TOUCHED)
+	if (c->addr &&
+	    touch(o, process_of(o, c), c->addr / PAGE + p->done, false, &source) != TOUCHED)
 		return -EFAULT;
 	page = find_page(o, p->slot->memory, pgoff);
 	if (!page && meets(o, c, GMEM_INJECT_ENOMEM, p->allocated++))

@@ -168,7 +168,8 @@ static int64_t check_place(const struct oracle *o, const struct gmem_call *c, in
 			return -ENOMEM;
 		return aligned(c->addr) ? 0 : -EINVAL;
 	}
-	if (o->models->value == -ENOMEM && o->processes[c->task].ever + length > USER_END / 4)
+	if (o->models->value == -ENOMEM &&
+	    o->processes[process_of(o, c)].ever + length > USER_END / 4)
 		return -ENOMEM;
 	return 0;
 }
@@ -180,7 +181,7 @@ static int64_t place(struct oracle *o, const struct gmem_call *c, int memory, ui
 	uint64_t block = bytes_a_mapping_is_made_of(o, memory);
 
 	if (o->models->value <= 0 || addr % block || end > USER_END ||
-	    next_mapping(o, c->task, addr / PAGE, end / PAGE))
+	    next_mapping(o, process_of(o, c), addr / PAGE, end / PAGE))
 		return PAGE; /* which is not what the model says */
 	return (int64_t)addr;
 }
@@ -212,13 +213,13 @@ static int64_t map(struct oracle *o, const struct gmem_call *c, int memory, uint
 	int64_t addr = c->flags & GMEM_MAP_FIXED ? (int64_t)c->addr : place(o, c, memory, length);
 
 	*ONE_MORE(o, mappings,
-		  nr_mappings) = (struct mapping){ .process = c->task,
+		  nr_mappings) = (struct mapping){ .process = process_of(o, c),
 						   .start = (uint64_t)addr / PAGE,
 						   .end = ((uint64_t)addr + length) / PAGE,
 						   .prot = c->prot & 7,
 						   .memory = memory,
 						   .pgoff = pgoff };
-	o->processes[c->task].ever += length;
+	o->processes[process_of(o, c)].ever += length;
 	return addr;
 }
 
@@ -234,7 +235,7 @@ static int64_t map_anonymous(struct oracle *o, const struct gmem_call *c)
 	    (type != GMEM_MAP_DROPPABLE || o->is_6_8))
 		return -EINVAL;
 	if (c->flags & GMEM_MAP_FIXED)
-		drop_mappings(o, c->task, c->addr / PAGE, end);
+		drop_mappings(o, process_of(o, c), c->addr / PAGE, end);
 	memory = new_memory(o, type == GMEM_MAP_SHARED ? ANON_SHARED : ANON_PRIVATE, 0, type, NONE);
 	addr = map(o, c, memory, 0);
 	sweep(o);
@@ -262,7 +263,7 @@ int64_t oracle_mmap(struct oracle *o, const struct gmem_call *c, struct gmem_res
 	if (err)
 		return err;
 	if (c->flags & GMEM_MAP_FIXED)
-		drop_mappings(o, c->task, c->addr / PAGE, end);
+		drop_mappings(o, process_of(o, c), c->addr / PAGE, end);
 	err = ask_file(o, c, memory);
 	return err ? err : map(o, c, memory, c->offset / PAGE);
 }
@@ -272,7 +273,7 @@ int64_t oracle_munmap(struct oracle *o, const struct gmem_call *c, struct gmem_r
 	(void)r;
 	if (!aligned(c->addr) || c->addr > USER_END || c->length > USER_END - c->addr || !c->length)
 		return -EINVAL;
-	drop_mappings(o, c->task, c->addr / PAGE, (c->addr + rounded(c->length)) / PAGE);
+	drop_mappings(o, process_of(o, c), c->addr / PAGE, (c->addr + rounded(c->length)) / PAGE);
 	return 0;
 }
 
@@ -291,14 +292,14 @@ int64_t oracle_mprotect(struct oracle *o, const struct gmem_call *c, struct gmem
 	if (c->prot & ~UINT64_C(0xf)) /* one more than has a name: PROT_SEM */
 		return -EINVAL;
 	while (page < end && !o->outside) {
-		m = mapping_at(o, c->task, page);
+		m = mapping_at(o, process_of(o, c), page);
 		if (!m)
 			return -ENOMEM;
 		if ((c->prot & GMEM_PROT_EXEC) && o->memories[m->memory].kind == GUEST_MEMFD)
 			return -EACCES;
-		split(o, c->task, page);
-		split(o, c->task, end);
-		m = mapping_at(o, c->task, page);
+		split(o, process_of(o, c), page);
+		split(o, process_of(o, c), end);
+		m = mapping_at(o, process_of(o, c), page);
 		m->prot = c->prot & 7;
 		page = m->end;
 	}
@@ -313,7 +314,8 @@ static int64_t access(struct oracle *o, const struct gmem_call *c, struct gmem_r
 	uint64_t i;
 
 	for (i = 0; i < c->size; i++)
-		switch (touch(o, c->task, (c->addr + i) / PAGE, c->verb == GMEM_STORE, &page[i])) {
+		switch (touch(o, process_of(o, c), (c->addr + i) / PAGE, c->verb == GMEM_STORE,
+			      &page[i])) {
 		case TOUCHED:
 			break;
 		case UNMAPPED:
@@ -354,7 +356,7 @@ int64_t oracle_pin(struct oracle *o, const struct gmem_call *c, struct gmem_resu
 	if (!fds_are_left(o, c))
 		return -EMFILE;
 	for (i = 0; i < n && i < PAGES; i++)
-		if (touch(o, c->task, c->addr / PAGE + i, true, &pages[i]) != TOUCHED)
+		if (touch(o, process_of(o, c), c->addr / PAGE + i, true, &pages[i]) != TOUCHED)
 			return -EFAULT;
 	o->outside |= n > PAGES;
 	pin = ONE_MORE(o, pins, nr_pins);

@@ -32,12 +32,12 @@ static int64_t populate(struct oracle *o, const struct gmem_call *c, uint64_t st
 	uint64_t page;
 
 	for (page = start; page < end && !o->outside; page++) {
-		m = mapping_at(o, c->task, page);
+		m = mapping_at(o, process_of(o, c), page);
 		if (!m)
 			return -ENOMEM;
 		if (!(m->prot & (write ? GMEM_PROT_WRITE : GMEM_PROT_READ)))
 			return -EINVAL;
-		switch (touch(o, c->task, page, write, &found)) {
+		switch (touch(o, process_of(o, c), page, write, &found)) {
 		case TOUCHED:
 			break;
 		case POISONED:
@@ -57,7 +57,7 @@ static int64_t advise_page_range(struct oracle *o, const struct gmem_call *c,
 
 	switch (c->advice) {
 	case GMEM_MADV_DONTNEED:
-		drop_entries(o, c->task, start, end);
+		drop_entries(o, process_of(o, c), start, end);
 		if (private)
 			drop_pages(o, m->memory, pgoff, pgoff_end);
 		return 0;
@@ -89,14 +89,15 @@ static int64_t advise(struct oracle *o, const struct gmem_call *c, uint64_t star
 	bool hole = false;
 
 	while (start < end) {
-		const struct mapping *m = mapping_at(o, c->task, start), *next = NULL;
+		const struct mapping *m = mapping_at(o, process_of(o, c), start), *next = NULL;
 		unsigned int i;
 		uint64_t to = end;
 		int64_t err = 0;
 
 		for (i = 0; i < o->nr_mappings && !m; i++) {
 			next = &o->mappings[i];
-			if (next->process == c->task && next->start > start && next->start < to)
+			if (next->process == process_of(o, c) && next->start > start &&
+			    next->start < to)
 				to = next->start;
 		}
 		hole |= !m;

@@ -94,7 +94,7 @@ static bool is_bound(const struct oracle *o, const struct slot *new)
 /* What userspace_addr maps is the same file, from the same page on. */
 static bool address_maps_the_same(struct oracle *o, const struct gmem_call *c, int memory)
 {
-	const struct mapping *m = mapping_at(o, c->task, c->addr / PAGE);
+	const struct mapping *m = mapping_at(o, process_of(o, c), c->addr / PAGE);
 
 	return m && m->memory == memory &&
 	       m->pgoff + (c->addr / PAGE - m->start) == c->offset / PAGE;

@@ -2,7 +2,7 @@
 /*
  * The oracle's lists, for the files it consists of; see oracle.h.
  *
- * A process has one task, and the task's number is the process's. "memory" is what pages belong
+ * A call is made by a task; what it opens and maps is its process's. "memory" is what pages belong
  * to: a guest_memfd, or anonymous memory. Numbers into lists stay what they are until the lists
  * are begun anew, except where an element is said to move.
  */
@@ -21,9 +21,14 @@
 enum kind { KVM, VM, FILE_, PIN };
 enum memory_kind { GUEST_MEMFD, ANON_SHARED, ANON_PRIVATE };
 
-struct process {
+struct task {
 	bool there;
+	uint32_t process;
 	uint64_t inject, inject_after;
+};
+
+/* As long as one of its tasks is. */
+struct process {
 	uint64_t ever; /* bytes it and its ancestors ever mapped */
 };
 
@@ -144,7 +149,8 @@ struct oracle {
 	bool outside;
 	struct gmem_machine machine;
 	const struct gmem_result *models;
-	struct process processes[TASKS];
+	struct task tasks[TASKS];
+	struct process processes[TASKS]; /* no more of these than of tasks */
 	unsigned int nr_opens, nr_vms, nr_memories, nr_pages, nr_held, nr_mappings, nr_entries,
 		nr_slots, nr_said, nr_pins, nr_pinned, nr_contents;
 	struct open opens[OPENS];
@@ -175,6 +181,11 @@ static inline bool aligned(uint64_t x)
 static inline bool wraps(uint64_t x, uint64_t length)
 {
 	return x + length < x;
+}
+
+static inline uint32_t process_of(const struct oracle *o, const struct gmem_call *c)
+{
+	return o->tasks[c->task].process;
 }
 
 /* oracle.c */

@@ -74,7 +74,7 @@ int64_t not_of(const struct oracle *o, const struct gmem_call *c, const struct o
 		return -EBADF;
 	if (open->kind == KVM)
 		return -EINVAL;
-	if (open->kind == VM && o->vms[open->number].process != (int)c->task)
+	if (open->kind == VM && o->vms[open->number].process != (int)process_of(o, c))
 		return -EIO;
 	return -ENOTTY;
 }
@@ -83,7 +83,7 @@ int64_t vm_ioctl(struct oracle *o, const struct gmem_call *c, int *vm)
 {
 	const struct open *open = find_open(o, c, c->fd);
 
-	if (!open || open->kind != VM || o->vms[open->number].process != (int)c->task)
+	if (!open || open->kind != VM || o->vms[open->number].process != (int)process_of(o, c))
 		return not_of(o, c, open);
 	*vm = open->number;
 	return 0;
@@ -182,7 +182,7 @@ int64_t oracle_create_vm(struct oracle *o, const struct gmem_call *c, struct gme
 	if (c->type > 63 || !(vm_types(o) >> c->type & 1))
 		return -EINVAL;
 	vm = ONE_MORE(o, vms, nr_vms);
-	*vm = (struct vm){ .type = c->type, .process = (int)c->task };
+	*vm = (struct vm){ .type = c->type, .process = (int)process_of(o, c) };
 	return open_fd(o, c, VM, (int)(vm - o->vms));
 }
 

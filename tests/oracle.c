@@ -63,13 +63,14 @@ void oracle_begin(struct oracle *o, const struct gmem_profile *profile,
 	o->nr_contents = 0;
 	o->nr_opens = o->nr_vms = o->nr_memories = o->nr_pages = o->nr_held = 0;
 	o->nr_mappings = o->nr_entries = o->nr_slots = o->nr_said = o->nr_pins = o->nr_pinned = 0;
+	memset(o->tasks, 0, sizeof(o->tasks));
 	memset(o->processes, 0, sizeof(o->processes));
 	o->machine = *machine;
 	choose_design(o, gmem_profile_name(profile));
 	if (!o->machine.max_fds)
 		o->machine.max_fds = 1024;
 	o->outside = machine->arch != GMEM_X86_64;
-	o->processes[0].there = true;
+	o->tasks[0].there = true;
 	o->opens[o->nr_opens++] = (struct open){ 0, GMEM_KVM_FD, KVM, NONE };
 }
 
@@ -105,7 +106,7 @@ struct open *find_open(struct oracle *o, const struct gmem_call *c, int64_t fd)
 	unsigned int i;
 
 	for (i = 0; i < o->nr_opens; i++)
-		if (o->opens[i].process == c->task && o->opens[i].fd == fd)
+		if (o->opens[i].process == process_of(o, c) && o->opens[i].fd == fd)
 			return &o->opens[i];
 	return NULL;
 }
@@ -129,7 +130,7 @@ int64_t open_fd(struct oracle *o, const struct gmem_call *c, enum kind kind, int
 {
 	int64_t fd = lowest_fd(o, c);
 
-	*ONE_MORE(o, opens, nr_opens) = (struct open){ c->task, fd, kind, number };
+	*ONE_MORE(o, opens, nr_opens) = (struct open){ process_of(o, c), fd, kind, number };
 	return fd;
 }
 
@@ -208,14 +209,33 @@ int64_t oracle_unpin(struct oracle *o, const struct gmem_call *c, struct gmem_re
 	return oracle_close(o, c, r);
 }
 
-/* ---- processes ---- */
+/* ---- tasks and processes ---- */
 
-static void inherit_mapping(struct oracle *o, const struct gmem_call *c, const struct mapping *m)
+static unsigned int tasks_of(const struct oracle *o, uint32_t process)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < TASKS; i++)
+		n += o->tasks[i].there && o->tasks[i].process == process;
+	return n;
+}
+
+/* There are as many as tasks, so one is nobody's. */
+static uint32_t new_process(const struct oracle *o)
+{
+	uint32_t p = 0;
+
+	while (tasks_of(o, p))
+		p++;
+	return p;
+}
+
+static void inherit_mapping(struct oracle *o, uint32_t child, const struct mapping *m)
 {
 	struct mapping copy = *m;
 	uint64_t pgoff_end = m->pgoff + (m->end - m->start);
 
-	copy.process = (uint32_t)c->value;
+	copy.process = child;
 	if (o->memories[m->memory].kind == ANON_PRIVATE) {
 		uint64_t type = o->memories[m->memory].flags;
 
@@ -228,37 +248,48 @@ static void inherit_mapping(struct oracle *o, const struct gmem_call *c, const s
 
 static int64_t oracle_fork(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
+	uint32_t parent = process_of(o, c), child = new_process(o);
 	unsigned int i, n;
 
 	(void)r;
-	o->processes[c->value] = (struct process){ .there = true,
-						   .ever = o->processes[c->task].ever };
+	o->tasks[c->value] = (struct task){ .there = true, .process = child };
+	o->processes[child].ever = o->processes[parent].ever;
 	for (i = 0, n = o->nr_opens; i < n; i++)
-		if (o->opens[i].process == c->task) {
+		if (o->opens[i].process == parent) {
 			struct open copy = o->opens[i];
 
-			copy.process = (uint32_t)c->value;
+			copy.process = child;
 			*ONE_MORE(o, opens, nr_opens) = copy;
 		}
 	for (i = 0, n = o->nr_mappings; i < n; i++)
-		if (o->mappings[i].process == c->task)
-			inherit_mapping(o, c, &o->mappings[i]);
+		if (o->mappings[i].process == parent)
+			inherit_mapping(o, child, &o->mappings[i]);
+	return (int64_t)c->value;
+}
+
+static int64_t oracle_thread(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	(void)r;
+	o->tasks[c->value] = (struct task){ .there = true, .process = process_of(o, c) };
 	return (int64_t)c->value;
 }
 
 static int64_t oracle_exit(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
+	uint32_t process = process_of(o, c);
 	unsigned int i;
 
 	(void)r;
-	drop_mappings(o, c->task, 0, UINT64_MAX);
+	o->tasks[c->task].there = false;
+	if (tasks_of(o, process))
+		return 0;
+	drop_mappings(o, process, 0, UINT64_MAX);
 	for (i = 0; i < o->nr_opens; i++)
-		if (o->opens[i].process == c->task)
+		if (o->opens[i].process == process)
 			o->opens[i--] = o->opens[--o->nr_opens];
 	for (i = 0; i < o->nr_vms; i++)
-		if (o->vms[i].process == (int)c->task)
+		if (o->vms[i].process == (int)process)
 			o->vms[i].process = NONE;
-	o->processes[c->task].there = false;
 	sweep(o);
 	return 0;
 }
@@ -266,23 +297,23 @@ static int64_t oracle_exit(struct oracle *o, const struct gmem_call *c, struct g
 static int64_t oracle_inject(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
 {
 	(void)r;
-	o->processes[c->task].inject = c->what;
-	o->processes[c->task].inject_after = c->value;
+	o->tasks[c->task].inject = c->what;
+	o->tasks[c->task].inject_after = c->value;
 	return 0;
 }
 
 bool meets(const struct oracle *o, const struct gmem_call *c, uint64_t what, uint64_t pages)
 {
-	const struct process *p = &o->processes[c->task];
+	const struct task *t = &o->tasks[c->task];
 
-	return p->inject == what && p->inject_after == pages;
+	return t->inject == what && t->inject_after == pages;
 }
 
 bool meets_signal(const struct oracle *o, const struct gmem_call *c, uint64_t pages)
 {
-	const struct process *p = &o->processes[c->task];
+	const struct task *t = &o->tasks[c->task];
 
-	return p->inject == GMEM_INJECT_SIGNAL && p->inject_after <= pages;
+	return t->inject == GMEM_INJECT_SIGNAL && t->inject_after <= pages;
 }
 
 /* ---- verbs ---- */
@@ -319,6 +350,7 @@ static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_MPROTECT] = oracle_mprotect,
 	[GMEM_MADVISE] = oracle_madvise,
 	[GMEM_FORK] = oracle_fork,
+	[GMEM_THREAD] = oracle_thread,
 	[GMEM_EXIT] = oracle_exit,
 	[GMEM_LOAD] = oracle_load,
 	[GMEM_STORE] = oracle_store,
@@ -361,7 +393,8 @@ static bool makes_no_sense(const struct oracle *o, const struct gmem_call *c)
 	case GMEM_INJECT:
 		return c->what > GMEM_INJECT_ENOMEM;
 	case GMEM_FORK:
-		return c->value >= TASKS || o->processes[c->value].there;
+	case GMEM_THREAD:
+		return c->value >= TASKS || o->tasks[c->value].there;
 	case GMEM_EXIT:
 		return c->task == 0;
 	default:
@@ -430,18 +463,18 @@ enum oracle_answer oracle_call(struct oracle *o, const struct gmem_call *c,
 	memset(r, 0, sizeof(*r));
 	if (o->outside)
 		return ORACLE_OUTSIDE;
-	if (c->verb >= GMEM_NR_VERBS || c->task >= TASKS || !o->processes[c->task].there ||
+	if (c->verb >= GMEM_NR_VERBS || c->task >= TASKS || !o->tasks[c->task].there ||
 	    makes_no_sense(o, c) || is_of_another_kind(o, c)) {
 		r->value = -EINVAL;
 		return ORACLE_MISUSE;
 	}
 	o->models = models;
-	if (can_be_said(c) && verbs[c->verb]) /* it knows no threads */
+	if (can_be_said(c))
 		r->value = verbs[c->verb](o, c, r);
 	else
 		o->outside = true;
 	if (c->verb != GMEM_INJECT)
-		o->processes[c->task].inject = GMEM_INJECT_NONE;
+		o->tasks[c->task].inject = GMEM_INJECT_NONE;
 	return o->outside ? ORACLE_OUTSIDE : ORACLE_ANSWERS;
 }
 

@@ -45,6 +45,7 @@ static const uint8_t weights[GMEM_NR_VERBS] = {
 	[GMEM_MPROTECT] = 4,
 	[GMEM_MADVISE] = 8,
 	[GMEM_FORK] = 2,
+	[GMEM_THREAD] = 2,
 	[GMEM_EXIT] = 2,
 	[GMEM_LOAD] = 10,
 	[GMEM_STORE] = 8,
@@ -71,12 +72,44 @@ static uint32_t weight(const struct random_calls *rc, uint32_t verb)
 	case GMEM_CONVERT_SHARED:
 	case GMEM_CONVERT_PRIVATE:
 		return rc->converts == RANDOM_CALLS_SHAREABILITY ? 16 : weights[verb];
+	case GMEM_INJECT: /* a conversion can fail in more than one place */
+		return rc->converts ? 3 * weights[verb] : weights[verb];
 	default:
 		return weights[verb];
 	}
 }
 
 /* ---- calls ---- */
+
+static uint32_t free_task(const struct random_calls *rc)
+{
+	uint32_t task = 0;
+
+	while (rc->tasks >> task & 1)
+		task++;
+	return task;
+}
+
+static int cannot_be(const struct random_calls *rc, uint32_t verb, uint32_t task)
+{
+	switch (verb) {
+	case GMEM_FORK:
+		return rc->processes == 32 || free_task(rc) == RANDOM_CALLS_TASKS;
+	case GMEM_THREAD:
+		return free_task(rc) == RANDOM_CALLS_TASKS;
+	case GMEM_EXIT:
+		return !task;
+	default:
+		return 0;
+	}
+}
+
+static uint32_t some_conversion(struct random_calls *rc)
+{
+	if (rc->converts == RANDOM_CALLS_ATTRIBUTES)
+		return GMEM_SET_MEMORY_ATTRIBUTES2;
+	return GMEM_CONVERT_SHARED + (uint32_t)below(rc, 2);
+}
 
 static uint32_t some_verb(struct random_calls *rc, uint32_t task)
 {
@@ -96,10 +129,8 @@ static uint32_t some_verb(struct random_calls *rc, uint32_t task)
 	if (some_result(rc, task, GMEM_FD_GMEM) < 0 && below(rc, 3))
 		return GMEM_CREATE_GUEST_MEMFD;
 	if (follows_inject(rc) && below(rc, 4)) {
-		if (rc->converts == RANDOM_CALLS_ATTRIBUTES && one_in(rc, 3))
-			return GMEM_SET_MEMORY_ATTRIBUTES2;
-		if (rc->converts == RANDOM_CALLS_SHAREABILITY && one_in(rc, 3))
-			return GMEM_CONVERT_SHARED + (uint32_t)below(rc, 2);
+		if (rc->converts && one_in(rc, rc->has_huge_pages ? 2 : 3))
+			return some_conversion(rc);
 		return meet[below(rc, sizeof(meet) / sizeof(meet[0]))];
 	}
 	for (verb = 0; verb < GMEM_NR_VERBS; verb++)
@@ -107,9 +138,7 @@ static uint32_t some_verb(struct random_calls *rc, uint32_t task)
 	at = (uint32_t)below(rc, total);
 	for (verb = 0; at >= weight(rc, verb); verb++)
 		at -= weight(rc, verb);
-	if ((verb == GMEM_FORK && rc->tasks_ever & 8) || (verb == GMEM_EXIT && !task))
-		return GMEM_LOAD;
-	return verb;
+	return cannot_be(rc, verb, task) ? GMEM_LOAD : verb;
 }
 
 static void choose(struct random_calls *rc, struct linked_call *l, const struct gmem_param *p)
@@ -118,7 +147,7 @@ static void choose(struct random_calls *rc, struct linked_call *l, const struct 
 
 	if (p->bits == 32 && p->kind != GMEM_P_FD)
 		v &= UINT32_MAX;
-	memcpy((char *)&l->call + p->offset, &v, sizeof(v));
+	*call_field(&l->call, p->offset) = v;
 }
 
 /* Flags first: what an address is for depends on them. */
@@ -166,8 +195,8 @@ static void make_sense(struct random_calls *rc, struct linked_call *l)
 	if (c->verb == GMEM_SET_MEMORY_ATTRIBUTES2 && l->fd_from >= 0 &&
 	    rc->kind[l->fd_from] == GMEM_FD_VM && c->offset < BASE_GPA)
 		c->offset += BASE_GPA;
-	if (c->verb == GMEM_FORK)
-		c->value = 1 + (rc->tasks_ever >> 1 & 1) + (rc->tasks_ever >> 2 & 1);
+	if (c->verb == GMEM_FORK || c->verb == GMEM_THREAD)
+		c->value = free_task(rc);
 	if ((c->verb == GMEM_LOAD || c->verb == GMEM_STORE) && c->addr + c->size <= c->addr)
 		c->addr = 0;
 	if (c->verb == GMEM_STORE || c->verb == GMEM_PIN_STORE || c->verb == GMEM_GUEST_STORE)
@@ -260,7 +289,7 @@ void random_calls_begin(struct random_calls *rc, struct random *random,
 	rc->random = random;
 	rc->types = types;
 	look_at_profile(rc, profile);
-	rc->tasks = rc->tasks_ever = 1;
+	rc->tasks = rc->processes = 1;
 	do
 		rc->favourite = (uint8_t)below(rc, 8);
 	while (!(types >> rc->favourite & 1));
@@ -278,8 +307,8 @@ void random_call(struct random_calls *rc, struct linked_call *l)
 		return;
 	}
 	if (one_in(rc, 4))
-		l->call.task = (uint32_t)below(rc, 4);
-	if (follows_inject(rc))
+		l->call.task = (uint32_t)below(rc, RANDOM_CALLS_TASKS);
+	if (follows_inject(rc) && below(rc, 8)) /* or another task comes first */
 		l->call.task = rc->calls[rc->nr_calls - 1].call.task;
 	if (!(rc->tasks >> l->call.task & 1))
 		l->call.task = 0;
@@ -300,32 +329,44 @@ static void note_binding(struct random_calls *rc, const struct linked_call *l, u
 		rc->kind[n] = l->fd_from < 0 ? GMEM_FD_KVM : rc->kind[l->fd_from];
 	else
 		rc->kind[n] = info->binds_fd;
-	rc->had_by[n] = UINT32_C(1) << l->call.task;
+	rc->had_by[n] = random_process_bit(rc, l->call.task);
+}
+
+/* A thread is of the process that makes it; a child has what the process had until then. */
+static void note_task(struct random_calls *rc, const struct linked_call *l)
+{
+	uint32_t task = (uint32_t)l->call.value, parent = random_process_bit(rc, l->call.task), i;
+
+	rc->tasks |= UINT32_C(1) << task;
+	rc->process[task] = rc->process[l->call.task];
+	if (l->call.verb == GMEM_THREAD)
+		return;
+	rc->process[task] = rc->processes++;
+	for (i = 0; i < rc->nr_calls; i++)
+		if (rc->had_by[i] & parent)
+			rc->had_by[i] |= random_process_bit(rc, task);
 }
 
 void random_call_result(struct random_calls *rc, const struct gmem_result *r)
 {
-	uint32_t n = rc->nr_calls++, i;
+	uint32_t n = rc->nr_calls++;
 	const struct linked_call *l = &rc->calls[n];
-	uint32_t bit = UINT32_C(1) << l->call.task;
 
 	rc->kind[n] = rc->had_by[n] = 0;
 	if (!result_succeeded(r))
 		return;
 	switch (l->call.verb) {
 	case GMEM_FORK:
-		rc->tasks |= UINT32_C(1) << l->call.value;
-		rc->tasks_ever |= rc->tasks;
-		for (i = 0; i < n; i++)
-			rc->had_by[i] |= (rc->had_by[i] & bit) ? UINT32_C(1) << l->call.value : 0;
+	case GMEM_THREAD:
+		note_task(rc, l);
 		break;
 	case GMEM_EXIT:
-		rc->tasks &= ~bit;
+		rc->tasks &= ~(UINT32_C(1) << l->call.task);
 		break;
 	case GMEM_CLOSE:
 	case GMEM_UNPIN:
 		if (l->fd_from >= 0 && below(rc, 8)) /* now and then it is used again */
-			rc->had_by[l->fd_from] &= ~bit;
+			rc->had_by[l->fd_from] &= ~random_process_bit(rc, l->call.task);
 		break;
 	default:
 		if (gmem_verb_info(l->call.verb)->binds != GMEM_BINDS_NOTHING)

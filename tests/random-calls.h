@@ -18,23 +18,25 @@
 #include "random.h"
 
 #define RANDOM_CALLS_MOST 256 /* calls in one world */
+#define RANDOM_CALLS_TASKS 4  /* at a time; numbers are used again */
 
 struct random_calls {
 	struct random *random;
 	uint8_t types; /* bits of VM types to make */
 	uint8_t favourite;
 	uint8_t opens, opening;
-	uint8_t converts;	    /* by which ioctls; enum random_calls_conversion */
-	uint8_t has_huge_pages;	    /* in this world */
-	uint8_t order_is_a_field;   /* of its own, not a flag */
-	uint8_t init_private;	    /* INIT_PRIVATE is a flag, not INIT_SHARED */
-	uint32_t tasks, tasks_ever; /* bits */
+	uint8_t converts;	  /* by which ioctls; enum random_calls_conversion */
+	uint8_t has_huge_pages;	  /* in this world */
+	uint8_t order_is_a_field; /* of its own, not a flag */
+	uint8_t init_private;	  /* INIT_PRIVATE is a flag, not INIT_SHARED */
+	uint32_t tasks;		  /* bits */
+	uint8_t process[RANDOM_CALLS_TASKS], processes; /* of each task; ever */
 	uint32_t nr_calls;
 	struct linked_call calls[RANDOM_CALLS_MOST];
 	/* of each call that bound something: */
 	uint32_t kind
 		[RANDOM_CALLS_MOST]; /* GMEM_FD_*, or RANDOM_CALLS_MAPPING; 0: nothing, or gone */
-	uint32_t had_by[RANDOM_CALLS_MOST]; /* bits of tasks */
+	uint32_t had_by[RANDOM_CALLS_MOST]; /* bits of processes */
 };
 #define RANDOM_CALLS_MAPPING (UINT32_C(1) << 31)
 

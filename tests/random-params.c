@@ -15,7 +15,8 @@ int32_t some_result(struct random_calls *rc, uint32_t task, uint32_t kinds)
 	uint32_t i, n = 0;
 
 	for (i = 0; i < rc->nr_calls; i++)
-		if ((rc->kind[i] & kinds) && (rc->had_by[i] >> task & 1) && !below(rc, ++n))
+		if ((rc->kind[i] & kinds) && (rc->had_by[i] & random_process_bit(rc, task)) &&
+		    !below(rc, ++n))
 			found = (int32_t)i;
 	return found;
 }
@@ -183,6 +184,8 @@ static uint64_t some_name(struct random_calls *rc, const struct gmem_call *c,
 		return below(rc, 4) ? rc->favourite : below(rc, 8);
 	if (c->verb == GMEM_MADVISE && one_in(rc, 4))
 		return GMEM_MADV_REMOVE;
+	if (c->verb == GMEM_INJECT && rc->converts && below(rc, 2))
+		return GMEM_INJECT_ENOMEM;
 	if (p->optional && is_conversion(c->verb) && follows_inject(rc) && one_in(rc, 4))
 		return 2;
 	if (p->optional && is_conversion(c->verb)) /* argp */

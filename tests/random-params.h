@@ -23,6 +23,12 @@ static inline int one_in(struct random_calls *rc, uint64_t n)
 	return random_one_in(rc->random, n);
 }
 
+/* Of random_calls.had_by: what a task has its threads have, too. */
+static inline uint32_t random_process_bit(const struct random_calls *rc, uint32_t task)
+{
+	return UINT32_C(1) << rc->process[task];
+}
+
 /* The number of a call that bound one of these kinds to the task; -1 if there is none. */
 int32_t some_result(struct random_calls *rc, uint32_t task, uint32_t kinds);
 /* Whether the last call injected something. */

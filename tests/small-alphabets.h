@@ -195,6 +195,7 @@ static const struct gmem_call last_calls[] = {
 	CALL(SET_USER_MEMORY_REGION2, .fd = 6, .memfd = FILE_, .flags = GMEM_MEM_GUEST_MEMFD,
 	     .gpa = GPA, .size = P),
 	CALL(FORK, .value = 1),
+	CALL(THREAD, .value = 1),
 	CALL(CLOSE, .task = 1, .fd = FILE_),
 	CALL(MUNMAP, .task = 1, AT(0), .length = 2 * P),
 	CALL(EXIT, .task = 1),

@@ -19,9 +19,21 @@ static void task_holds_a_lock(struct gmem_world *w)
 	TASK(w->b, w->b->tasks[1])->nr_held = 1;
 }
 
+static void task_holds_a_page(struct gmem_world *w)
+{
+	struct gmem_task *t = TASK(w->b, w->b->tasks[1]);
+
+	t->folio_of = w->b->inodes;
+}
+
 static void folio_lock_is_held(struct gmem_world *w)
 {
 	inode(w, SHARED_FILE)->folio_lock = 1;
+}
+
+static void i_mmap_rwsem_is_held(struct gmem_world *w)
+{
+	inode(w, SHARED_FILE)->i_mmap_rwsem = 1;
 }
 
 static void invalidate_lock_is_held(struct gmem_world *w)
@@ -264,6 +276,21 @@ static void free_a_slot_that_a_fault_looks_at(struct gmem_world *w)
 	gmem_cell_free(w->b, t->slot);
 }
 
+static void free_a_bound_slot(struct gmem_world *w)
+{
+	gmem_cell_free(w->b, slot_idx(w, UNTOUCHED_SLOT));
+}
+
+static void free_an_open_file(struct gmem_world *w)
+{
+	gmem_cell_free(w->b, INODE(w->b, file(w, SHARED_FILE)->inode)->files);
+}
+
+static void free_a_mapping(struct gmem_world *w)
+{
+	gmem_cell_free(w->b, INODE(w->b, file(w, SHARED_FILE)->inode)->vmas);
+}
+
 static void lose_a_cell(struct gmem_world *w)
 {
 	gmem_cell_alloc(w->b);
@@ -284,8 +311,10 @@ static const struct {
 	const char *invariant, *saw;
 	uint64_t a, b;
 } broken[] = {
-	{ task_holds_a_lock, "I1", "a task holds a lock after its call: task", 1, 0 },
+	{ task_holds_a_lock, "I1", "a task holds a lock, or a page, after its call: task", 1, 0 },
+	{ task_holds_a_page, "I1", "a task holds a lock, or a page, after its call: task", 1, 0 },
 	{ folio_lock_is_held, "I1", "a lock of an inode is held: inode", 1, 0 },
+	{ i_mmap_rwsem_is_held, "I1", "a lock of an inode is held: inode", 1, 0 },
 	{ invalidate_lock_is_held, "I1", "a lock of an inode is held: inode", 2, 0 },
 	{ slots_lock_is_held, "I1", "a lock of a VM is held: VM", 2, 0 },
 	{ slots_arch_lock_is_held, "I1", "a lock of a VM is held: VM", 2, 0 },
@@ -338,7 +367,10 @@ static const struct {
 	{ free_a_part_of_a_huge_folio, "I14",
 	  "a huge folio is whole, or there, in part: inode, page", 2, 512 },
 	{ free_a_slot_that_a_fault_looks_at, "I15",
-	  "a fault looks at a memslot that was freed: task, gfn", 1, 4 * GFN },
+	  "an operation goes on with a memslot that was freed: task", 1, 0 },
+	{ free_a_bound_slot, "I15", "a binding to a freed memslot: inode", 1, 0 },
+	{ free_an_open_file, "I15", "a file of the inode was freed: inode", 1, 0 },
+	{ free_a_mapping, "I15", "a mapping of the inode was freed: inode", 1, 0 },
 	{ lose_a_cell, "I12", "cells found, and cells handed out", 0, 0 },
 	{ give_a_cell_back_twice, "I12", "cells found, and cells handed out", 0, 0 },
 };

@@ -349,6 +349,67 @@ static void what_was_injected_is_forgotten(void **state)
 	gmem_world_free(plain);
 }
 
+/* Descriptors of every kind, as with_kinds() makes them. */
+enum { OF_VM = 4, OF_GMEM, OF_PIN, NR_KINDS };
+
+static struct gmem_world *with_kinds(void)
+{
+	struct gmem_world *w = new_world();
+	uint64_t addr;
+
+	assert_int_equal(create_vm(w, GMEM_VM_DEFAULT), OF_VM);
+	assert_int_equal(create_gmem(w, OF_VM, PAGE, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED),
+			 OF_GMEM);
+	addr = map(w, OF_GMEM, 0, PAGE);
+	assert_int_equal(call(w, .verb = GMEM_PIN, .addr = addr, .length = PAGE), OF_PIN);
+	call(w, .verb = GMEM_INJECT, .what = GMEM_INJECT_ENOMEM, .value = 7);
+	return w;
+}
+
+/* Row by row: the status of the last, or of the beginning. */
+static enum gmem_status step_through(struct gmem_world *w, const struct gmem_call *c,
+				     struct gmem_result *r)
+{
+	enum gmem_progress progress = GMEM_RAN;
+	enum gmem_status status = gmem_begin(w, c);
+
+	while (status == GMEM_DONE && progress == GMEM_RAN)
+		status = gmem_step(w, c->task, &progress, r);
+	return status;
+}
+
+/* A call that cannot be asked of the descriptor that it comes to, in one go or row by row. */
+static void misuse_leaves_nothing(void **state)
+{
+	struct gmem_world *plain = with_kinds(), *w = new_world();
+	struct gmem_result whole, last;
+	unsigned int n = 0, by_rows = 0;
+
+	(void)state;
+	for (struct gmem_call c = { .size = 1 }; c.verb < GMEM_NR_VERBS; c.verb++)
+		for (c.fd = GMEM_KVM_FD; c.fd < NR_KINDS; c.fd++) {
+			assert_int_equal(gmem_world_copy(w, plain), GMEM_DONE);
+			if (gmem_call(w, &c, &whole) != GMEM_MISUSE)
+				continue;
+			n++;
+			assert_true(gmem_world_equal(w, plain));
+			if (gmem_begin(w, &c) == GMEM_MISUSE)
+				continue;
+			assert_int_equal(gmem_world_copy(w, plain), GMEM_DONE);
+			memset(&last, 0xff, sizeof(last));
+			assert_int_equal(step_through(w, &c, &last), GMEM_MISUSE);
+			assert_memory_equal(&last, &whole, sizeof(last));
+			assert_int_equal(last.value, -22);
+			assert_false(gmem_task_runs(w, 0));
+			assert_true(gmem_world_equal(w, plain));
+			assert_int_equal(allocate(w, OF_GMEM, 0, PAGE), 0);
+			by_rows++;
+		}
+	assert_true(by_rows > 40 && n > by_rows);
+	gmem_world_free(w);
+	gmem_world_free(plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +417,7 @@ int main(void)
 		cmocka_unit_test(any_shape_means_the_same),
 		cmocka_unit_test(detours_leave_nothing),
 		cmocka_unit_test(what_was_injected_is_forgotten),
+		cmocka_unit_test(misuse_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

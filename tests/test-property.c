@@ -136,11 +136,12 @@ static const struct {
 } passing[] = {
 	{ NULL, "gfns_are_in_ipa_space", "arm64" },
 	{ NULL, "arch_takes_this_guest_memfd", "arm64" },
-	{ NULL, "arch_takes_this_file", "arm64" },
 	{ NULL, "vcpu_ioctl_exists", "arm64, 6.8" },
 	{ NULL, "binding_is_the_slots", "bindings and memslots agree" },
-	{ NULL, "ioctl_exists", "private memory is left out once" },
+	{ NULL, "create_guest_memfd_exists", "private memory is left out once" },
 	{ NULL, "slot_is_valid_for_prefault", "two tasks" },
+	{ NULL, "folio_is_still_not_uptodate", "two tasks" },
+	{ NULL, "page_is_still_private", "two tasks" },
 	{ "linux-6.8", "access_matches_attribute", "guests do as the attribute says" },
 	{ "rfc-shareability-v2", "vm_has_left_tracking", "was planned later" },
 };
@@ -157,8 +158,8 @@ static int passes_always(const struct gmem_profile *p, const char *row)
 }
 
 /*
- * Rows that one task alone does not come to (of threads, or where another closes the file that a
- * call holds), or only one whose world is listened to.
+ * Rows that calls which do not overlap never come to (where another task closes the file that a
+ * call holds), or only in a world that is listened to.
  */
 static int needs_more_than_calls(const struct gmem_row *row, const char *table)
 {
@@ -167,8 +168,7 @@ static int needs_more_than_calls(const struct gmem_row *row, const char *table)
 		return 1;
 	if (!strcmp(row->name, "erase_binding"))
 		return !strcmp(gmem_clause(row->clause)->name, "UNBIND-4");
-	return !strcmp(row->name, "next_mapping_of_next_folio") || !strcmp(table, "thread") ||
-	       !strcmp(table, "task_work") || !strcmp(row->name, "leave_process");
+	return !strcmp(row->name, "next_mapping_of_next_folio") || !strcmp(table, "task_work");
 }
 
 static int was_reached(const struct gmem_profile *p, const struct gmem_row *row, const char *table,

@@ -59,6 +59,7 @@ static struct exception {
 	{ GMEM_CONVERT_PRIVATE, "SHARE-14", "the range has left page tables", 0 },
 	{ GMEM_CONVERT_SHARED, "SHARE-14", "the range has left the guest's page tables", 0 },
 	{ GMEM_CONVERT_PRIVATE, "SHARE-7", "as SHARE-12, and nobody can be told", 0 },
+	{ GMEM_CONVERT_SHARED, "SHARE-7", "as SHARE-14, and nobody can be told", 0 },
 	{ GMEM_FALLOCATE, "HUGE-5",
 	  "the range has left page tables; in shareability huge pages before it are gone", 0 },
 	{ GMEM_MADVISE, "HUGE-5", "as of fallocate", 0 },

@@ -273,6 +273,8 @@ static void what_is_half_done_shows(void **state)
 	MEANWHILE(inode->invalidate_lock, 1);
 	MEANWHILE(inode->invalidate_lock, -1);
 	MEANWHILE(inode->folio_lock, -1);
+	MEANWHILE(inode->i_mmap_rwsem, 1);
+	MEANWHILE(inode->i_mmap_rwsem, -1);
 	MEANWHILE(PROCESS(w->b, t->process)->mmap_lock, 1);
 	MEANWHILE(vm->in_progress, 1);
 	vm->in_progress = 1;

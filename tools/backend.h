@@ -70,6 +70,12 @@ struct linked_call {
 	int32_t pad;
 };
 
+/* Where a parameter is in a call: gmem_param.offset. All of them have 64 bits. */
+static inline uint64_t *call_field(struct gmem_call *c, size_t offset)
+{
+	return (uint64_t *)(void *)((char *)c + offset);
+}
+
 struct backend {
 	const char *name; /* "model", "kvm" */
 

@@ -6,144 +6,86 @@
  * end in. A finding is shrunk, to the fewest calls and then to the fewest switches, and written
  * as a trace whose schedule gmem replay repeats.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
+#include "deadlock.h"
+#include "diagram.h"
+#include "explore-say.h"
+#include "explore-shrink.h"
+#include "lock-text.h"
 #include "scene.h"
 
 struct explore {
 	const struct gmem_profile *profile; /* asked for; or null */
 	struct bugs_asked bugs;
-	uint64_t states, seconds;
-	uint32_t preemptions;
-	int reduce, quiet;
-	const char *output;
+	struct gmem_bounds bounds;
+	uint64_t seconds;
+	int quiet;
+	FILE *output; /* for findings; or null */
+	struct diagrams diagrams;
 	char **files;
 	int nr_files;
 	double began;
 };
 
-static int go_on(void *arg, const struct gmem_explored *x, uint32_t depth)
+static int go_on(void *arg, const struct gmem_explored *x)
 {
 	const struct explore *o = arg;
 	double spent = seconds() - o->began;
 
-	progress("%" PRIu64 " states, %.0f a second, %u rows deep", x->states,
-		 spent > 0 ? x->states / spent : 0, depth);
+	progress("%" PRIu64 " states, %.0f a second, %u rows deep, %" PRIu64 " to go on from, "
+		 "%" PRIu64 " MiB",
+		 x->states, spent > 0 ? x->states / spent : 0, x->depth, x->queue, x->memory >> 20);
 	return !o->seconds || spent < o->seconds;
 }
 
-static void explore(const struct explore *o, struct scene *s, uint32_t preemptions)
+static void explore(const struct explore *o, struct scene *s)
 {
-	const struct gmem_bounds bounds = {
-		.states = o->states,
-		.preemptions = preemptions,
-		.reduce = o->reduce,
-		.go_on = go_on,
-		.arg = (void *)o,
-	};
-
-	scene_explore(s, &bounds);
+	scene_explore(s, &o->bounds);
 	progress_end();
 }
 
-/* ---- findings ---- */
-
-static void say_finding(const struct scene *s, const char *file)
+/* Words go where no picture goes. */
+static FILE *words_of(const struct explore *o)
 {
-	const struct gmem_explored *x = &s->x;
-	char *call, *result;
-
-	switch (x->finding) {
-	case GMEM_FOUND_VIOLATION:
-		printf("%s: invariant %s is violated: %s Saw %s (%llu, %llu)\n", file,
-		       x->violation.invariant, x->violation.sentence, x->violation.saw,
-		       (unsigned long long)x->violation.a, (unsigned long long)x->violation.b);
-		break;
-	case GMEM_FOUND_DEADLOCK:
-		printf("%s: deadlock: every task that is not over waits\n", file);
-		break;
-	case GMEM_FOUND_RESULT:
-		call = call_text(s->t, &s->t->calls[s->t->par_first + x->call]);
-		result = result_text(s->t->calls[s->t->par_first + x->call].linked.call.verb,
-				     &x->result);
-		printf("%s: %s = %s, which is not as demanded\n", file, call, result);
-		free(call);
-		free(result);
-		break;
-	case GMEM_FOUND_END:
-		call = call_text(s->t, &s->t->calls[s->unmet]);
-		result = result_text(s->t->calls[s->unmet].linked.call.verb, &s->results[s->unmet]);
-		printf("%s: in the end %s = %s, which is not as demanded\n", file, call, result);
-		free(call);
-		free(result);
-		break;
-	default:
-		printf("%s: a call that the model has no answer to\n", file);
-		break;
-	}
+	return diagram_on_stdout(&o->diagrams) ? stderr : stdout;
 }
 
-static void say_site(const struct gmem_lock_site *site)
+static void write_finding(const struct explore *o, const struct trace *t)
 {
-	printf("%s (%s), by %s, row %u of %s", gmem_lock_name(site->class),
-	       site->mode ? "write" : "read", gmem_verb_info(site->verb)->name, site->row,
-	       gmem_table_name(site->table));
+	if (o->output)
+		trace_print(o->output, t);
+	else if (!diagram_on_stdout(&o->diagrams))
+		trace_print(stdout, t);
 }
 
-static const char *const problems[] = {
-	[GMEM_LOCK_CYCLE] = "possible deadlock: a cycle of locks",
-	[GMEM_LOCK_RECURSION] = "possible deadlock: a lock of a class that is held already",
-	[GMEM_LOCK_SLEEP] = "sleeping under a lock that spins",
-	[GMEM_LOCK_IN_NOTIFIER] = "sleeping inside the mmu notifier",
-};
-
-static int say_locks(const struct scene *s, const char *file)
+/* The trace, made small, with the schedule that leads to the finding. */
+static void show_finding(const struct explore *o, const struct scene *s, const char *file)
 {
-	const struct gmem_lock_report *r;
-	unsigned int n, i;
-
-	for (n = 0; (r = gmem_lock_report(s->locks, n)); n++) {
-		printf("%s: %s\n", file, problems[r->problem]);
-		for (i = 0; i < r->nr_links; i++) {
-			printf("    with ");
-			say_site(&r->links[i].held);
-			printf("\n    took ");
-			say_site(&r->links[i].taken);
-			printf("\n");
-		}
-	}
-	return n != 0;
-}
-
-/* The trace, with the schedule that leads to the finding. */
-static void write_finding(const struct scene *s, FILE *f)
-{
+	struct gmem_bounds bounds = o->bounds;
+	struct timeline tl;
+	struct scene small;
 	struct trace t;
-	uint32_t i;
 
 	trace_copy(&t, s->t);
-	t.nr_schedule = 0;
-	for (i = 0; i < s->x.nr_schedule; i++)
-		trace_schedule(&t, s->x.schedule[i], 1);
-	trace_print(f, &t);
+	explore_shrink(&t, s->profile, &o->bounds, &s->x);
+	progress_end();
+	bounds.follow = t.schedule;
+	bounds.nr_follow = (uint32_t)t.nr_schedule;
+	if (!scene_set_up(&small, &t, s->profile))
+		die("%s", small.run.error.why);
+	scene_explore(&small, &bounds);
+	timeline_record(&tl, &t, s->profile);
+	say_finding(words_of(o), &small, file, &tl);
+	write_finding(o, &t);
+	diagram_draw(&o->diagrams, &tl);
+	timeline_free(&tl);
+	scene_tear_down(&small);
 	trace_free(&t);
-}
-
-/* The same finding with the fewest switches. */
-static void fewest_switches(const struct explore *o, struct scene *s)
-{
-	uint8_t finding = s->x.finding;
-	uint32_t most;
-
-	for (most = 0; most < 8; most++) {
-		explore(o, s, most);
-		if (s->x.finding == finding)
-			return;
-	}
-	explore(o, s, GMEM_NO_BOUND);
 }
 
 /* 1 if something is found. */
@@ -151,20 +93,16 @@ static int explore_scene(const struct explore *o, struct scene *s, const char *f
 {
 	int found;
 
-	explore(o, s, o->preemptions);
+	explore(o, s);
 	found = s->x.finding != GMEM_FOUND_NOTHING;
-	if (!found && !o->quiet)
-		printf("%s: %" PRIu64 " states, %" PRIu64 " rows, %" PRIu64
-		       " ends: nothing found%s\n",
-		       file, s->x.states, s->x.steps, s->x.ends,
-		       s->x.cut ? " within the bounds; not everything was explored" : "");
 	if (found) {
-		if (o->preemptions == GMEM_NO_BOUND)
-			fewest_switches(o, s);
-		say_finding(s, file);
-		write_finding(s, stdout);
+		show_finding(o, s, file);
+	} else if (!o->quiet) {
+		say_extent(words_of(o), s, file, &o->bounds);
+		say_outcomes(words_of(o), s);
 	}
-	found |= say_locks(s, file);
+	if (lock_print_reports(words_of(o), file, s->profile, s->locks))
+		found = 1;
 	return found;
 }
 
@@ -198,24 +136,89 @@ static int one_trace(const struct explore *o, const char *file)
 }
 /* ---- options ---- */
 
-enum { OPT_STATES = 256, OPT_SECONDS, OPT_PREEMPTIONS, OPT_FULL, OPT_BUG };
+enum {
+	OPT_STATES = 256,
+	OPT_SECONDS,
+	OPT_MEMORY,
+	OPT_PREEMPTIONS,
+	OPT_FULL,
+	OPT_BUG,
+	OPT_SHARD,
+	OPT_WALKS,
+	OPT_SEED,
+};
 
 static const struct argp_option options[] = {
 	{ "profile", 'p', "NAME", 0, "explore under this profile", 0 },
 	{ "bug", OPT_BUG, "ID", 0, "with this bug of the museum in the tables; may be repeated",
 	  0 },
+	{ "output", 'o', "FILE", 0, "write the trace of a finding to FILE", 0 },
 	{ "states", OPT_STATES, "N", 0, "remember at most N states (default 10000000)", 0 },
+	{ "memory", OPT_MEMORY, "MIB", 0, "take at most that much memory (default 4096)", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0, "end after N seconds", 0 },
 	{ "preemptions", OPT_PREEMPTIONS, "N", 0, "orders with at most N preemptions", 0 },
 	{ "full", OPT_FULL, NULL, 0, "without the reduction", 0 },
+	{ "shard", OPT_SHARD, "I/N", 0, "part I of N, from 0: all parts together are the whole",
+	  0 },
+	{ "walks", OPT_WALKS, "N", 0, "N orders drawn by chance", 0 },
+	{ "seed", OPT_SEED, "S", 0, "where chance begins (default 1)", 0 },
 	{ "quiet", 'q', NULL, 0, "say nothing where nothing is found", 0 },
+	DIAGRAM_OPTIONS("Print who waits for whom in a deadlock as a graph for dot(1), instead of "
+			"text"),
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
+
+/* I/N */
+static void shard_option(struct argp_state *state, struct gmem_bounds *b, const char *arg)
+{
+	unsigned int shard, shards;
+	int end = 0;
+
+	if (sscanf(arg, "%6u/%6u%n", &shard, &shards, &end) != 2 || arg[end] || !shards ||
+	    shard >= shards)
+		argp_error(state, "--shard %s: a part is I/N, with I from 0 to N - 1", arg);
+	b->shard = shard;
+	b->shards = shards;
+}
+
+static error_t parse_bound(int key, char *arg, struct argp_state *state)
+{
+	struct explore *o = state->input;
+	struct gmem_bounds *b = &o->bounds;
+
+	switch (key) {
+	case OPT_STATES:
+		b->states = number_option(state, "states", arg, 1, UINT64_MAX);
+		return 0;
+	case OPT_MEMORY:
+		b->memory = number_option(state, "memory", arg, 1, UINT32_MAX) << 20;
+		return 0;
+	case OPT_SECONDS:
+		o->seconds = number_option(state, "seconds", arg, 1, UINT32_MAX);
+		return 0;
+	case OPT_PREEMPTIONS:
+		b->preemptions = (uint32_t)number_option(state, "preemptions", arg, 0, 1000);
+		return 0;
+	case OPT_SHARD:
+		shard_option(state, b, arg);
+		return 0;
+	case OPT_WALKS:
+		b->walks = number_option(state, "walks", arg, 1, UINT64_MAX);
+		return 0;
+	case OPT_SEED:
+		b->seed = number_option(state, "seed", arg, 0, UINT64_MAX);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct explore *o = state->input;
 
+	if (diagram_option(&o->diagrams, key, arg, state))
+		return 0;
 	switch (key) {
 	case 'p':
 		o->profile = profile_option(state, arg);
@@ -223,20 +226,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'q':
 		o->quiet = 1;
 		return 0;
+	case 'o':
+		o->output = fopen(arg, "w");
+		if (!o->output)
+			argp_error(state, "%s: %s", arg, strerror(errno));
+		return 0;
 	case OPT_BUG:
 		bug_option(state, &o->bugs, arg);
 		return 0;
-	case OPT_STATES:
-		o->states = number_option(state, "states", arg, 1, UINT64_MAX);
-		return 0;
-	case OPT_SECONDS:
-		o->seconds = number_option(state, "seconds", arg, 1, UINT32_MAX);
-		return 0;
-	case OPT_PREEMPTIONS:
-		o->preemptions = (uint32_t)number_option(state, "preemptions", arg, 0, 1000);
-		return 0;
 	case OPT_FULL:
-		o->reduce = 0;
+		o->bounds.reduce = 0;
 		return 0;
 	case ARGP_KEY_ARGS:
 		o->files = state->argv + state->next;
@@ -245,8 +244,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which trace?");
 		return 0;
+	case ARGP_KEY_END:
+		if (diagram_any(&o->diagrams) && o->nr_files > 1)
+			argp_error(state, "a picture is of one trace");
+		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_bound(key, arg, state);
 	}
 }
 
@@ -258,7 +261,13 @@ int cmd_explore(int argc, char **argv)
 		NULL,	    NULL,
 		NULL
 	};
-	struct explore o = { .states = 10000000, .preemptions = GMEM_NO_BOUND, .reduce = 1 };
+	struct explore o = { .bounds = { .states = 10000000,
+					 .memory = UINT64_C(4096) << 20,
+					 .preemptions = GMEM_NO_BOUND,
+					 .reduce = 1,
+					 .seed = 1,
+					 .go_on = go_on,
+					 .arg = &o } };
 	int i, worst = EXIT_AS_DEMANDED;
 
 	parse_options(&argp, argc, argv, &o);
@@ -270,5 +279,7 @@ int cmd_explore(int argc, char **argv)
 		if (status > worst)
 			worst = status;
 	}
+	if (o.output && fclose(o.output))
+		die("the trace of what was found could not be written: %s", strerror(errno));
 	return worst;
 }

@@ -138,13 +138,18 @@ int cmd_record(int argc, char **argv)
 	struct record o = { 0 };
 	struct gmem_machine here;
 	struct backend_error e;
+	const char *why;
 	struct trace t;
 	int status;
 
 	parse_options(&argp, argc, argv, &o);
 	if (!read_trace_with_calls(&t, "gmem record", o.trace))
 		return EXIT_WRONG_USE;
-	if (backend_kvm.machine(&here, &e) != BACKEND_DONE) {
+	why = trace_only_on_the_model(&t);
+	if (why) {
+		fprintf(stderr, "%s: not recorded: %s\n", shown_name(o.trace), why);
+		status = EXIT_LACKS;
+	} else if (backend_kvm.machine(&here, &e) != BACKEND_DONE) {
 		fprintf(stderr, "gmem record: %s\n", e.why);
 		status = EXIT_LACKS;
 	} else {

@@ -11,6 +11,7 @@
 
 #include "backend-model.h"
 #include "cmd.h"
+#include "diagram.h"
 #include "report.h"
 
 struct replay {
@@ -18,6 +19,7 @@ struct replay {
 	const struct backend *backend;
 	struct bugs_asked bugs;
 	int step, check, json, quiet, clauses;
+	struct diagrams diagrams;
 	char **files;
 	int nr_files;
 
@@ -87,20 +89,35 @@ static int watching(const struct replay *o)
 	return (o->step || o->clauses) && o->backend == &backend_model;
 }
 
-/* Reports call number n, which was made. */
+/* Call number n, which was made, or begun. */
+static struct made_call call_made(struct playing *p, size_t n, int is_over)
+{
+	const struct trace_call *c = &p->t.calls[n];
+	struct made_call m = { p->file, &p->t, c, NULL, 1, NULL, p->profile };
+
+	m.watch = p->o->step && watching(p->o) ? &p->watch : NULL;
+	if (!is_over)
+		return m;
+	m.r = &p->run.results[n];
+	m.satisfied = trace_satisfied(&p->t, c, m.r);
+	return m;
+}
+
+static void count(struct replay *o, const struct made_call *m)
+{
+	o->totals.calls++;
+	o->totals.demands += trace_demands(m->c);
+	o->totals.unmet += !m->satisfied;
+	if (!m->satisfied)
+		progress_end();
+}
+
 static void report(struct playing *p, size_t n)
 {
 	struct replay *o = p->o;
-	const struct trace_call *c = &p->t.calls[n];
-	struct made_call m = { p->file, &p->t, c, &p->run.results[n], 1, NULL, p->profile };
+	struct made_call m = call_made(p, n, 1);
 
-	m.satisfied = trace_satisfied(&p->t, c, m.r);
-	m.watch = o->step && watching(o) ? &p->watch : NULL;
-	o->totals.calls++;
-	o->totals.demands += trace_demands(c);
-	o->totals.unmet += !m.satisfied;
-	if (!m.satisfied)
-		progress_end();
+	count(o, &m);
 	if (o->json)
 		event_call(&m);
 	else if (o->step)
@@ -109,19 +126,46 @@ static void report(struct playing *p, size_t n)
 		story_unmet(&m);
 }
 
-/* Makes and reports the next call; 0 if there is none. */
+/* The calls of the block, also where it came to no end: those that did are judged. */
+static void report_block(struct playing *p)
+{
+	size_t n = p->t.par_end - p->t.par_first, i;
+	struct made_call *calls = xcalloc(n, sizeof(*calls));
+
+	for (i = 0; i < n; i++)
+		calls[i] = call_made(p, p->t.par_first + i, p->run.over[p->t.par_first + i]);
+	if (p->o->step && !p->o->json)
+		story_block(calls, n);
+	for (i = 0; i < n; i++) {
+		if (!calls[i].r)
+			continue;
+		count(p->o, &calls[i]);
+		if (p->o->json)
+			event_call(&calls[i]);
+		else if (!p->o->step && !calls[i].satisfied)
+			story_unmet(&calls[i]);
+	}
+	free(calls);
+}
+
+/* Makes and reports the next call, or the block; 0 if there is none, or it could not be made. */
 static int play_one(struct playing *p)
 {
 	size_t n = p->run.done;
+	int begins_block = p->t.par_end && n == p->t.par_first, made;
 
 	if (watching(p->o))
-		watch_next(&p->watch);
-	if (!trace_run_step(&p->run, &p->t, p->o->backend, p->ctx))
-		return 0;
-	if (watching(p->o))
-		watch_result(&p->watch, &p->t.calls[n].linked.call, &p->run.results[n]);
-	report(p, n);
-	return 1;
+		watch_next(&p->watch, n);
+	made = trace_run_step(&p->run, &p->t, p->o->backend, p->ctx);
+	if (begins_block)
+		report_block(p);
+	for (; n < p->run.done; n++) {
+		if (watching(p->o))
+			watch_result(&p->watch, &p->t.calls[n].linked.call, &p->run.results[n]);
+		if (!begins_block)
+			report(p, n);
+	}
+	return made;
 }
 
 static void play_calls(struct playing *p)
@@ -148,6 +192,8 @@ static void play_on(struct playing *p)
 	unsigned long unmet = o->totals.unmet;
 
 	trace_run_init(&p->run, &p->t);
+	p->run.turn = watching(o) ? watch_turn : NULL;
+	p->run.turn_arg = &p->watch;
 	play_calls(p);
 	if (o->step && !o->json)
 		story_end(&p->t);
@@ -218,6 +264,28 @@ static void play(struct playing *p)
 	gmem_profile_free(copy);
 }
 
+/* A picture of the calls that overlap, and no words but on what is wrong. */
+static void draw(struct playing *p)
+{
+	const struct gmem_profile *profile = profile_for(&p->t, p->o->profile);
+	struct gmem_profile *copy = profile_with_bugs(profile, &p->o->bugs);
+	struct timeline tl;
+	size_t i;
+
+	if (!timeline_record(&tl, &p->t, copy ? copy : profile)) {
+		misused(p, tl.run.error.why);
+	} else {
+		diagram_draw(&p->o->diagrams, &tl);
+		if (tl.run.status != BACKEND_DONE)
+			fprintf(stderr, "%s: %s\n", p->file, tl.run.error.why);
+		p->o->unmet += tl.run.status != BACKEND_DONE;
+		for (i = 0; i < tl.run.done; i++)
+			p->o->unmet += !trace_satisfied(&p->t, &p->t.calls[i], &tl.run.results[i]);
+	}
+	timeline_free(&tl);
+	gmem_profile_free(copy);
+}
+
 static void replay_file(struct replay *o, const char *path)
 {
 	struct playing p = { .o = o, .file = shown_name(path) };
@@ -230,7 +298,14 @@ static void replay_file(struct replay *o, const char *path)
 		o->wrong++;
 		return;
 	}
-	play(&p);
+	if (!diagram_any(&o->diagrams)) {
+		play(&p);
+	} else if (p.t.par_end) {
+		draw(&p);
+	} else {
+		fprintf(stderr, "%s: no calls overlap: there is no par in it\n", p.file);
+		o->wrong++;
+	}
 	trace_free(&p.t);
 }
 
@@ -247,6 +322,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 {
 	struct replay *o = state->input;
 
+	if (diagram_option(&o->diagrams, key, arg, state))
+		return 0;
 	switch (key) {
 	case 'p':
 		o->profile = profile_option(state, arg);
@@ -288,6 +365,11 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 				   "--profile, --bug, --check and --clauses are of the model");
 		if (o->json && (o->quiet || o->clauses))
 			argp_error(state, "--json prints events alone, not --quiet nor --clauses");
+		if (diagram_any(&o->diagrams) &&
+		    (o->backend == &backend_kvm || o->json || o->step || o->clauses))
+			argp_error(state, "a picture is of the model, and goes alone");
+		if (diagram_any(&o->diagrams) && o->nr_files > 1)
+			argp_error(state, "a picture is of one trace");
 		if (o->step && o->quiet)
 			argp_error(state, "--step tells all, --quiet only what is wrong");
 		break;
@@ -309,6 +391,9 @@ static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "Print one JSON object a line instead of text", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only what is wrong", 0 },
 	{ "clauses", 'l', NULL, 0, "Print the clauses that decided or acted, one a line", 0 },
+	DIAGRAM_OPTIONS(
+		"Print who waits for whom at the end of calls that overlap as a graph for dot(1), "
+		"instead of text"),
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 

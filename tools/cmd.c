@@ -132,8 +132,11 @@ const struct gmem_profile *kernel_profile(void)
 
 const char *not_of_this_kernel(const struct trace *t, struct backend_error *e)
 {
+	const char *why = trace_only_on_the_model(t);
 	struct gmem_machine here;
 
+	if (why)
+		return why;
 	if (backend_kvm.machine(&here, e) != BACKEND_DONE || !trace_fits_machine(t, &here, e))
 		return e->why;
 	if (t->profile && t->profile != kernel_profile())

@@ -18,6 +18,7 @@ int cmd_record(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_explore(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_locks(int argc, char **argv);
 int cmd_profiles(int argc, char **argv);
 int cmd_bugs(int argc, char **argv);
 

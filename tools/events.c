@@ -139,9 +139,14 @@ static void add_rows(struct json_object *o, const struct made_call *m)
 
 	for (i = 0; i < m->watch->nr_entries; i++) {
 		const struct watch_entry *e = &m->watch->entries[i];
+		struct json_object *row;
 
-		json_object_array_add(rows, e->kind == WATCH_ROW ? row_object(m->profile, e) :
-								   told_object(&e->told));
+		if (e->call != (size_t)(m->c - m->t->calls))
+			continue;
+		row = e->kind == WATCH_ROW ? row_object(m->profile, e) : told_object(&e->told);
+		if (is_in_block(m))
+			add_number(row, "order", i);
+		json_object_array_add(rows, row);
 	}
 	json_object_object_add(o, "rows", rows);
 }

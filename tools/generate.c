@@ -111,7 +111,7 @@ void generator_call(struct generator *g, struct linked_call *l)
 	verb = choose(g);
 	g->last.call.verb = verb;
 	for (p = gmem_verb_info(verb)->params; p->name; p++)
-		memcpy((char *)&g->last.call + p->offset, &p->dflt, sizeof(p->dflt));
+		*call_field(&g->last.call, p->offset) = p->dflt;
 	for (i = 0; generated_verbs[i].verb != verb; i++)
 		;
 	generated_verbs[i].make(g, &g->last.call);

@@ -20,6 +20,7 @@ static const struct {
 	{ "compare", cmd_compare, "run traces, given or random, on the model and on /dev/kvm" },
 	{ "explain", cmd_explain, "say which rule decided each call of a trace; print rules" },
 	{ "explore", cmd_explore, "run calls that overlap in every order of their rows" },
+	{ "locks", cmd_locks, "say in which order locks are taken, and what could deadlock" },
 	{ "bugs", cmd_bugs, "list the bugs of the museum; tell the story of one" },
 	{ "profiles", cmd_profiles, "list the designs and releases that the model knows" },
 };

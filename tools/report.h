@@ -14,11 +14,18 @@ struct made_call {
 	const char *file;
 	const struct trace *t;
 	const struct trace_call *c;
-	const struct gmem_result *r;
+	const struct gmem_result *r;	    /* null: it is not over */
 	int satisfied;			    /* as demanded, or nothing is */
 	const struct watch *watch;	    /* null: without rows */
 	const struct gmem_profile *profile; /* null on a real kernel */
 };
+
+static inline int is_in_block(const struct made_call *m)
+{
+	size_t n = (size_t)(m->c - m->t->calls);
+
+	return n >= m->t->par_first && n < m->t->par_end;
+}
 
 struct totals {
 	unsigned long traces, calls, demands, unmet, skipped;
@@ -29,6 +36,8 @@ struct totals {
 /* "linux-6.18", or the kernel's release */
 void story_begin(const char *file, const char *where);
 void story_call(const struct made_call *m);
+/* The calls of a block, row by row as they ran. */
+void story_block(const struct made_call *calls, size_t n);
 void story_end(const struct trace *t);
 /* A demand that was not met. */
 void story_unmet(const struct made_call *m);

@@ -29,6 +29,34 @@ static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
 	return !trace_demands(c) || trace_satisfied(s->t, c, r);
 }
 
+/* What decided is no part of an outcome. */
+static int same_result(const struct gmem_result *a, const struct gmem_result *b)
+{
+	return a->outcome == b->outcome && a->value == b->value && a->out == b->out &&
+	       a->gpa == b->gpa && a->exit_size == b->exit_size && a->exit_flags == b->exit_flags;
+}
+
+static int is_known(const struct scene *s, const struct gmem_result *results, size_t nr)
+{
+	size_t n, i;
+
+	for (n = 0; n < s->nr_outcomes; n++) {
+		for (i = 0; i < nr && same_result(&s->outcomes[n * nr + i], &results[i]);)
+			i++;
+		if (i == nr)
+			return 1;
+	}
+	return 0;
+}
+
+static void note_outcome(struct scene *s, const struct gmem_result *results, size_t nr)
+{
+	if (is_known(s, results, nr))
+		return;
+	s->outcomes = xgrow(s->outcomes, s->nr_outcomes, &s->room_outcomes, nr * sizeof(*results));
+	memcpy(s->outcomes + s->nr_outcomes++ * nr, results, nr * sizeof(*results));
+}
+
 /* Runs what comes after the block on a copy. */
 static int end_is_right(void *arg, const struct gmem_world *w, const struct gmem_result *results)
 {
@@ -38,6 +66,7 @@ static int end_is_right(void *arg, const struct gmem_world *w, const struct gmem
 	struct gmem_world *copy;
 	int right = 1;
 
+	note_outcome(s, results, nr);
 	if (gmem_world_new(&copy, &config) != GMEM_DONE || gmem_world_copy(copy, w) != GMEM_DONE)
 		die("no memory for the model");
 	memcpy(s->results + s->t->par_first, results, nr * sizeof(*results));
@@ -76,15 +105,10 @@ int scene_set_up(struct scene *s, const struct trace *t, const struct gmem_profi
 	while (s->run.done < t->par_first && trace_run_step(&s->run, t, &backend_model, s->ctx))
 		;
 	s->tasks = xcalloc(nr, sizeof(*s->tasks));
-	s->binds = xcalloc(nr, sizeof(*s->binds));
 	s->results = xcalloc(t->nr_calls, sizeof(*s->results));
 	s->x.schedule = xcalloc(MOST_ROWS, sizeof(*s->x.schedule));
-	for (i = 0; i < nr; i++) {
-		const struct gmem_call *c = &t->calls[t->par_first + i].linked.call;
-
-		s->tasks[i] = c->task;
-		s->binds[i] = gmem_verb_info(c->verb)->binds != GMEM_BINDS_NOTHING;
-	}
+	for (i = 0; i < nr; i++)
+		s->tasks[i] = t->calls[t->par_first + i].linked.call.task;
 	return s->run.done == t->par_first;
 }
 
@@ -94,8 +118,8 @@ void scene_tear_down(struct scene *s)
 	gmem_lockdep_free(s->locks);
 	trace_run_free(&s->run);
 	free(s->tasks);
-	free(s->binds);
 	free(s->results);
+	free(s->outcomes);
 	free(s->x.schedule);
 }
 
@@ -105,7 +129,6 @@ void scene_explore(struct scene *s, const struct gmem_bounds *within)
 		.world = backend_model_world(s->ctx),
 		.nr_calls = (uint32_t)(s->t->par_end - s->t->par_first),
 		.tasks = s->tasks,
-		.binds = s->binds,
 		.call = call_of,
 		.accepts = accepts,
 		.end = end_is_right,
@@ -114,6 +137,7 @@ void scene_explore(struct scene *s, const struct gmem_bounds *within)
 	struct gmem_bounds bounds = *within;
 
 	bounds.depth = MOST_ROWS;
+	s->nr_outcomes = 0;
 	if (gmem_explore(&overlap, &bounds, &s->x) != GMEM_DONE)
 		die("no memory to explore in");
 }

@@ -21,9 +21,11 @@ struct scene {
 	struct trace_run run;
 	void *ctx;
 	uint32_t *tasks;
-	uint8_t *binds;
 	struct gmem_result *results; /* of all calls, while one end is looked at */
 	size_t unmet;		     /* the call after the block that was not as demanded */
+	/* the different results that the block's calls ended in, one after the other */
+	struct gmem_result *outcomes;
+	size_t nr_outcomes, room_outcomes;
 	struct gmem_explored x;
 	struct gmem_lockdep *locks;
 };

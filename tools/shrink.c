@@ -96,6 +96,20 @@ static int drop_calls(struct trace *t, shrink_fn interesting, void *arg)
 	return any;
 }
 
+void shrink_calls(struct trace *t, shrink_fn interesting, void *arg)
+{
+	struct trace smaller;
+	int better = 1;
+
+	while (better && t->nr_calls > 1) {
+		trace_copy(&smaller, t);
+		trace_drop(&smaller, smaller.nr_calls - 1);
+		better = keep_if(t, &smaller, interesting, arg);
+	}
+	while (drop_calls(t, interesting, arg))
+		;
+}
+
 /* ---- simpler numbers ---- */
 
 static uint64_t get(const struct gmem_call *c, const struct gmem_param *p)
@@ -123,7 +137,7 @@ static int try_number(struct trace *t, size_t n, const struct gmem_param *p, uin
 	if (v >= get(c, p) || !can_say(c, p, v))
 		return 0;
 	trace_copy(&simpler, t);
-	memcpy((char *)&simpler.calls[n].linked.call + p->offset, &v, sizeof(v));
+	*call_field(&simpler.calls[n].linked.call, p->offset) = v;
 	return keep_if(t, &simpler, interesting, arg);
 }
 
@@ -208,7 +222,7 @@ static int try_without(struct trace *t, size_t n, const struct gmem_param *p, sh
 	trace_copy(&simpler, t);
 	l = &simpler.calls[n].linked;
 	*reference(l, p) = -1;
-	memcpy((char *)&l->call + p->offset, &none, sizeof(none));
+	*call_field(&l->call, p->offset) = (uint64_t)none;
 	return keep_if(t, &simpler, interesting, arg);
 }
 

@@ -15,5 +15,7 @@ typedef int (*shrink_fn)(void *arg, const struct trace *t);
  * more can go. The last call stays. t itself must be interesting, and is changed in place.
  */
 void shrink(struct trace *t, shrink_fn interesting, void *arg);
+/* Only drops calls, the last one too. */
+void shrink_calls(struct trace *t, shrink_fn interesting, void *arg);
 
 #endif

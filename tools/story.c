@@ -50,17 +50,27 @@ static void print_row(const struct gmem_profile *p, const struct watch_entry *e)
 	putchar('\n');
 }
 
+/* What the same call did next; null if nothing. */
+static const struct watch_entry *next_of_call(const struct watch *w, size_t i)
+{
+	size_t call = w->entries[i].call;
+
+	while (++i < w->nr_entries)
+		if (w->entries[i].call == call)
+			return &w->entries[i];
+	return NULL;
+}
+
 /* A row that looked for something to call a table with, and found nothing (more). */
 static int found_nothing(const struct made_call *m, size_t i)
 {
-	const struct watch_entry *e = &m->watch->entries[i], *next = e + 1;
+	const struct watch_entry *e = &m->watch->entries[i], *next = next_of_call(m->watch, i);
 	struct gmem_row row;
 
 	if (e->kind != WATCH_ROW || !gmem_profile_row(m->profile, e->row.table, e->row.row, &row) ||
 	    strcmp(row.kind, "call each"))
 		return 0;
-	return i + 1 == m->watch->nr_entries || next->kind != WATCH_ROW ||
-	       next->row.depth <= e->row.depth;
+	return !next || next->kind != WATCH_ROW || next->row.depth <= e->row.depth;
 }
 
 static void print_told(const struct gmem_event *e)
@@ -78,33 +88,40 @@ static void print_told(const struct gmem_event *e)
 	putchar('\n');
 }
 
-static void print_rows(const struct made_call *m)
+static void print_entry(const struct made_call *m, size_t i)
 {
-	size_t i;
+	const struct watch_entry *e = &m->watch->entries[i];
 
-	for (i = 0; i < m->watch->nr_entries; i++) {
-		const struct watch_entry *e = &m->watch->entries[i];
-
-		if (e->kind == WATCH_TOLD)
-			print_told(&e->told);
-		else if (!found_nothing(m, i))
-			print_row(m->profile, e);
-	}
+	if (e->kind == WATCH_TOLD)
+		print_told(&e->told);
+	else if (!found_nothing(m, i))
+		print_row(m->profile, e);
 }
 
-void story_call(const struct made_call *m)
+/* In a block the first task is named as its schedule names it. */
+static void print_call(const struct made_call *m)
 {
-	char *call = call_text(m->t, m->c), *result = result_text(m->c->linked.call.verb, m->r);
-	char *demand = demand_text(m->t, m->c);
+	char *call = call_text(m->t, m->c);
+	int is_main = is_in_block(m) && !m->c->linked.call.task;
 
+	printf("%5u | %s%s", m->c->line, is_main ? "main: " : "", call);
+	free(call);
+}
+
+static void begin_call(const struct made_call *m)
+{
 	if (m->c->before)
 		fputs(m->c->before + strspn(m->c->before, "\n"), stdout);
-	printf("%5u | %s", m->c->line, call);
+	print_call(m);
 	if (m->c->after)
 		printf(" %s", m->c->after);
 	putchar('\n');
-	if (m->watch)
-		print_rows(m);
+}
+
+static void end_call(const struct made_call *m)
+{
+	char *result = result_text(m->c->linked.call.verb, m->r), *demand = demand_text(m->t, m->c);
+
 	printf("      = %s", result);
 	if (!m->satisfied)
 		printf(", and not %s, which is demanded", demand);
@@ -114,9 +131,51 @@ void story_call(const struct made_call *m)
 	if (m->profile)
 		print_clause(stdout, m->r->clause, "        ");
 	putchar('\n');
-	free(call);
 	free(result);
 	free(demand);
+}
+
+void story_call(const struct made_call *m)
+{
+	size_t i;
+
+	begin_call(m);
+	for (i = 0; m->watch && i < m->watch->nr_entries; i++)
+		print_entry(m, i);
+	end_call(m);
+}
+
+/* A row of another call than the one before it: that call begins, or goes on. */
+static void take_turn(const struct made_call *m, int has_begun)
+{
+	if (!has_begun) {
+		begin_call(m);
+	} else {
+		print_call(m);
+		puts(", which goes on");
+	}
+}
+
+void story_block(const struct made_call *calls, size_t n)
+{
+	const struct watch *w = calls->watch;
+	size_t first = (size_t)(calls->c - calls->t->calls), i, turn = SIZE_MAX;
+	uint8_t *begun = xcalloc(n, sizeof(*begun));
+
+	for (i = 0; w && i < w->nr_entries; i++) {
+		const struct made_call *m = &calls[w->entries[i].call - first];
+
+		if (w->entries[i].call != turn)
+			take_turn(m, begun[m - calls]);
+		turn = w->entries[i].call;
+		begun[m - calls] = 1;
+		print_entry(m, i);
+		if (m->r && !next_of_call(w, i)) {
+			end_call(m);
+			turn = SIZE_MAX;
+		}
+	}
+	free(begun);
 }
 
 void story_end(const struct trace *t)

@@ -209,7 +209,7 @@ static int in_range(struct parser *p, const struct gmem_param *param, const char
 static int parse_value(struct parser *p, const struct gmem_param *param, struct linked_call *l,
 		       uint32_t *fds)
 {
-	uint64_t *field = (uint64_t *)(void *)((char *)&l->call + param->offset);
+	uint64_t *field = call_field(&l->call, param->offset);
 	const char *at = p->x.p;
 	uint64_t v = 0;
 
@@ -311,7 +311,7 @@ int parse_args(struct parser *p, struct linked_call *l, uint32_t *fds)
 	uint32_t seen = 0;
 
 	for (param = info->params; param->name; param++)
-		memcpy((char *)&l->call + param->offset, &param->dflt, sizeof(param->dflt));
+		*call_field(&l->call, param->offset) = param->dflt;
 	if (!lex_accept(&p->x, ')')) {
 		do {
 			lex_space(&p->x);

@@ -117,6 +117,10 @@ int names_free_to_bind(struct names *n, const char *name, char *reason, size_t s
 {
 	uint16_t b = *bucket(n, name);
 
+	if (!strcmp(name, "main")) {
+		snprintf(reason, size, "main is the first task; take another name");
+		return 0;
+	}
 	if (b && !n->entries[b - 1].fails) {
 		snprintf(reason, size, "%s is bound already, in line %u; take another name", name,
 			 n->entries[b - 1].line);

@@ -53,29 +53,39 @@ static int begin_next(struct overlap *o, uint32_t task)
 	return stop(o, "the model has no answer to its call", task);
 }
 
+/* A row was run. */
+static void note_row(struct overlap *o, uint32_t task, enum gmem_progress progress,
+		     const struct gmem_result *r)
+{
+	if (progress == GMEM_OVER) {
+		o->run->results[o->current[task]] = *r;
+		o->run->over[o->current[task]] = 1;
+		o->left--;
+	}
+	if (o->run->on_row && progress != GMEM_WAITS)
+		o->run->on_row(o->run->on_row_arg, task, o->current[task], progress == GMEM_OVER);
+}
+
 /* 1: a row was run, or the task has none; 0: it waits, or the run is at its end. */
 static int run_row(struct overlap *o, uint32_t task, int *waits)
 {
 	enum gmem_progress progress;
+	enum gmem_status status;
 	struct gmem_result r;
 
 	*waits = 0;
 	if (!gmem_task_runs(o->w, task) && !begin_next(o, task))
 		return o->run->status == BACKEND_DONE;
-	switch (gmem_step(o->w, task, &progress, &r)) {
-	case GMEM_DONE:
-		break;
-	case GMEM_VIOLATED:
-		return violated(o);
-	default:
+	if (o->run->turn)
+		o->run->turn(o->run->turn_arg, o->current[task]);
+	status = gmem_step(o->w, task, &progress, &r);
+	if (status == GMEM_MISUSE)
+		return stop(o, "the model has no answer to its call", task);
+	if (status != GMEM_DONE && status != GMEM_VIOLATED)
 		return stop(o, "no memory for the model", task);
-	}
-	if (progress == GMEM_OVER) {
-		o->run->results[o->current[task]] = r;
-		o->left--;
-	}
+	note_row(o, task, progress, &r);
 	*waits = progress == GMEM_WAITS;
-	return !*waits;
+	return status == GMEM_VIOLATED ? violated(o) : !*waits;
 }
 
 static int run_schedule(struct overlap *o)
@@ -89,6 +99,24 @@ static int run_schedule(struct overlap *o)
 					    o->t->schedule[i]) :
 				       0;
 	return 1;
+}
+
+/* Says who waits for what. */
+static int deadlocked(struct overlap *o)
+{
+	char *why = o->run->error.why;
+	size_t room = sizeof(o->run->error.why), n;
+	struct gmem_task_lock wanted;
+	uint32_t task;
+
+	o->run->status = BACKEND_BROKEN;
+	n = (size_t)snprintf(why, room, "deadlock: nobody can go on");
+	for (task = 0; task < GMEM_MAX_TASKS; task++)
+		if (n < room && gmem_task_waits(o->w, task, &wanted))
+			n += (size_t)snprintf(why + n, room - n, "; %s waits for %s",
+					      trace_task_name(o->t, task),
+					      gmem_lock_name(wanted.class));
+	return 0;
 }
 
 /* What is left: the first task that can go on, as far as it can. */
@@ -113,7 +141,12 @@ static int run_rest(struct overlap *o)
 			ran |= o->left != left;
 		}
 	}
-	return o->left ? stop(o, "deadlock: nobody can go on", o->t->calls[0].linked.call.task) : 1;
+	return o->left ? deadlocked(o) : 1;
+}
+
+const char *trace_only_on_the_model(const struct trace *t)
+{
+	return t->par_end ? "the order of calls that overlap is the model's alone to choose" : NULL;
 }
 
 int trace_run_par(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx)
@@ -123,8 +156,7 @@ int trace_run_par(struct trace_run *run, const struct trace *t, const struct bac
 
 	if (b != &backend_model) {
 		run->status = BACKEND_UNSUPPORTED;
-		snprintf(run->error.why, sizeof(run->error.why),
-			 "calls that overlap can be ordered on the model alone");
+		snprintf(run->error.why, sizeof(run->error.why), "%s", trace_only_on_the_model(t));
 		return 0;
 	}
 	o.w = backend_model_world(ctx);

@@ -76,11 +76,13 @@ void trace_run_init(struct trace_run *run, const struct trace *t)
 {
 	memset(run, 0, sizeof(*run));
 	run->results = xcalloc(t->nr_calls, sizeof(*run->results));
+	run->over = xcalloc(t->nr_calls, sizeof(*run->over));
 }
 
 void trace_run_free(struct trace_run *run)
 {
 	free(run->results);
+	free(run->over);
 	memset(run, 0, sizeof(*run));
 }
 
@@ -127,7 +129,7 @@ static void run_batch(struct trace_run *run, const struct trace *t, const struct
 
 void trace_run_all(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx)
 {
-	if (b->run)
+	if (b->run && !t->par_end)
 		run_batch(run, t, b, ctx);
 	else
 		while (trace_run_step(run, t, b, ctx))

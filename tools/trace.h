@@ -171,15 +171,25 @@ struct trace_run {
 	size_t done;		     /* how many calls were made */
 	enum backend_status status;  /* unless BACKEND_DONE, of call number done */
 	struct backend_error error;
+	uint8_t *
+		over; /* of calls in a block: 1 if it has its result, also where others have none */
+	/* In a block, before each row: which call it is of. May be null. */
+	void (*turn)(void *arg, size_t call);
+	void *turn_arg;
+	/* if not null: told of each row of calls that overlap, after it was run */
+	void (*on_row)(void *arg, uint32_t task, size_t call, int over);
+	void *on_row_arg;
 };
 void trace_run_init(struct trace_run *run, const struct trace *t);
 void trace_run_free(struct trace_run *run);
 /* trace-overlap.c: the whole block, by its schedule and then in the order in which it is written. */
 int trace_run_par(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx);
+/* Why no real kernel can be asked; null if it can. */
+const char *trace_only_on_the_model(const struct trace *t);
 /* Makes the next call. 0 if there is none, or it could not be made. */
 int trace_run_step(struct trace_run *run, const struct trace *t, const struct backend *b,
 		   void *ctx);
-/* Makes all calls, on a fresh context. */
+/* Makes all calls, on a fresh context. Those of a block can be made by the model alone. */
 void trace_run_all(struct trace_run *run, const struct trace *t, const struct backend *b,
 		   void *ctx);
 /*

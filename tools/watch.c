@@ -20,6 +20,7 @@ static struct watch_entry *add(struct watch *w)
 	e = &w->entries[w->nr_entries++];
 	memset(e, 0, sizeof(*e));
 	e->times = 1;
+	e->call = w->call;
 	return e;
 }
 
@@ -43,11 +44,12 @@ static void on_row(void *arg, const struct gmem_step_event *event)
 {
 	struct watch *w = arg;
 	size_t at = w->nr_entries - w->nr_told;
-	struct watch_entry e = { .kind = WATCH_ROW, .times = 1, .row = *event };
+	struct watch_entry e = { WATCH_ROW, .call = w->call, .times = 1, .row = *event };
 	struct watch_entry *last = at && !w->nr_told ? &w->entries[at - 1] : NULL;
 
 	touch(w, event);
-	if (last && last->kind == WATCH_ROW && !memcmp(&last->row, event, sizeof(*event))) {
+	if (last && last->kind == WATCH_ROW && last->call == w->call &&
+	    !memcmp(&last->row, event, sizeof(*event))) {
 		last->times++;
 		return;
 	}
@@ -84,10 +86,20 @@ void watch_begin(struct watch *w, struct gmem_world *world, uint8_t *touched)
 	gmem_observe(world, on_row, w);
 }
 
-void watch_next(struct watch *w)
+void watch_next(struct watch *w, size_t call)
 {
 	w->nr_entries = 0;
 	w->nr_told = 0;
+	w->call = call;
+}
+
+void watch_turn(void *arg, size_t call)
+{
+	struct watch *w = arg;
+
+	if (w->call != call)
+		w->nr_told = 0;
+	w->call = call;
 }
 
 void watch_result(struct watch *w, const struct gmem_call *call, const struct gmem_result *r)

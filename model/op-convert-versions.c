@@ -1,142 +1,92 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What KVM_SET_MEMORY_ATTRIBUTES2 does to a range of a guest_memfd, once nothing is wrong with
- * the call (op-convert.c).
- *
- * It is all or nothing, but for host mappings, which on the way to private are dropped before
- * anything is known to be in use, and for coco-hugetlb, which goes huge page by huge page.
+ * KVM_SET_MEMORY_ATTRIBUTES2 in the versions before linux-coco-v13 that have a table of their own,
+ * and in coco-hugetlb, which goes huge page by huge page. Steps that are v13's are in op-convert.c.
  */
 #include "convert.h"
 #include "ops.h"
 #include "profile.h"
 
-static struct gmem_inode *inode_of(struct gmem_run *run)
+/* ---- RFC v1 ---- */
+
+static bool is_legacy_vm(struct gmem_run *run)
 {
-	return INODE(run->b, run->t->inode);
+	return is_vm(run) && !gmem_file_attributes_are_on(run->b);
 }
 
-static struct gmem_vm *vm_of_file(struct gmem_run *run)
-{
-	return VM(run->b, GFILE(run->b, run->t->file)->vm);
-}
-
-static bool is_to_private(struct gmem_run *run)
-{
-	return run->c->attributes & GMEM_ATTRIBUTE_PRIVATE;
-}
-
-static bool is_to_shared(struct gmem_run *run)
-{
-	return !is_to_private(run);
-}
-
-static uint32_t target(struct gmem_run *run)
-{
-	return is_to_private(run) ? PAGE_PRIVATE : PAGE_SHARED;
-}
-
-/* ---- the worker: takes t->file, t->inode, t->start and t->end; sets t->err_page ---- */
-
-static int begin(struct gmem_run *run)
-{
-	run->t->err_page = run->t->start;
-	return 0;
-}
-
-static bool range_has_the_attribute(struct gmem_run *run)
-{
-	const struct gmem_task *t = run->t;
-
-	return gmem_has_attribute(run->b, inode_of(run), t->start, t->end, target(run));
-}
-
-static bool folios_are_free(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	uint64_t busy = gmem_first_busy(run, t->start, t->end);
-
-	if (busy == t->end)
-		return true;
-	t->err_page = busy;
-	return false;
-}
-
-static bool guest_gives_back(struct gmem_run *run)
-{
-	return is_to_shared(run) && vm_of_file(run)->type == GMEM_VM_SNP;
-}
-
-/* kvm_gmem_make_shared(): of the pages that are there */
-static int make_shared(struct gmem_run *run)
-{
-	gmem_mark_folios(run->b, inode_of(run), run->t->start, run->t->end, 0, FOLIO_ASSIGNED);
-	return 0;
-}
-
-static int convert_contents(struct gmem_run *run)
-{
-	gmem_convert_contents(run, run->t->start, run->t->end, target(run));
-	return 0;
-}
-
-static int store_attributes(struct gmem_run *run)
-{
-	const struct gmem_task *t = run->t;
-
-	gmem_range_set(run->b, &inode_of(run)->attributes, t->start, t->end, target(run));
-	return 0;
-}
-
-#define INVALIDATE_AND_STORE                                                                     \
-	CALL_EACH(next_bound_file, T_CONVERT_START, CONV_17),                                    \
-		DO(make_shared, CONV_18, WHEN(guest_gives_back)), DO(convert_contents, CONV_18), \
-		DO(store_attributes, CONV_19),                                                   \
-		CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24)
-
-/* kvm_gmem_set_attributes(), __kvm_gmem_set_attributes() */
-const struct gmem_step gmem_op_convert[] = {
-	DO(begin, CONV_11),
-	LOCK(INVALIDATE_LOCK, WRITE, CONV_12),
-	DONE_IF(range_has_the_attribute, CONV_13, .to = L_UNLOCK),
-	CHECK(no_memory_pressure, CONV_14, ENOMEM, .to = L_UNLOCK),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, WHEN(is_to_private)),
-	CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private), .to = L_UNLOCK),
-	INVALIDATE_AND_STORE,
-	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
+/* kvm_gmem_ioctl(), kvm_vm_ioctl(): also an ioctl of the VM; reserved words are not looked at */
+const struct gmem_step gmem_op_set_attributes2_rfc_v1[] = {
+	DO(read_error_offset, CONV_21),
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_not_kvm, FD_2, EINVAL),
+	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
+	CALL(T_SET_VM_ATTRIBUTES, CONV_23, WHEN(is_legacy_vm)),
+	DONE_IF(is_legacy_vm, CONV_23, .says = true),
+	CHECK(file_is_guest_memfd, FILE_1, ENOTTY),
+	CHECK(file_attributes_are_on, CONV_1, ENOTTY),
+	CHECK(argp_is_readable, CONV_2, EFAULT),
+	CHECK(flags_are_zero, CONV_3, EINVAL),
+	CHECK(file_attributes_are_supported, CONV_6, EINVAL),
+	CHECK(file_range_is_valid, CONV_7, EINVAL),
+	CHECK(file_range_is_aligned, CONV_8, EINVAL),
+	CHECK(offset_is_in_file, CONV_9, EINVAL),
+	CHECK(end_is_in_file, CONV_10, EINVAL),
+	CALL(T_CONVERT, CONV_11, .to = L_EXIT),
+	ANSWER(return_zero, CONV_20),
+	CHECK(argp_can_be_written, CONV_21, EFAULT, WHEN(has_failed), .at = L_EXIT, .says = true),
+	DO(write_error_offset, CONV_21, WHEN(has_failed)),
 	END,
 };
-UNROLLED(gmem_op_convert)
 
-/* RFC v1 tests for references in both directions. */
+/* __kvm_gmem_set_attributes(): RFC v1 tests for references in both directions */
 const struct gmem_step gmem_op_convert_rfc_v1[] = {
-	DO(begin, CONV_11),
+	DO(begin_range, CONV_11),
 	LOCK(INVALIDATE_LOCK, WRITE, CONV_12),
 	DONE_IF(range_has_the_attribute, CONV_13, .to = L_UNLOCK),
 	CHECK(no_memory_pressure, CONV_14, ENOMEM, .to = L_UNLOCK),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15),
+	UNMAP_MAPPING_RANGE(CONV_15),
 	CHECK(folios_are_free, CONV_16, EAGAIN, .to = L_UNLOCK),
-	INVALIDATE_AND_STORE,
+	CALL_EACH(next_bound_file, T_CONVERT_START, CONV_17),
+	DO(make_shared, CONV_18, WHEN(guest_gives_back)),
+	DO(convert_contents, CONV_18),
+	DO(store_file_attributes, CONV_19),
+	CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	END,
 };
-
-/* What of the guest's goes: what it had as the kind of page that this was. */
-static int unmap_converted_gfns(struct gmem_run *run)
-{
-	return gmem_invalidate_slots(run, is_to_private(run) ? FILTER_SHARED : FILTER_PRIVATE);
-}
-
-/* kvm_gmem_invalidate_start() for a conversion: one file, t->at_file */
-const struct gmem_step gmem_op_convert_start[] = {
-	LOCK(MMU_LOCK, WRITE, CONV_17),
-	DO(unmap_converted_gfns, CONV_17),
-	UNLOCK(MMU_LOCK),
-	END,
-};
-UNROLLED(gmem_op_convert_start)
 
 /* ---- content modes, v3 to v5 ---- */
+
+static bool content_mode_is_known(struct gmem_run *run)
+{
+	return run->c->flags < (GMEM_CONTENT_ZERO | GMEM_CONTENT_PRESERVE);
+}
+
+/*
+ * kvm_gmem_ioctl(), kvm_gmem_set_attributes(): flags are a content mode; a VM without private
+ * memory is not refused as such
+ */
+const struct gmem_step gmem_op_set_attributes2_v5[] = {
+	DO(read_error_offset, CONV_21),
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_not_kvm, FD_2, EINVAL),
+	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
+	CHECK(file_is_guest_memfd, FILE_1, ENOTTY),
+	CHECK(file_attributes_are_on, CONV_1, ENOTTY),
+	CHECK(argp_is_readable, CONV_2, EFAULT),
+	CHECK(content_mode_is_known, CONV_22, EINVAL),
+	CHECK(reserved_is_zero, CONV_4, EINVAL),
+	CHECK(file_attributes_are_supported, CONV_6, EINVAL),
+	CHECK(file_range_is_valid, CONV_7, EINVAL),
+	CHECK(file_range_is_aligned, CONV_8, EINVAL),
+	CHECK(offset_is_in_file, CONV_9, EINVAL),
+	CHECK(end_is_in_file, CONV_10, EINVAL),
+	CALL(T_CONVERT, CONV_11, .to = L_EXIT),
+	ANSWER(return_zero, CONV_20),
+	CHECK(argp_can_be_written, CONV_21, EFAULT, WHEN(has_failed), .at = L_EXIT, .says = true),
+	DO(write_error_offset, CONV_21, WHEN(has_failed)),
+	END,
+};
 
 static uint64_t modes_of(struct gmem_run *run)
 {
@@ -187,7 +137,7 @@ static int scramble_contents(struct gmem_run *run)
 	return 0;
 }
 
-/* Takes t->start, t->end */
+/* kvm_gmem_apply_content_mode(): takes t->start, t->end */
 const struct gmem_step gmem_op_contents[] = {
 	DO(zero_contents, CONV_26, WHEN(mode_is_zero)),
 	DO(scramble_contents, CONV_26, WHEN(mode_is_none)),
@@ -195,20 +145,23 @@ const struct gmem_step gmem_op_contents[] = {
 	END,
 };
 
-/* v5: the mode comes before the shortcut, and is applied to all of the range either way. */
+/*
+ * __kvm_gmem_set_attributes(): the mode comes before the shortcut, and is applied to all of the range
+ * either way
+ */
 const struct gmem_step gmem_op_convert_v5[] = {
-	DO(begin, CONV_11),
+	DO(begin_range, CONV_11),
 	LOCK(INVALIDATE_LOCK, WRITE, CONV_12),
 	CHECK(content_mode_is_supported, CONV_25, EOPNOTSUPP, .to = L_UNLOCK),
 	CALL(T_CONTENTS, CONV_26, WHEN(range_has_the_attribute)),
 	DONE_IF(range_has_the_attribute, CONV_13, .to = L_UNLOCK),
 	CHECK(no_memory_pressure, CONV_14, ENOMEM, .to = L_UNLOCK),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, WHEN(is_to_private)),
+	UNMAP_MAPPING_RANGE(CONV_15, WHEN(is_to_private)),
 	CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private), .to = L_UNLOCK),
 	CALL_EACH(next_bound_file, T_CONVERT_START, CONV_17),
 	DO(make_shared, CONV_18, WHEN(guest_gives_back)),
 	CALL(T_CONTENTS, CONV_26),
-	DO(store_attributes, CONV_19),
+	DO(store_file_attributes, CONV_19),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	END,
@@ -216,13 +169,35 @@ const struct gmem_step gmem_op_convert_v5[] = {
 
 /* ---- coco-hugetlb: one huge page after the other; those that were done stay done ---- */
 
+/* kvm_gmem_ioctl(): as RFC v1, but of the file alone */
+const struct gmem_step gmem_op_set_attributes2_hugetlb[] = {
+	DO(read_error_offset, CONV_21),
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(is_not_kvm, FD_2, EINVAL),
+	CHECK(mm_is_the_vms, VM_3, EIO, WHEN(is_vm)),
+	CHECK(file_is_guest_memfd, FILE_1, ENOTTY),
+	CHECK(file_attributes_are_on, CONV_1, ENOTTY),
+	CHECK(argp_is_readable, CONV_2, EFAULT),
+	CHECK(flags_are_zero, CONV_3, EINVAL),
+	CHECK(file_attributes_are_supported, CONV_6, EINVAL),
+	CHECK(file_range_is_valid, CONV_7, EINVAL),
+	CHECK(file_range_is_aligned, CONV_8, EINVAL),
+	CHECK(offset_is_in_file, CONV_9, EINVAL),
+	CHECK(end_is_in_file, CONV_10, EINVAL),
+	CALL(T_CONVERT, CONV_11, .to = L_EXIT),
+	ANSWER(return_zero, CONV_20),
+	CHECK(argp_can_be_written, CONV_21, EFAULT, WHEN(has_failed), .at = L_EXIT, .says = true),
+	DO(write_error_offset, CONV_21, WHEN(has_failed)),
+	END,
+};
+
 static int begin_batches(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
 	t->whole_start = t->batch = t->start;
 	t->whole_end = t->end;
-	return begin(run);
+	return begin_range(run);
 }
 
 /* Where the first page at or after at, below end, is that a conversion has more to do with. */
@@ -245,24 +220,44 @@ static uint64_t next_of_interest(struct gmem_run *run, uint64_t at, uint64_t end
 	return end;
 }
 
-/* A huge page; or all those on the way that are not there and that nobody is told of. */
+/*
+ * So many of these huge pages that an injected failure, which each of them asks for once, meets the
+ * first of the next batch, or of this one. The last of the batch asks in its own row.
+ */
+static uint64_t until_memory_runs_out(struct gmem_task *t, uint64_t huge_pages)
+{
+	if (t->inject != GMEM_INJECT_ENOMEM)
+		return huge_pages;
+	if (huge_pages > t->inject_after)
+		huge_pages = t->inject_after ? t->inject_after : 1;
+	t->inject_after -= huge_pages - 1;
+	return huge_pages;
+}
+
+/* Where a huge page ends; or all those on the way that are not there and that nobody is told of. */
+static uint64_t end_of_batch(struct gmem_run *run)
+{
+	const struct gmem_inode *inode = inode_of(run);
+	struct gmem_task *t = run->t;
+	uint64_t first = gmem_round_down(inode, t->start), end;
+	uint64_t next = next_of_interest(run, first, gmem_round_up(inode, t->whole_end));
+	uint64_t huge_pages = (gmem_round_down(inode, next) - first) / gmem_folio_pages(inode);
+
+	end = first +
+	      until_memory_runs_out(t, huge_pages ? huge_pages : 1) * gmem_folio_pages(inode);
+	return end < t->whole_end ? end : t->whole_end;
+}
+
 static bool next_batch(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
-	uint64_t next;
 
 	t->start = t->err_page = t->batch;
 	t->end = t->batch = t->whole_end;
 	if (t->start >= t->whole_end)
 		return false;
-	if (inode_of(run)->order) {
-		next = next_of_interest(run, gmem_round_down(inode_of(run), t->start), t->end);
-		if (gmem_round_down(inode_of(run), next) > t->start)
-			t->batch = gmem_round_down(inode_of(run), next);
-		else if (t->end > gmem_round_up(inode_of(run), t->start + 1))
-			t->batch = gmem_round_up(inode_of(run), t->start + 1);
-		t->end = t->batch;
-	}
+	if (inode_of(run)->order)
+		t->end = t->batch = end_of_batch(run);
 	return true;
 }
 
@@ -270,16 +265,6 @@ static int end_batches(struct gmem_run *run)
 {
 	run->t->start = run->t->whole_start;
 	run->t->end = run->t->whole_end;
-	return 0;
-}
-
-/* What guests are told of is the huge page; the batch itself is t->err_page to t->batch. */
-static int round_out(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	t->start = gmem_round_down(inode_of(run), t->start);
-	t->end = gmem_round_up(inode_of(run), t->end);
 	return 0;
 }
 
@@ -323,6 +308,7 @@ static int zap_guests(struct gmem_run *run)
 	return gmem_unmap_slots(run, FILTER_SHARED | FILTER_PRIVATE);
 }
 
+/* kvm_gmem_zap() for one file */
 const struct gmem_step gmem_op_zap_guests[] = {
 	LOCK(MMU_LOCK, WRITE, CONV_17),
 	DO(zap_guests, CONV_17),
@@ -333,31 +319,32 @@ const struct gmem_step gmem_op_zap_guests[] = {
 /* kvm_gmem_convert(): guests may fault again before the attribute has changed */
 const struct gmem_step gmem_op_convert_batch[] = {
 	CHECK(no_memory_pressure, CONV_14, ENOMEM),
-	CALL_EACH(next_mapping_over, T_ZAP, CONV_15, WHEN(is_to_private)),
+	UNMAP_MAPPING_RANGE(CONV_15, WHEN(is_to_private)),
 	CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private)),
-	DO(round_out, HUGE_7, .local = true),
+	DO(round_out, HUGE_7),
 	CALL_EACH(next_bound_file, T_INVALIDATE_BEGIN, HUGE_7),
-	DO(round_back, HUGE_7, .local = true),
+	DO(round_back, HUGE_7),
 	CHECK(no_memory_pressure, HUGE_8, ENOMEM, WHEN(block_is_to_be_split), .to = L_END),
 	CALL_EACH(next_bound_file, T_UNMAP_GUESTS, CONV_17),
-	DO(round_out, HUGE_7, .local = true, .at = L_END),
+	DO(round_out, HUGE_7, .at = L_END),
 	CALL_EACH(next_bound_file, T_INVALIDATE_END, CONV_24),
-	DO(round_back, HUGE_7, .local = true),
-	DONE_IF(has_failed, HUGE_8, .local = true),
+	DO(round_back, HUGE_7),
+	DONE_IF(has_failed, HUGE_8),
 	CHECK(no_memory_pressure, HUGE_8, ENOMEM, WHEN(block_changes)),
 	DO(split_or_merge, HUGE_8, WHEN(block_changes)),
 	DO(make_shared, CONV_18, WHEN(guest_gives_back)),
 	DO(convert_contents, CONV_18),
-	DO(store_attributes, CONV_19),
+	DO(store_file_attributes, CONV_19),
 	END,
 };
 
+/* kvm_gmem_set_attributes() of the huge page tree */
 const struct gmem_step gmem_op_convert_hugetlb[] = {
-	DO(begin_batches, CONV_11, .local = true),
+	DO(begin_batches, CONV_11),
 	LOCK(INVALIDATE_LOCK, WRITE, CONV_12),
 	DONE_IF(range_has_the_attribute, CONV_13, .to = L_UNLOCK),
 	CALL_EACH(next_batch, T_CONVERT_BATCH, HUGE_6, .to = L_UNLOCK),
-	DO(end_batches, HUGE_6, .local = true),
+	DO(end_batches, HUGE_6),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK),
 	END,
 };

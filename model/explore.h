@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The explorer, between its files: explore.c searches, explore-node.c runs rows in the states of
+ * a path, explore-seen.c remembers states, explore-touch.c says what a row touched, and
+ * explore-reduce.c which tasks it is enough to go on with.
+ */
+#ifndef GMEM_EXPLORE_H
+#define GMEM_EXPLORE_H
+
+#include "ops.h"
+#include "state.h"
+#include "step.h"
+#include "touch.h"
+
+#define NOBODY UINT32_MAX
+
+/* What was found by running a row, if finding is not GMEM_FOUND_NOTHING. */
+struct found {
+	uint8_t finding;
+	uint32_t call;
+	struct gmem_result result;
+	struct gmem_violation violation;
+};
+
+/* How the world of a node differs from the one it was copied from, if that is easily said. */
+struct undo {
+	bool known;
+	uint32_t cells[8]; /* 0: none */
+};
+
+/* One state of the path. */
+struct node {
+	struct gmem_world *w;
+	struct gmem_result *results; /* of the calls that are over */
+	uint16_t *pos;		     /* of each task: how many of its calls were begun */
+	uint64_t *hashes;	     /* of each task: what only its own rows change */
+	struct gmem_hash shared;     /* and the rest */
+	struct undo undo;	     /* since its world was that */
+	bool changed;		     /* since: more than a task's own */
+	uint64_t copy_of;	     /* of the state with that serial */
+	uint64_t hash;
+	uint32_t all;	/* the tasks that are not over, a bit each */
+	uint32_t todo;	/* those to go on with, */
+	uint32_t tried; /* and with which that was done */
+	uint32_t last;	/* the task that ran last */
+	uint32_t preemptions;
+	uint64_t serial;
+	uint32_t alone; /* rows since the last state that was remembered */
+	uint8_t met;	/* enum met */
+	bool ran;	/* some task could run */
+	struct found found;
+};
+
+/* States that were met, by hash: open addressing, 0 is empty. */
+struct seen {
+	uint64_t *table;
+	uint64_t n, room;
+};
+
+/* ---- what rows touch ---- */
+
+#define LOCKS LOCK_PLACE(0)
+/* READ: what objects name; WRITE: an object is freed. */
+#define FREED LOCK_PLACE(GMEM_NR_LOCKS)
+#define NR_PLACES (FREED + 1)
+
+struct access {
+	uint32_t owner; /* the object's cell; 0: whichever */
+	uint8_t place;
+	bool writes;
+	uint64_t start, end; /* of its pages */
+};
+
+#define MOST_ACCESSES 96u
+
+struct footprint {
+	unsigned int n;
+	bool all; /* it did not fit: everything was touched */
+	struct access list[MOST_ACCESSES];
+};
+
+/* A task's next step, seen from the world before it. */
+struct step {
+	bool first;		   /* of its call: the locals mean nothing yet */
+	uint16_t table, from, row; /* the row, and the first whose condition is asked */
+	struct gmem_task before;
+	struct gmem_held held[GMEM_MAX_HELD];
+};
+
+static inline uint64_t gmem_mixed(uint64_t h, uint64_t x)
+{
+	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15) + UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 29;
+}
+
+/* What the functions of a row touch. */
+struct row_touches {
+	const struct gmem_touch *when, *act; /* or null */
+	bool changes;			     /* more than the task itself, locks, */
+	bool fgets;			     /* and references on files, if it does that */
+};
+
+struct explorer {
+	const struct gmem_overlap *o;
+	const struct gmem_bounds *bounds;
+	struct gmem_explored *x;
+	gmem_resize_fn resize;
+	void *resize_arg;
+	uint32_t tasks[GMEM_MAX_TASKS], nr_tasks;
+	uint16_t *calls; /* of each task in turn: the numbers of its calls */
+	uint16_t first[GMEM_MAX_TASKS + 1];
+	struct node *path;
+	uint32_t nr_path, room;
+	uint32_t begins;     /* rows before the first state of the path */
+	uint64_t nr_waiting; /* states of a shard that come after this path */
+	uint64_t asked;	     /* rows at which go_on() is asked next */
+	struct shard *shard; /* null: the whole */
+	struct seen seen;
+	struct reduction *reduction; /* null: every order */
+	struct row_touches *rows;    /* of every table in turn */
+	uint32_t first_row[GMEM_NR_TABLES + 1];
+	size_t hash_size;	     /* of struct gmem_hash, as far as there are tasks */
+	uint64_t cells;		     /* that the calls may need together; 0: it is not known */
+	uint16_t ran_table, ran_row; /* the row that ran last, */
+	bool ran_something;	     /* if one did */
+	uint32_t fresh;		     /* kinds of objects that the calls may make: a bit each */
+	uint64_t serial;	     /* of the last state that became a part of the path */
+	struct node scratch;	     /* of the self-check */
+	bool verify;
+	bool failed; /* no memory */
+};
+
+/* explore-node.c */
+void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new);
+/* Makes an empty node, if it is not made already. */
+bool gmem_node_make(struct explorer *e, struct node *n);
+void gmem_node_free(struct explorer *e, struct node *n);
+bool gmem_node_copy(struct explorer *e, struct node *to, const struct node *from);
+/* The same, where to's world may have been from's but for one row. */
+bool gmem_node_copy_again(struct explorer *e, struct node *to, const struct node *from);
+/* Sets the hashes of the first state. */
+void gmem_node_begin(struct explorer *e, struct node *n);
+/* The tasks that are not over, a bit each. */
+uint32_t gmem_node_tasks(const struct explorer *e, const struct node *n);
+uint64_t gmem_node_hash(const struct explorer *e, const struct node *n);
+enum ran { RAN, WAITS, FOUND };
+/* Runs the next row of task t in n; touched may be null. Which invariants hold then is to be asked. */
+enum ran gmem_node_check(struct node *n);
+enum ran gmem_node_run(struct explorer *e, struct node *n, uint32_t t, struct footprint *touched);
+
+/* explore-seen.c */
+enum met { NOT_MET, NEW, SEEN, ON_PATH };
+/* Meets a state: it is on the path from now on. */
+enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash);
+/* The state is on the path no more. */
+void gmem_seen_leave(struct seen *s, uint64_t hash);
+void gmem_seen_free(struct explorer *e, struct seen *s);
+
+/* explore-touch.c */
+bool gmem_rows_begin(struct explorer *e, const struct gmem_profile *p);
+void gmem_rows_end(struct explorer *e);
+static inline const struct row_touches *gmem_row_touches(const struct explorer *e, uint32_t table,
+							 uint32_t row)
+{
+	return &e->rows[e->first_row[table] + row];
+}
+/* The kinds of objects that the call may make: a bit each. */
+uint32_t gmem_kinds_made_by(const struct gmem_call *c);
+/* What the task, which is in a call, would do next. */
+void gmem_step_look(struct gmem_world *w, uint32_t task, bool first, struct step *s);
+/* What it touched: w is the world after it. */
+void gmem_step_touches(const struct explorer *e, const struct step *s, const struct gmem_world *w,
+		       uint32_t task, struct footprint *f);
+
+/* explore-reduce.c */
+bool gmem_reduce_begin(struct explorer *e, const struct node *root);
+void gmem_reduce_end(struct explorer *e);
+/* Whether something was learned since the last time this was asked. */
+bool gmem_reduce_learned(struct explorer *e);
+/* The tasks, a bit each, that it is enough to go on with from n. */
+uint32_t gmem_reduce(struct explorer *e, const struct node *n);
+/* Where task t's next row led from n, if that is known: takes it away. Or null. */
+struct node *gmem_reduce_child(struct explorer *e, const struct node *n, uint32_t t, enum ran *ran);
+/* Runs the next row of task t in n, a copy of from, and learns from it. */
+enum ran gmem_reduce_run(struct explorer *e, const struct node *from, struct node *n, uint32_t t,
+			 struct footprint *touched);
+
+/* explore-shard.c */
+/* Goes through the first rows, in every order, and keeps the states that are this shard's. */
+bool gmem_shard_begin(struct explorer *e, const struct node *root);
+void gmem_shard_each(struct explorer *e, void (*fn)(struct explorer *e, const struct node *root));
+void gmem_shard_end(struct explorer *e);
+
+/* explore-walk.c: that many orders by chance; x->cut says so. */
+void gmem_walk(struct explorer *e, const struct node *root, uint64_t walks, uint64_t seed);
+/* The order that the bounds give, as far as it goes. */
+void gmem_follow(struct explorer *e, const struct node *root);
+
+/* explore.c: what was found at n, after rows rows, is what the exploration found. */
+void gmem_explore_found(struct explorer *e, const struct node *n, uint32_t rows);
+/* Of an end: is it as it must be? */
+void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows);
+
+#endif

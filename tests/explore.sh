@@ -1,0 +1,270 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# gmem explore: that the reduction comes to the same as going through every order, of every trace of the
+# corpus whose calls overlap; what it says of findings, parts, chance and bounds.
+. "${srcdir:-.}/tests/tap.sh"
+cd "$src" || exit 1
+
+tmp=$build/explore.tmp
+rm -rf "$tmp"
+mkdir "$tmp"
+trap 'rm -rf "$tmp"' EXIT
+
+# run COMMAND...: leaves its exit status in $status, what it printed in the files out and err.
+run()
+{
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	status=$?
+}
+
+# said STATUS [LINE...]: complaints if the status is another, or a line is not there as it stands.
+said()
+{
+	local line
+
+	[ "$status" -eq "$1" ] || echo "exit status $status, not $1"
+	shift
+	for line; do
+		grep -qxF -- "$line" "$tmp/out" "$tmp/err" || echo "not said: $line"
+	done
+}
+
+# What the calls can result in, from what explore says of one trace.
+outcomes()
+{
+	grep -E '^    ([A-Za-z_][A-Za-z0-9_]* = |and )' "$@" | sort -u
+}
+
+# Of each trace that explore says something of, the verdict, and where nothing is found how many ends
+# there are and the outcomes.
+verdicts()
+{
+	awk '
+	match($0, /^[^ ]+\.trace: /) {
+		file = substr($0, 1, RLENGTH)
+		if (match($0, /[0-9]+ ends: nothing found$/))
+			print file substr($0, RSTART)
+		else
+			print file "found"
+		next
+	}
+	/^    [A-Za-z_][A-Za-z0-9_]* = / { print file $0 }' "$@" | sort -u
+}
+
+# ---- the reduction ----
+
+mapfile -t traces < <(grep -lx par traces/overlap/*.trace traces/bugs/*.trace)
+gmem explore -o /dev/null "${traces[@]}" >"$tmp/reduced" 2>"$tmp/err"
+gmem explore -o /dev/null --full "${traces[@]}" >"$tmp/full" 2>>"$tmp/err"
+judge 'the corpus has the same verdicts, ends and outcomes with the reduction and without' < <(
+	cat "$tmp/err"
+	verdicts "$tmp/reduced" >"$tmp/reduced.verdicts"
+	verdicts "$tmp/full" | diff "$tmp/reduced.verdicts" -
+	[ "$(grep -c 'nothing found$' "$tmp/reduced.verdicts")" -gt 80 ] || echo 'too few are clean'
+	grep '    and .* more' "$tmp/reduced" && echo 'which are not shown')
+judge 'and few states' < <(
+	for how in reduced full; do
+		awk 'match($0, /: [0-9]+ states/) { n += substr($0, RSTART + 2) } END { print n }' \
+			"$tmp/$how"
+	done | {
+		read -r reduced
+		read -r full
+		[ $((10 * reduced)) -lt "$full" ] || echo "$reduced of $full"
+	})
+
+# ---- findings ----
+
+# What the small trace in $tmp/small has to be found guilty of again.
+repeats()
+{
+	local what
+
+	what=$(grep -oE 'invariant I[0-9]+ is violated|deadlock: |demanded$' "$tmp/out" | head -n 1)
+	[ -n "$what" ] || echo 'it is not said what was found'
+	gmem replay "$@" "$tmp/small" >"$tmp/again" 2>&1
+	status=$?
+	said 1
+	grep -qE "^$tmp/small:[0-9]+: .*${what/demanded/demanded .*, got }" "$tmp/again" || {
+		echo "not again: $what"
+		cat "$tmp/again"
+	}
+	if [ "$what" != demanded ]; then
+		gmem explore --quiet "$tmp/small" >"$tmp/again" 2>&1 || {
+			echo 'it is so without the bug, too'
+			cat "$tmp/again"
+		}
+	fi
+}
+
+for trace in traces/bugs/*.trace; do
+	grep -qx par "$trace" || continue
+	name=${trace##*/}
+	bug=${name%%-*}
+	run gmem explore --bug "$bug" -o "$tmp/small" "$trace"
+	judge "$bug is found in $name, and its small trace finds it again" < <(
+		said 1
+		if [ -s "$tmp/small" ]; then
+			[ "$(wc -l <"$tmp/out")" -eq 1 ] || grep -q 'deadlock: ' "$tmp/out" ||
+				echo 'more is said than what was found'
+			repeats --bug "$bug"
+		else
+			grep -q 'possible deadlock: ' "$tmp/out" || cat "$tmp/out"
+		fi
+		run gmem explore --bug "$bug" -o /dev/null --full "$trace"
+		said 1 | sed 's/^/--full: /')
+done
+
+b39=traces/bugs/B39-close-and-delete.trace
+gmem explore --bug B39 -o "$tmp/small" "$b39" >"$tmp/want"
+cat "$tmp/small" >>"$tmp/want"
+run gmem explore --bug B39 --quiet "$b39"
+judge 'without -o the trace comes after the finding, also where nothing else is said' < <(
+	said 1
+	diff "$tmp/want" "$tmp/out")
+run gmem explore --quiet -o "$tmp/small" "$b39"
+judge 'where nothing is found -q says nothing, and -o writes nothing' < <(
+	said 0
+	cat "$tmp/out" "$tmp/err" "$tmp/small")
+
+# ---- parts ----
+
+# Neither of two parts has all of its outcomes.
+cat >"$tmp/parts.trace" <<'END'
+vm0 = create_vm()
+f0 = create_guest_memfd(vm0, size=4K)
+A = thread()
+B = thread()
+C = thread()
+D = thread()
+E = thread()
+par
+A: cachestat(f0)
+B: cachestat(f0)
+C: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
+D: cachestat(f0)
+E: close(f0)
+end
+END
+v13=traces/overlap/v13-convert-and-host.trace
+
+# have_all TRACE PARTS OPTION...: complaints if they have together not exactly what the whole has.
+have_all()
+{
+	local trace=$1 parts=$2 i
+
+	shift 2
+	gmem explore "$@" "$trace" | outcomes >"$tmp/whole"
+	[ -s "$tmp/whole" ] || echo 'the whole has nothing'
+	for ((i = 0; i < parts; i++)); do
+		run gmem explore "$@" --shard "$i/$parts" "$trace"
+		said 0
+		grep -q ": part $i of $parts: .*: nothing found$" "$tmp/out" || cat "$tmp/out"
+		grep 'Not everything' "$tmp/out"
+		cp "$tmp/out" "$tmp/part.$i"
+	done
+	outcomes -h "$tmp"/part.* | diff "$tmp/whole" -
+	rm "$tmp"/part.*
+}
+
+for how in --full --states=100000; do
+	for parts in 2 3; do
+		judge "$parts parts have together what the whole has ($how)" < <(
+			have_all "$tmp/parts.trace" "$parts" "$how")
+	done
+done
+judge 'and of a trace of the corpus' < <(have_all "$v13" 4)
+judge 'a finding is in some part' < <(
+	found=0
+	for i in 0 1 2; do
+		run gmem explore --full --quiet --bug B39 --shard "$i/3" -o /dev/null "$b39"
+		found=$((found + status))
+	done
+	[ "$found" -gt 0 ] || echo 'in none')
+
+for words in 4/4 0/0 -1/4 1 1/ /4 '' 1/4x x/4 0x1/4 1/2/4 1/1000000 1.0/4; do
+	run gmem explore --shard "$words" "$v13"
+	judge "--shard '$words' is refused" < <(
+		said 2 "gmem explore: --shard $words: a part is I/N, with I from 0 to N - 1"
+		cat "$tmp/out")
+done
+
+# ---- chance ----
+
+gmem explore "$tmp/parts.trace" | outcomes >"$tmp/whole"
+gmem explore --walks 40 --seed 7 "$tmp/parts.trace" >"$tmp/first" 2>&1
+run gmem explore --walks 40 --seed 7 "$tmp/parts.trace"
+judge 'the same seed draws the same orders' < <(
+	said 0 '    These were 40 orders drawn by chance from seed 7, and not all there are.'
+	diff "$tmp/first" "$tmp/out")
+run gmem explore --walks 40 --seed 8 "$tmp/parts.trace"
+judge 'another seed others' < <(
+	said 0 '    These were 40 orders drawn by chance from seed 8, and not all there are.'
+	! diff -q <(outcomes "$tmp/first") <(outcomes "$tmp/out") >/dev/null || echo 'the same')
+judge 'they come to nothing that is not among the outcomes' < <(
+	outcomes -h "$tmp/first" "$tmp/out" | comm -23 - "$tmp/whole")
+run gmem explore --walks 200 --bug B39 -o "$tmp/small" "$b39"
+judge 'what chance finds is made small, and found again' < <(
+	said 1
+	repeats --bug B39)
+
+# ---- bounds ----
+
+seven=tests/bench-explore.trace
+more='[0-9]+ states were not gone on from in every way, nor what follows them\.'
+
+# bounded SENTENCE OPTION...
+bounded()
+{
+	local sentence=$1
+
+	shift
+	run timeout 30 gmem explore "$@" "$seven"
+	judge "$*: it says what was not seen" < <(
+		said 0
+		grep -qE "^    Not everything was seen\. $sentence $more\$" "$tmp/out" || cat "$tmp/out")
+}
+
+for how in --full --bug=B12; do
+	bounded 'It ended at 500 states \(--states\)\.' "$how" --states 500
+	bounded 'It ended at 1 MiB \(--memory\)\.' "$how" --memory 1
+done
+bounded 'It ended when its time was over \(--seconds\)\.' --seconds 1
+bounded 'It ended at 500 states \(--states\)\. Orders with more than 0 preemptions were left out \(--preemptions\)\.' \
+	--preemptions 0 --states 500
+run gmem explore --preemptions 0 "$v13"
+judge '--preemptions 0: it says what was not seen' < <(
+	said 0 '    Not everything was seen. Orders with more than 0 preemptions were left out (--preemptions).')
+run gmem explore --preemptions 1000 "$v13"
+judge 'a bound that leaves nothing out is not mentioned' < <(
+	said 0
+	gmem explore "$v13" | outcomes | diff - <(outcomes "$tmp/out")
+	grep 'Not everything' "$tmp/out")
+
+# ---- README.md ----
+
+# Blocks of README.md from the line that matches, as they are without their indent.
+shown()
+{
+	sed -n "\\|$1|,\$p" README.md | sed -n '2,${/^    /,/^$/p; /^[^ ]/q}' | sed 's/^    //; /^$/d'
+}
+
+# Rows that come or go change numbers, and nothing else that is shown.
+numbers_apart()
+{
+	sed -E '/^[^ ]+\.trace: |^schedule/s/[0-9]+ (states|rows)|\*[0-9]+/N/g'
+}
+
+# shellcheck disable=SC2016
+shown 'between `par` and `end`, in `overlap.trace`:$' >"$tmp/overlap.trace"
+shown 'what they can come to:$' >"$tmp/come-to"
+shown 'and it says$' >"$tmp/says"
+judge 'what README.md shows is what is said' < <(
+	cd "$tmp" || exit
+	[ "$(wc -l <overlap.trace)" -gt 8 ] || echo 'there is no trace'
+	diff <(numbers_apart <come-to) <(gmem explore overlap.trace | numbers_apart)
+	sed -i 's/PRIVATE)$/PRIVATE) = 0/' overlap.trace
+	diff says <(gmem explore -o small overlap.trace)
+	grep -qxE 'schedule B\*[0-9]+ main\*[0-9]+' small || grep '^schedule' small)
+
+finish

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an exploration found, in plain words; see explore-say.h.
+ */
+#include "explore-say.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "deadlock.h"
+
+#define MOST_SHOWN 40u
+
+static void say_result(FILE *f, const struct scene *s, const char *file, const char *where,
+		       size_t n, const struct gmem_result *r)
+{
+	const struct trace_call *c = &s->t->calls[n];
+	char *call = call_text(s->t, c), *result = result_text(c->linked.call.verb, r);
+
+	fprintf(f, "%s: %s%s = %s, which is not as demanded\n", file, where, call, result);
+	free(call);
+	free(result);
+}
+
+void say_finding(FILE *f, const struct scene *s, const char *file, const struct timeline *tl)
+{
+	const struct gmem_explored *x = &s->x;
+
+	switch (x->finding) {
+	case GMEM_FOUND_VIOLATION:
+		fprintf(f, "%s: invariant %s is violated: %s Saw %s (%llu, %llu)\n", file,
+			x->violation.invariant, x->violation.sentence, x->violation.saw,
+			(unsigned long long)x->violation.a, (unsigned long long)x->violation.b);
+		break;
+	case GMEM_FOUND_DEADLOCK:
+		fprintf(f, "%s: deadlock: ", file);
+		deadlock_print_circle(f, tl);
+		fputc('\n', f);
+		deadlock_print(f, tl);
+		break;
+	case GMEM_FOUND_RESULT:
+		say_result(f, s, file, "", s->t->par_first + x->call, &x->result);
+		break;
+	case GMEM_FOUND_END:
+		say_result(f, s, file, "in the end ", s->unmet, &s->results[s->unmet]);
+		break;
+	default:
+		fprintf(f, "%s: a call that the model has no answer to\n", file);
+		break;
+	}
+}
+
+/* ---- how much was seen ---- */
+
+static void say_cut(FILE *f, const struct scene *s, const struct gmem_bounds *b)
+{
+	const struct gmem_explored *x = &s->x;
+
+	if (x->cut & GMEM_CUT_CHANCE) {
+		fprintf(f,
+			"    These were %" PRIu64 " orders drawn by chance from seed %" PRIu64
+			", and not all there are.\n",
+			x->ends, b->seed);
+		return;
+	}
+	fprintf(f, "    Not everything was seen.");
+	if (x->cut & GMEM_CUT_STATES)
+		fprintf(f, " It ended at %" PRIu64 " states (--states).", b->states);
+	if (x->cut & GMEM_CUT_MEMORY)
+		fprintf(f, " It ended at %" PRIu64 " MiB (--memory).", b->memory >> 20);
+	if (x->cut & GMEM_CUT_TOLD)
+		fprintf(f, " It ended when its time was over (--seconds).");
+	if (x->cut & GMEM_CUT_PREEMPTIONS)
+		fprintf(f, " Orders with more than %u preemptions were left out (--preemptions).",
+			b->preemptions);
+	if (x->cut & GMEM_CUT_DEPTH)
+		fprintf(f, " Orders of more than %u rows were left where they were.", x->deepest);
+	if (x->queue)
+		fprintf(f,
+			" %" PRIu64 " states were not gone on from in every way, nor what follows "
+			"them.",
+			x->queue);
+	fprintf(f, "\n");
+}
+
+void say_extent(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b)
+{
+	const struct gmem_explored *x = &s->x;
+
+	fprintf(f, "%s: ", file);
+	if (b->shards)
+		fprintf(f, "part %u of %u: ", b->shard, b->shards);
+	if (b->walks)
+		fprintf(f, "%" PRIu64 " orders, %" PRIu64 " rows: nothing found\n", x->ends,
+			x->steps);
+	else
+		fprintf(f,
+			"%" PRIu64 " states, %" PRIu64 " rows, %" PRIu64 " ends: nothing found\n",
+			x->states, x->steps, x->ends);
+	if (x->cut)
+		say_cut(f, s, b);
+}
+
+/* ---- what the calls can result in ---- */
+
+static void say_outcome(FILE *f, const struct scene *s, const struct gmem_result *results)
+{
+	size_t nr = s->t->par_end - s->t->par_first;
+
+	fprintf(f, "   ");
+	for (size_t i = 0; i < nr; i++) {
+		const struct trace_call *c = &s->t->calls[s->t->par_first + i];
+		char *result = result_text(c->linked.call.verb, &results[i]);
+
+		fprintf(f, "%s %s = %s", i ? ";" : "", trace_task_name(s->t, c->linked.call.task),
+			result);
+		free(result);
+	}
+	fprintf(f, "\n");
+}
+
+void say_outcomes(FILE *f, const struct scene *s)
+{
+	size_t nr = s->t->par_end - s->t->par_first;
+
+	for (size_t i = 0; i < s->nr_outcomes && i < MOST_SHOWN; i++)
+		say_outcome(f, s, s->outcomes + i * nr);
+	if (s->nr_outcomes > MOST_SHOWN)
+		fprintf(f, "    and %zu more\n", s->nr_outcomes - MOST_SHOWN);
+}

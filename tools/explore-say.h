@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an exploration found, in plain words.
+ */
+#ifndef EXPLORE_SAY_H
+#define EXPLORE_SAY_H
+
+#include <stdio.h>
+
+#include "scene.h"
+#include "timeline.h"
+
+/* One line: what was found. */
+void say_finding(FILE *f, const struct scene *s, const char *file, const struct timeline *tl);
+/* How much was seen, and what was not. */
+void say_extent(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *bounds);
+/* What the calls can result in, a line for each. */
+void say_outcomes(FILE *f, const struct scene *s);
+
+#endif
