@@ -49,13 +49,31 @@ bool gmem_node_make(struct explorer *e, struct node *n)
 	return true;
 }
 
+static void give_back(struct explorer *e, void *p, size_t size)
+{
+	if (p)
+		gmem_explore_get(e, p, size, 0);
+}
+
 void gmem_node_free(struct explorer *e, struct node *n)
 {
 	gmem_world_free(n->w);
-	gmem_explore_get(e, n->results, e->o->nr_calls * sizeof(*n->results), 0);
-	gmem_explore_get(e, n->pos, e->nr_tasks * sizeof(*n->pos), 0);
-	gmem_explore_get(e, n->hashes, e->nr_tasks * sizeof(*n->hashes), 0);
+	e->x->memory -= n->counted;
+	give_back(e, n->results, e->o->nr_calls * sizeof(*n->results));
+	give_back(e, n->pos, e->nr_tasks * sizeof(*n->pos));
+	give_back(e, n->hashes, e->nr_tasks * sizeof(*n->hashes));
 	*n = (struct node){ 0 };
+}
+
+/* What the world takes: what was never used of it is only promised. */
+static void count_world(struct explorer *e, struct node *n)
+{
+	uint64_t size = sizeof(*n->w->b) + (uint64_t)n->w->b->used * GMEM_CELL_SIZE;
+
+	if (size > n->counted) {
+		e->x->memory += size - n->counted;
+		n->counted = size;
+	}
 }
 
 /* All but the world. */
@@ -80,6 +98,7 @@ bool gmem_node_copy(struct explorer *e, struct node *to, const struct node *from
 		e->failed = true;
 		return false;
 	}
+	count_world(e, to);
 	copy_rest(e, to, from);
 	return true;
 }

@@ -246,6 +246,12 @@ void gmem_point_learn(struct explorer *e, const struct node *n, uint32_t t, cons
 		guard(e, n, t, &g);
 		learn_access(e, from, g);
 	}
+	for (unsigned int place = 0; f->all && place < NR_PLACES; place++) {
+		g = (struct guarded){
+			.a = { .place = (uint8_t)place, .writes = true, .end = EVERY_PAGE }
+		};
+		learn_access(e, from, g);
+	}
 	learn_way(e, from, to);
 }
 

@@ -152,8 +152,8 @@ static unsigned int count_running(const struct reduction *r, uint32_t set)
 {
 	unsigned int n = 0;
 
-	for (uint32_t t = 0; set >> t; t++)
-		n += (set >> t & 1) && r->next[t].ran != WAITS;
+	for (; set; set &= set - 1)
+		n += r->next[__builtin_ctz(set)].ran != WAITS;
 	return n;
 }
 

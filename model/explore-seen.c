@@ -38,12 +38,23 @@ static bool grow(struct explorer *e, struct seen *s)
 	return true;
 }
 
+/* Whether twice the room is more than may be had, beside what is there until that is moved. */
+static bool is_too_much(struct explorer *e, const struct seen *s)
+{
+	uint64_t more = 2 * s->room * sizeof(*s->table);
+
+	if (!e->bounds->memory || e->x->memory + more <= e->bounds->memory)
+		return false;
+	e->x->cut |= GMEM_CUT_MEMORY;
+	return true;
+}
+
 enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash)
 {
 	uint64_t *place;
 
 	hash = as_kept(hash);
-	if (2 * s->n >= s->room && !grow(e, s))
+	if (2 * s->n >= s->room && (is_too_much(e, s) || !grow(e, s)))
 		return SEEN;
 	place = place_of(s, hash);
 	if (*place)

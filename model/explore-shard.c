@@ -124,16 +124,16 @@ bool gmem_shard_begin(struct explorer *e, const struct node *root)
 	memset(s, 0, sizeof(*s));
 	if (!make_room(e, l, 0) || !gmem_node_copy(e, &l->nodes[l->n++], root))
 		return false;
-	while (l->n && l->n < STATES_A_SHARD * (uint64_t)e->bounds->shards && !e->failed &&
-	       !e->x->finding && s->rows < e->bounds->depth - 1) {
+	while (l->n && l->n < STATES_A_SHARD * (uint64_t)e->bounds->shards &&
+	       !gmem_explore_must_stop(e) && s->rows < e->bounds->depth - 1) {
 		struct layer next = { 0 };
 
-		for (uint32_t i = 0; i < l->n && !e->failed && !e->x->finding; i++)
+		for (uint32_t i = 0; i < l->n && !gmem_explore_must_stop(e); i++)
 			run_all(e, l, i, s->rows, &next);
 		free_layer(e, l, s->rows++);
 		*l = next;
 	}
-	return !e->failed && !e->x->finding;
+	return !gmem_explore_must_stop(e);
 }
 
 void gmem_shard_each(struct explorer *e, void (*fn)(struct explorer *e, const struct node *root))

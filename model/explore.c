@@ -267,11 +267,11 @@ static bool was_told_to(struct explorer *e)
 	return !b->go_on(b->arg, e->x);
 }
 
-static bool must_stop(struct explorer *e)
+bool gmem_explore_must_stop(struct explorer *e)
 {
 	const struct gmem_bounds *b = e->bounds;
 
-	if (e->failed || e->x->finding)
+	if (e->failed || e->x->finding || (e->x->cut & GMEM_CUT_MEMORY))
 		return true;
 	if (e->x->states >= b->states)
 		e->x->cut |= GMEM_CUT_STATES;
@@ -287,7 +287,7 @@ static bool must_stop(struct explorer *e)
 /* Everything from the last state of the path on. */
 static void go(struct explorer *e)
 {
-	while (e->nr_path && !must_stop(e)) {
+	while (e->nr_path && !gmem_explore_must_stop(e)) {
 		const struct node *n = top_of(e);
 
 		if (n->todo)

@@ -38,6 +38,7 @@ struct node {
 	struct undo undo;	     /* since its world was that */
 	bool changed;		     /* since: more than a task's own */
 	uint64_t copy_of;	     /* of the state with that serial */
+	uint64_t counted;	     /* of its world, in gmem_explored.memory */
 	uint64_t hash;
 	uint32_t all;	/* the tasks that are not over, a bit each */
 	uint32_t todo;	/* those to go on with, */
@@ -198,6 +199,8 @@ void gmem_follow(struct explorer *e, const struct node *root);
 
 /* explore.c: what was found at n, after rows rows, is what the exploration found. */
 void gmem_explore_found(struct explorer *e, const struct node *n, uint32_t rows);
+/* Whether there is no going on: a finding, no memory, or a bound, which is noted. */
+bool gmem_explore_must_stop(struct explorer *e);
 /* Of an end: is it as it must be? */
 void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows);
 

@@ -149,7 +149,7 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 # ---- files ----
 
 # Without a /dev/kvm, compare ends before it looks at its arguments.
-commands=(replay record explain locks)
+commands=(replay record explain explore locks)
 gmem replay --on kvm --quiet - <<<'close(-1) = EBADF' >out 2>&1
 kvm=$?
 [ "$kvm" -eq 77 ] || commands+=(compare)

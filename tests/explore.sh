@@ -89,18 +89,17 @@ repeats()
 		echo "not again: $what"
 		cat "$tmp/again"
 	}
-	if [ "$what" != demanded ]; then
-		gmem explore --quiet "$tmp/small" >"$tmp/again" 2>&1 || {
-			echo 'it is so without the bug, too'
-			cat "$tmp/again"
-		}
-	fi
+	gmem explore --quiet "$tmp/small" >"$tmp/again" 2>&1 || {
+		echo 'it is so without the bug, too'
+		cat "$tmp/again"
+	}
 }
 
 for trace in traces/bugs/*.trace; do
 	grep -qx par "$trace" || continue
 	name=${trace##*/}
 	bug=${name%%-*}
+	rm -f "$tmp/small"
 	run gmem explore --bug "$bug" -o "$tmp/small" "$trace"
 	judge "$bug is found in $name, and its small trace finds it again" < <(
 		said 1
@@ -122,10 +121,12 @@ run gmem explore --bug B39 --quiet "$b39"
 judge 'without -o the trace comes after the finding, also where nothing else is said' < <(
 	said 1
 	diff "$tmp/want" "$tmp/out")
+rm -f "$tmp/small"
 run gmem explore --quiet -o "$tmp/small" "$b39"
 judge 'where nothing is found -q says nothing, and -o writes nothing' < <(
 	said 0
-	cat "$tmp/out" "$tmp/err" "$tmp/small")
+	cat "$tmp/out" "$tmp/err"
+	[ ! -e "$tmp/small" ] || echo 'a file was written')
 
 # ---- parts ----
 
@@ -173,7 +174,9 @@ for how in --full --states=100000; do
 			have_all "$tmp/parts.trace" "$parts" "$how")
 	done
 done
-judge 'and of a trace of the corpus' < <(have_all "$v13" 4)
+judge 'and of a trace of the corpus' < <(
+	have_all "$v13" 4
+	have_all "$v13" 2 --full)
 judge 'a finding is in some part' < <(
 	found=0
 	for i in 0 1 2; do
@@ -182,12 +185,26 @@ judge 'a finding is in some part' < <(
 	done
 	[ "$found" -gt 0 ] || echo 'in none')
 
-for words in 4/4 0/0 -1/4 1 1/ /4 '' 1/4x x/4 0x1/4 1/2/4 1/1000000 1.0/4; do
+for words in 4/4 0/0 -1/4 -0/4 +1/4 ' 1/4' '1/ 4' 1/-4 1 1/ /4 '' 1/4x x/4 0x1/4 1/2/4 1/1000000 1.0/4; do
 	run gmem explore --shard "$words" "$v13"
 	judge "--shard '$words' is refused" < <(
 		said 2 "gmem explore: --shard $words: a part is I/N, with I from 0 to N - 1"
 		cat "$tmp/out")
 done
+
+# ---- as many tasks as there can be ----
+
+{
+	printf 'vm0 = create_vm()\n'
+	for i in {1..31}; do printf 'T%d = thread()\n' "$i"; done
+	printf 'par\nclose(-1) = EBADF\n'
+	for i in {1..31}; do printf 'T%d: close(-1) = EBADF\n' "$i"; done
+	printf 'end\n'
+} >"$tmp/tasks.trace"
+run gmem explore "$tmp/tasks.trace"
+judge 'thirty-two tasks' < <(
+	said 0
+	[ "$(outcomes "$tmp/out" | tr ';' '\n' | grep -c '= EBADF')" -eq 32 ] || cat "$tmp/out")
 
 # ---- chance ----
 
@@ -227,7 +244,7 @@ bounded()
 
 for how in --full --bug=B12; do
 	bounded 'It ended at 500 states \(--states\)\.' "$how" --states 500
-	bounded 'It ended at 1 MiB \(--memory\)\.' "$how" --memory 1
+	bounded 'It ended at 8 MiB \(--memory\)\.' "$how" --memory 8
 done
 bounded 'It ended when its time was over \(--seconds\)\.' --seconds 1
 bounded 'It ended at 500 states \(--states\)\. Orders with more than 0 preemptions were left out \(--preemptions\)\.' \

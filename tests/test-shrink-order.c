@@ -73,7 +73,7 @@ static int try_bug(const struct trace *t, const char *bug)
 	found = s.x.finding != GMEM_FOUND_NOTHING;
 	if (found) {
 		trace_copy(&small, t);
-		explore_shrink(&small, p, &all, &s.x);
+		explore_shrink(&small, p, &all, &s);
 		assert_true(small.nr_calls <= t->nr_calls);
 		no_row_is_too_many(&small, p, s.x.finding);
 		trace_free(&small);

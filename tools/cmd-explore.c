@@ -25,7 +25,7 @@ struct explore {
 	struct gmem_bounds bounds;
 	uint64_t seconds;
 	int quiet;
-	FILE *output; /* for findings; or null */
+	const char *output; /* for a finding; or null */
 	struct diagrams diagrams;
 	char **files;
 	int nr_files;
@@ -57,10 +57,18 @@ static FILE *words_of(const struct explore *o)
 
 static void write_finding(const struct explore *o, const struct trace *t)
 {
-	if (o->output)
-		trace_print(o->output, t);
-	else if (!diagram_on_stdout(&o->diagrams))
+	FILE *f;
+
+	if (o->output) {
+		f = fopen(o->output, "w");
+		if (!f)
+			die("%s: %s", o->output, strerror(errno));
+		trace_print(f, t);
+		if (fclose(f))
+			die("%s: %s", o->output, strerror(errno));
+	} else if (!diagram_on_stdout(&o->diagrams)) {
 		trace_print(stdout, t);
+	}
 }
 
 /* The trace, made small, with the schedule that leads to the finding. */
@@ -72,7 +80,7 @@ static void show_finding(const struct explore *o, const struct scene *s, const c
 	struct trace t;
 
 	trace_copy(&t, s->t);
-	explore_shrink(&t, s->profile, &o->bounds, &s->x);
+	explore_shrink(&t, s->profile, &o->bounds, s);
 	progress_end();
 	bounds.follow = t.schedule;
 	bounds.nr_follow = (uint32_t)t.nr_schedule;
@@ -114,7 +122,7 @@ static int one_trace(const struct explore *o, const char *file)
 	struct scene s;
 	int found;
 
-	if (!read_trace_with_calls(&t, "explore", file))
+	if (!read_trace_with_calls(&t, "gmem explore", file))
 		return EXIT_WRONG_USE;
 	if (!t.par_end) {
 		fprintf(stderr, "%s: no calls overlap: there is no par in it\n", shown_name(file));
@@ -174,8 +182,8 @@ static void shard_option(struct argp_state *state, struct gmem_bounds *b, const 
 	unsigned int shard, shards;
 	int end = 0;
 
-	if (sscanf(arg, "%6u/%6u%n", &shard, &shards, &end) != 2 || arg[end] || !shards ||
-	    shard >= shards)
+	if (strspn(arg, "0123456789/") != strlen(arg) ||
+	    sscanf(arg, "%6u/%6u%n", &shard, &shards, &end) != 2 || arg[end] || shard >= shards)
 		argp_error(state, "--shard %s: a part is I/N, with I from 0 to N - 1", arg);
 	b->shard = shard;
 	b->shards = shards;
@@ -227,9 +235,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->quiet = 1;
 		return 0;
 	case 'o':
-		o->output = fopen(arg, "w");
-		if (!o->output)
-			argp_error(state, "%s: %s", arg, strerror(errno));
+		o->output = arg;
 		return 0;
 	case OPT_BUG:
 		bug_option(state, &o->bugs, arg);
@@ -247,6 +253,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (diagram_any(&o->diagrams) && o->nr_files > 1)
 			argp_error(state, "a picture is of one trace");
+		if (o->bounds.walks && (o->bounds.shards || o->bounds.preemptions != GMEM_NO_BOUND))
+			argp_error(state,
+				   "--walks goes neither with --shard nor with --preemptions");
 		return 0;
 	default:
 		return parse_bound(key, arg, state);
@@ -279,7 +288,5 @@ int cmd_explore(int argc, char **argv)
 		if (status > worst)
 			worst = status;
 	}
-	if (o.output && fclose(o.output))
-		die("the trace of what was found could not be written: %s", strerror(errno));
 	return worst;
 }

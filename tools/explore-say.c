@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "deadlock.h"
@@ -105,11 +106,14 @@ void say_extent(FILE *f, const struct scene *s, const char *file, const struct g
 
 /* ---- what the calls can result in ---- */
 
-static void say_outcome(FILE *f, const struct scene *s, const struct gmem_result *results)
+static char *outcome_text(const struct scene *s, const struct gmem_result *results)
 {
-	size_t nr = s->t->par_end - s->t->par_first;
+	size_t nr = s->t->par_end - s->t->par_first, size;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
 
-	fprintf(f, "   ");
+	if (!f)
+		die("out of memory");
 	for (size_t i = 0; i < nr; i++) {
 		const struct trace_call *c = &s->t->calls[s->t->par_first + i];
 		char *result = result_text(c->linked.call.verb, &results[i]);
@@ -118,15 +122,33 @@ static void say_outcome(FILE *f, const struct scene *s, const struct gmem_result
 			result);
 		free(result);
 	}
-	fprintf(f, "\n");
+	fclose(f);
+	return text;
 }
 
+static int is_among(char **texts, size_t n, const char *text)
+{
+	while (n-- > 0)
+		if (!strcmp(texts[n], text))
+			return 1;
+	return 0;
+}
+
+/* Two that only differ in numbers of descriptors look the same, and are shown once. */
 void say_outcomes(FILE *f, const struct scene *s)
 {
-	size_t nr = s->t->par_end - s->t->par_first;
+	size_t nr = s->t->par_end - s->t->par_first, shown = 0, i;
+	char *texts[MOST_SHOWN];
 
-	for (size_t i = 0; i < s->nr_outcomes && i < MOST_SHOWN; i++)
-		say_outcome(f, s, s->outcomes + i * nr);
-	if (s->nr_outcomes > MOST_SHOWN)
-		fprintf(f, "    and %zu more\n", s->nr_outcomes - MOST_SHOWN);
+	for (i = 0; i < s->nr_outcomes && shown < MOST_SHOWN; i++) {
+		texts[shown] = outcome_text(s, s->outcomes + i * nr);
+		if (is_among(texts, shown, texts[shown]))
+			free(texts[shown]);
+		else
+			fprintf(f, "   %s\n", texts[shown++]);
+	}
+	if (i < s->nr_outcomes)
+		fprintf(f, "    and more\n");
+	while (shown > 0)
+		free(texts[--shown]);
 }

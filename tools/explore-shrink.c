@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend-model.h"
 #include "common.h"
 #include "shrink.h"
 
@@ -17,16 +18,70 @@
 struct shrinking {
 	const struct gmem_profile *profile;
 	struct gmem_bounds bounds;
-	const struct gmem_explored *found;
+	const struct scene *found;
+	int is_met;		/* its demands, one call after the other */
 	struct gmem_explored x; /* what the last look found */
 	uint32_t *schedule;	/* and the rows to it */
 };
 
-static int is_the_same(const struct gmem_explored *a, const struct gmem_explored *b)
+/* The call that was not as demanded, by its line, and what it resulted in. */
+static unsigned int unmet(const struct scene *s, const struct gmem_result **r)
 {
-	return a->finding == b->finding &&
-	       (a->finding != GMEM_FOUND_VIOLATION ||
-		!strcmp(a->violation.invariant, b->violation.invariant));
+	if (s->x.finding == GMEM_FOUND_RESULT) {
+		*r = &s->x.result;
+		return s->t->calls[s->t->par_first + s->x.call].line;
+	}
+	*r = &s->results[s->unmet];
+	return s->t->calls[s->unmet].line;
+}
+
+static int is_same_miss(const struct scene *a, const struct scene *b)
+{
+	const struct gmem_result *ra, *rb;
+
+	return unmet(a, &ra) == unmet(b, &rb) && ra->outcome == rb->outcome &&
+	       ra->value == rb->value && ra->clause == rb->clause;
+}
+
+static int is_the_same(const struct scene *a, const struct scene *b)
+{
+	if (a->x.finding != b->x.finding)
+		return 0;
+	switch (a->x.finding) {
+	case GMEM_FOUND_VIOLATION:
+		return !strcmp(a->x.violation.invariant, b->x.violation.invariant);
+	case GMEM_FOUND_RESULT:
+	case GMEM_FOUND_END:
+		return is_same_miss(a, b);
+	default:
+		return 1;
+	}
+}
+
+/* Whether all is as demanded where the calls are made one after the other. */
+static int is_met(const struct trace *overlapping, const struct gmem_profile *p)
+{
+	struct backend_config config = { .profile = p, .machine = overlapping->machine };
+	struct backend_error e;
+	struct trace_run run;
+	struct trace t;
+	void *ctx;
+	int met;
+
+	trace_copy(&t, overlapping);
+	t.nr_schedule = 0;
+	if (backend_model.open(&ctx, &config, &e) != BACKEND_DONE)
+		die("%s", e.why);
+	trace_run_init(&run, &t);
+	trace_run_all(&run, &t, &backend_model, ctx);
+	met = run.status == BACKEND_DONE;
+	for (size_t i = t.par_first; met && i < t.nr_calls; i++)
+		met = !trace_demands(&t.calls[i]) ||
+		      trace_satisfied(&t, &t.calls[i], &run.results[i]);
+	trace_run_free(&run);
+	backend_model.close(ctx);
+	trace_free(&t);
+	return met;
 }
 
 /* Explores t; 1 if the same is found. */
@@ -37,7 +92,7 @@ static int look(struct shrinking *s, const struct trace *t)
 
 	if (t->par_end > t->par_first && scene_set_up(&scene, t, s->profile)) {
 		scene_explore(&scene, &s->bounds);
-		same = is_the_same(&scene.x, s->found);
+		same = is_the_same(&scene, s->found) && (!s->is_met || is_met(t, s->profile));
 		s->x = scene.x;
 		s->schedule = xrealloc(s->schedule, scene.x.nr_schedule + 1, sizeof(*s->schedule));
 		memcpy(s->schedule, scene.x.schedule, scene.x.nr_schedule * sizeof(uint32_t));
@@ -102,7 +157,7 @@ static void shrink_rows(struct shrinking *s, struct trace *t)
 }
 
 void explore_shrink(struct trace *t, const struct gmem_profile *p, const struct gmem_bounds *bounds,
-		    const struct gmem_explored *found)
+		    const struct scene *found)
 {
 	struct shrinking s = { .profile = p, .bounds = *bounds, .found = found };
 
@@ -111,11 +166,13 @@ void explore_shrink(struct trace *t, const struct gmem_profile *p, const struct 
 	s.bounds.states = MOST_STATES;
 	s.bounds.preemptions = GMEM_NO_BOUND;
 	s.bounds.reduce = 1;
+	s.is_met = (found->x.finding == GMEM_FOUND_RESULT || found->x.finding == GMEM_FOUND_END) &&
+		   is_met(t, p);
 	if (look(&s, t)) {
 		shrink_calls(t, still_found, &s);
 		shrink_switches(&s, t);
 	} else {
-		set_schedule(t, found->schedule, found->nr_schedule);
+		set_schedule(t, found->x.schedule, found->x.nr_schedule);
 	}
 	shrink_rows(&s, t);
 	free(s.schedule);

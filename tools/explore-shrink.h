@@ -13,6 +13,6 @@
  * loses it without any one of its rows.
  */
 void explore_shrink(struct trace *t, const struct gmem_profile *p, const struct gmem_bounds *bounds,
-		    const struct gmem_explored *found);
+		    const struct scene *found);
 
 #endif
