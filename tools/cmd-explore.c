@@ -179,7 +179,7 @@ static const struct argp_option options[] = {
 /* I/N */
 static void shard_option(struct argp_state *state, struct gmem_bounds *b, const char *arg)
 {
-	unsigned int shard, shards;
+	unsigned int shard = 0, shards = 0;
 	int end = 0;
 
 	if (strspn(arg, "0123456789/") != strlen(arg) ||
