@@ -93,6 +93,11 @@ static bool same_place(const struct access *a, const struct access *b)
 	return a->owner == b->owner && a->place == b->place && a->writes == b->writes;
 }
 
+static bool is_same_lock(const struct lock_ref *a, const struct lock_ref *b)
+{
+	return a->owner == b->owner && a->class == b->class && a->mode == b->mode;
+}
+
 /* Leaves of the locks those that are in both; whether one went. */
 static bool keep_common(struct guarded *g, const struct guarded *with)
 {
@@ -100,7 +105,7 @@ static bool keep_common(struct guarded *g, const struct guarded *with)
 
 	for (unsigned int i = 0; i < g->nr_locks; i++) {
 		for (k = 0; k < with->nr_locks; k++)
-			if (!memcmp(&g->locks[i], &with->locks[k], sizeof(g->locks[i])))
+			if (is_same_lock(&g->locks[i], &with->locks[k]))
 				break;
 		if (k < with->nr_locks)
 			g->locks[n++] = g->locks[i];

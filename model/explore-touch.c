@@ -68,12 +68,18 @@ uint32_t gmem_kinds_made_by(const struct gmem_call *c)
 	}
 }
 
+static bool is_same_access(const struct access *a, const struct access *b)
+{
+	return a->owner == b->owner && a->place == b->place && a->writes == b->writes &&
+	       a->start == b->start && a->end == b->end;
+}
+
 static void add(const struct explorer *e, struct footprint *f, struct access a)
 {
 	if (e->fresh >> kind_of_place[a.place] & 1)
 		a.owner = 0;
 	for (unsigned int i = 0; i < f->n; i++)
-		if (!memcmp(&f->list[i], &a, sizeof(a)))
+		if (is_same_access(&f->list[i], &a))
 			return;
 	if (f->n < MOST_ACCESSES)
 		f->list[f->n++] = a;

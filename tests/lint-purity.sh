@@ -8,7 +8,7 @@
 archive=.libs/libgmem.a
 shared=.libs/libgmem.so
 sanitizers='__(asan|ubsan|sanitizer|odr_asan|sancov|unnamed)[_.]'
-allowed='memcpy|memmove|memset|memcmp|strlen|strcmp|strncmp|strchr|realloc|free|__stack_chk_fail'
+allowed='memcpy|memmove|memset|memcmp|bcmp|strlen|strcmp|strncmp|strchr|realloc|free|__stack_chk_fail'
 allowed+='|__(memcpy|memmove|memset)_chk|_GLOBAL_OFFSET_TABLE_'
 
 # Lines "object symbol", of the archive's symbols of these nm types.
