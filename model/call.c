@@ -29,7 +29,8 @@ static inline void begin(struct gmem_run *run, const struct gmem_call *c)
 
 	w->violated = false;
 	t->said = false;
-	memset(&t->file, 0, sizeof(*t) - offsetof(struct gmem_task, file));
+	/* Names: what an earlier call left would be taken for what this one looks at. */
+	memset(&t->file, 0, offsetof(struct gmem_task, start) - offsetof(struct gmem_task, file));
 	op->call = *c;
 	memset(&op->result, 0, sizeof(op->result));
 	run->b = w->b;

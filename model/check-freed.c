@@ -84,11 +84,6 @@ static bool looks_at_its_slot(const struct gmem_task *t)
 	return false;
 }
 
-bool gmem_looks_at_something(const struct gmem_task *t)
-{
-	return t->depth && ((t->slot && looks_at_its_slot(t)) || (t->at_vm && gmem_is_telling(t)));
-}
-
 /* Whoever punches a hole in an inode holds a reference on it, or on a file of it. */
 static bool looks_at_its_inode(const struct gmem_task *t)
 {
@@ -98,14 +93,20 @@ static bool looks_at_its_inode(const struct gmem_task *t)
 	return false;
 }
 
+bool gmem_looks_at_something(const struct gmem_task *t)
+{
+	return t->depth && (t->at_vma || looks_at_its_inode(t) ||
+			    (t->slot && looks_at_its_slot(t)) || (t->at_vm && gmem_is_telling(t)));
+}
+
 static const char *check_task(const struct gmem_block *b, const struct gmem_task *t)
 {
-	if (t->depth && !is_nobody_or(b, t->at_vma, TAG_VMA))
+	if (!gmem_looks_at_something(t))
+		return NULL;
+	if (!is_nobody_or(b, t->at_vma, TAG_VMA))
 		return "a walk stands at a mapping that was freed: task";
 	if (looks_at_its_inode(t) && !gmem_is_a(b, t->inode, TAG_INODE))
 		return "an operation goes on with an inode that was freed: task";
-	if (!gmem_looks_at_something(t))
-		return NULL;
 	if (looks_at_its_slot(t) && !is_nobody_or(b, t->slot, TAG_SLOT))
 		return "an operation goes on with a memslot that was freed: task";
 	if (gmem_is_telling(t) && !is_nobody_or(b, t->at_vm, TAG_VM))
