@@ -11,6 +11,7 @@
 
 #include "ops.h"
 #include "profile.h"
+#include "unroll.h"
 
 /* The most cells one call can need; see ranges.h on what one store in a tree takes. */
 static uint64_t cells_for(const struct gmem_block *b, const struct gmem_call *c)
@@ -20,23 +21,40 @@ static uint64_t cells_for(const struct gmem_block *b, const struct gmem_call *c)
 	return cells + gmem_cells_for_verb(b, c);
 }
 
-/* The call and its result are in the world while it runs. */
-static inline void begin(struct gmem_run *run, const struct gmem_call *c)
+/* The call is *c and its result *r, while it runs. */
+static inline void begin(struct gmem_run *run, const struct gmem_call *c, struct gmem_result *r)
 {
 	struct gmem_world *w = run->w;
 	struct gmem_task *t = TASK(w->b, w->b->tasks[c->task]);
-	struct gmem_op *op = OP(w->b, t->op);
 
 	w->violated = false;
 	t->said = false;
 	/* Names: what an earlier call left would be taken for what this one looks at. */
 	memset(&t->file, 0, offsetof(struct gmem_task, start) - offsetof(struct gmem_task, file));
-	op->call = *c;
-	memset(&op->result, 0, sizeof(op->result));
+	memset(r, 0, sizeof(*r));
 	run->b = w->b;
 	run->t = t;
-	run->c = &op->call;
-	run->res = &op->result;
+	run->c = c;
+	run->res = r;
+}
+
+/* Puts the call and its result into the world, for others to find them there while it runs. */
+static void begin_in_world(struct gmem_run *run, const struct gmem_call *c)
+{
+	struct gmem_block *b = run->w->b;
+	struct gmem_op *op = OP(b, CTASK(b, b->tasks[c->task])->op);
+
+	op->call = *c;
+	begin(run, &op->call, &op->result);
+}
+
+/* It was stopped by a violation, and is still there. */
+static void leave_in_world(struct gmem_run *run)
+{
+	struct gmem_op *op = OP(run->b, run->t->op);
+
+	op->call = *run->c;
+	op->result = *run->res;
 }
 
 uint64_t gmem_cells_for_call(const struct gmem_world *w, const struct gmem_call *c)
@@ -61,7 +79,7 @@ static bool reserve_for(struct gmem_world *w, const struct gmem_call *c)
 }
 
 /* What is to be done when the last row of a call has run. */
-static void finish(struct gmem_run *run)
+static inline void finish(struct gmem_run *run)
 {
 	uint32_t number = run->t->number;
 
@@ -106,13 +124,20 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 		return refuse(r, 0, GMEM_VIOLATED); /* its call was stopped by a violation */
 	if (!gmem_reserve(w, cells_for(w->b, c)))
 		return refuse(r, -ENOMEM, GMEM_FAILED);
-	begin(&run, c);
+	/* Nobody sees a call that is run in one go, unless somebody watches its rows. */
+	if (w->observer || w->checking == GMEM_CHECK_STEPS)
+		begin_in_world(&run, c);
+	else
+		begin(&run, c, r);
 	gmem_run_table(&run, c->verb);
 	if (run.misused)
 		return misuse(&run, r);
-	*r = *run.res;
+	if (run.res != r)
+		*r = *run.res;
 	if (!run.t->depth)
 		finish(&run);
+	else if (run.res == r)
+		leave_in_world(&run);
 	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
 	    gmem_check(w, &w->violation) != GMEM_DONE)
 		w->violated = true;
@@ -128,7 +153,7 @@ enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 		return GMEM_MISUSE;
 	if (!reserve_for(w, c))
 		return GMEM_FAILED;
-	begin(&run, c);
+	begin_in_world(&run, c);
 	gmem_enter_table(&run, c->verb);
 	w->violated = false;
 	return GMEM_DONE;

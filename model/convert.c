@@ -72,12 +72,7 @@ uint64_t gmem_shared_until(const struct gmem_block *b, const struct gmem_inode *
 bool gmem_has_attribute(const struct gmem_block *b, const struct gmem_inode *inode, uint64_t start,
 			uint64_t end, uint32_t attribute)
 {
-	struct gmem_range r;
-
-	/* Mostly the first page has another, and that is all there is to know. */
-	if (gmem_range_get(b, inode->attributes, start) != attribute)
-		return false;
-	return gmem_range_next_in(b, inode->attributes, start, end, &r) && r.end == end;
+	return gmem_range_is(b, inode->attributes, start, end, attribute);
 }
 
 static const struct gmem_slot *slot_at(const struct gmem_block *b, uint32_t vm, uint64_t gfn)

@@ -28,13 +28,13 @@ static bool is_notified(const struct gmem_task *t)
 	return false;
 }
 
-static struct gmem_lock_site site_here(const struct gmem_run *run, unsigned int class,
+static struct gmem_lock_site site_here(const struct gmem_run *run, const struct gmem_step *s,
 				       unsigned int mode)
 {
-	return (struct gmem_lock_site){ .class = (uint8_t) class,
+	return (struct gmem_lock_site){ .class = s->lock,
 					.mode = (uint8_t)mode,
-					.row = run->row,
-					.table = run->table,
+					.row = gmem_row_of(run, s),
+					.table = gmem_innermost(run)->table,
 					.verb = run->c->verb };
 }
 
@@ -67,12 +67,12 @@ static struct gmem_lock_site site_of_notifier(const struct gmem_run *run)
 					.verb = run->c->verb };
 }
 
-static void tell(struct gmem_run *run, unsigned int class, unsigned int mode)
+static void tell(struct gmem_run *run, const struct gmem_step *s)
 {
 	const struct gmem_task *t = run->t;
 	const struct gmem_held *held = OP(run->b, t->op)->held;
 	struct gmem_lockdep *d = run->w->lockdep;
-	const struct gmem_lock_site taken = site_here(run, class, mode);
+	const struct gmem_lock_site taken = site_here(run, s, s->mode);
 	const struct gmem_lock_site notifier = site_of_notifier(run);
 
 	gmem_lockdep_take(d, &taken, is_notified(t) ? &notifier : NULL);
@@ -80,16 +80,16 @@ static void tell(struct gmem_run *run, unsigned int class, unsigned int mode)
 		const struct gmem_lock_site site = site_of(run, &held[i]);
 
 		gmem_lockdep_take_under(d, &site, &taken,
-					held[i].owner == gmem_lock_owner(t, class));
+					held[i].owner == gmem_lock_owner(t, s->lock));
 	}
 	if (t->notifying)
 		gmem_lockdep_take_under(d, &notifier, &taken, false);
 }
 
-void gmem_lock_seen(struct gmem_run *run, unsigned int class, unsigned int mode)
+void gmem_lock_seen(struct gmem_run *run, const struct gmem_step *s)
 {
 	if (run->w->lockdep)
-		tell(run, class, mode);
+		tell(run, s);
 }
 
 void gmem_tell_locks_left(struct gmem_run *run)
@@ -107,20 +107,18 @@ void gmem_tell_locks_left(struct gmem_run *run)
 }
 
 /* It wants it all the same, and the checker has to know that. */
-bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class, unsigned int mode)
+bool gmem_lock_is_not_free(struct gmem_run *run, const struct gmem_step *s)
 {
-	gmem_lock_seen(run, class, mode);
-	gmem_violate(run->w, "I1", "a task takes a lock that is held: class, owner", class,
-		     gmem_lock_owner(run->t, class));
+	gmem_lock_seen(run, s);
+	gmem_violate(run->w, "I1", "a task takes a lock that is held: class, owner", s->lock,
+		     gmem_lock_owner(run->t, s->lock));
 	return false;
 }
 
 int gmem_lock_is_not_held(struct gmem_run *run, const struct gmem_step *s)
 {
-	run->table = gmem_innermost(run)->table;
-	run->row = gmem_row_of(run, s);
 	if (run->w->lockdep) {
-		const struct gmem_lock_site site = site_here(run, s->lock, READ);
+		const struct gmem_lock_site site = site_here(run, s, READ);
 
 		gmem_lockdep_not_held(run->w->lockdep, &site);
 	}

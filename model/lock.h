@@ -49,33 +49,34 @@ static inline unsigned int gmem_lock_period(const struct gmem_block *b, unsigned
 	return class == SRCU ? CVM(b, owner)->srcu_idx : 0;
 }
 
-/* Tells the lock checker, if there is one, of a lock that is taken or waited for. */
-void gmem_lock_seen(struct gmem_run *run, unsigned int class, unsigned int mode);
+/* Tells the lock checker, if there is one, that row s takes its lock, or waits for it. */
+void gmem_lock_seen(struct gmem_run *run, const struct gmem_step *s);
 
 /* A violation; false. */
-bool gmem_lock_is_not_free(struct gmem_run *run, unsigned int class, unsigned int mode);
+bool gmem_lock_is_not_free(struct gmem_run *run, const struct gmem_step *s);
 
-/* false: the task would wait for itself. */
+/* Takes the lock of row s, which is row pc. false: the task would wait for itself. */
 static inline __attribute__((__always_inline__)) bool gmem_lock_take(struct gmem_run *run,
-								     unsigned int class,
-								     unsigned int mode)
+								     const struct gmem_step *s,
+								     unsigned int pc)
 {
+	const unsigned int class = s->lock, mode = s->mode;
 	struct gmem_task *t = run->t;
 	uint32_t owner = gmem_lock_owner(t, class);
 	unsigned int period = gmem_lock_period(run->b, class, owner);
 	gmem_lock *l = gmem_lock_state(run->b, class, owner, period);
 
 	if (t->nr_held == GMEM_MAX_HELD || (mode == WRITE ? *l != 0 : *l < 0))
-		return gmem_lock_is_not_free(run, class, mode);
+		return gmem_lock_is_not_free(run, s);
 	if (run->w->lockdep)
-		gmem_lock_seen(run, class, mode);
+		gmem_lock_seen(run, s);
 	*l = (gmem_lock)(mode == WRITE ? -1 : *l + 1);
 	OP(run->b, t->op)->held[t->nr_held++] = (struct gmem_held){
 		.class = (uint8_t) class,
 		.mode = (uint8_t)mode,
 		.pad = (uint16_t)period,
-		.table = run->table,
-		.row = run->row,
+		.table = gmem_innermost(run)->table,
+		.row = (uint16_t)pc,
 		.owner = owner,
 	};
 	return true;

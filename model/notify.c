@@ -11,6 +11,7 @@
 #include "bugs.h"
 #include "convert.h"
 #include "ops.h"
+#include "unroll.h"
 
 void gmem_mmu_invalidate_start(struct gmem_run *run, uint32_t vm)
 {

@@ -9,6 +9,7 @@
  */
 #include "convert.h"
 #include "ops.h"
+#include "unroll.h"
 
 /* ---- the ioctl: sets t->start and t->end ---- */
 

@@ -8,6 +8,7 @@
 #include "convert.h"
 #include "ops.h"
 #include "profile.h"
+#include "unroll.h"
 
 #define MODES_6_8                                                                      \
 	(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE | GMEM_FALLOC_COLLAPSE_RANGE | \
@@ -116,6 +117,7 @@ const struct gmem_step gmem_op_fallocate[] = {
 	CALL(T_FALLOCATE_FILE, FALLOC_4),
 	END,
 };
+UNROLLED(gmem_op_fallocate)
 
 /* kvm_gmem_fallocate() */
 const struct gmem_step gmem_op_fallocate_file[] = {
@@ -128,6 +130,7 @@ const struct gmem_step gmem_op_fallocate_file[] = {
 	ANSWER(return_zero, ALLOC_4, WHEN(is_allocate)),
 	END,
 };
+UNROLLED(gmem_op_fallocate_file)
 
 /* kvm_gmem_punch_hole(): takes t->inode, t->start, t->end */
 const struct gmem_step gmem_op_punch_hole[] = {
@@ -138,6 +141,7 @@ const struct gmem_step gmem_op_punch_hole[] = {
 	UNLOCK(INVALIDATE_LOCK),
 	END,
 };
+UNROLLED(gmem_op_punch_hole)
 
 bool allocation_is_in_file(struct gmem_run *run)
 {
@@ -206,3 +210,4 @@ const struct gmem_step gmem_op_allocate[] = {
 	UNLOCK(INVALIDATE_LOCK),
 	END,
 };
+UNROLLED(gmem_op_allocate)

@@ -124,6 +124,26 @@ bool gmem_range_next_in(const struct gmem_block *b, uint32_t root, uint64_t from
 	return true;
 }
 
+bool gmem_range_is(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end,
+		   uint32_t value)
+{
+	struct gmem_range r;
+	const struct node *n;
+	uint64_t next;
+	unsigned int i;
+
+	if (!root)
+		return !value;
+	n = find_leaf(b, root, start, &next);
+	i = node_upto(n, start);
+	if (i && i < n->n)
+		return node_val(n, i - 1) == value && node_key(n, i) >= end;
+	if (!value)
+		return gmem_range_empty(b, root, start, end);
+	return gmem_range_next(b, root, start, &r) && r.start <= start && r.end >= end &&
+	       r.value == value;
+}
+
 bool gmem_range_empty(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end)
 {
 	struct gmem_range r;

@@ -40,6 +40,10 @@ bool gmem_range_next(const struct gmem_block *b, uint32_t root, uint64_t from,
 bool gmem_range_next_in(const struct gmem_block *b, uint32_t root, uint64_t from, uint64_t end,
 			struct gmem_range *range);
 
+/* Whether all of [start, end), which is not empty, has that value. */
+bool gmem_range_is(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end,
+		   uint32_t value);
+
 /* Whether all of [start, end) is 0. */
 bool gmem_range_empty(const struct gmem_block *b, uint32_t root, uint64_t start, uint64_t end);
 

@@ -13,6 +13,7 @@
 
 #include "ops.h"
 #include "profile.h"
+#include "unroll.h"
 
 static const struct gmem_step *table_of(const struct gmem_run *run, const struct gmem_level *l)
 {
@@ -22,30 +23,6 @@ static const struct gmem_step *table_of(const struct gmem_run *run, const struct
 uint16_t gmem_row_of(const struct gmem_run *run, const struct gmem_step *s)
 {
 	return (uint16_t)(s - table_of(run, gmem_innermost(run)));
-}
-
-void gmem_decided(struct gmem_run *run, const struct gmem_step *s)
-{
-	struct gmem_level *l = gmem_innermost(run);
-
-	l->pc = gmem_row_of(run, s);
-	run->res->clause = s->clause;
-	run->res->table = l->table;
-	run->res->row = l->pc;
-}
-
-const struct gmem_step *gmem_enter_table(struct gmem_run *run, unsigned int table)
-{
-	const struct gmem_step *first = run->b->profile->tables[table];
-	struct gmem_task *t = run->t;
-
-	if (t->depth == GMEM_MAX_DEPTH || !first) {
-		gmem_violate(run->w, "I0", "a table calls too deeply, or one that is not there",
-			     table, t->depth);
-		return NULL;
-	}
-	t->level[t->depth++] = (struct gmem_level){ .table = (uint16_t)table };
-	return first;
 }
 
 /* Row s calls another table, and has to be found again when that one ends. */
@@ -126,7 +103,7 @@ const struct gmem_step *gmem_fail(struct gmem_run *run, const struct gmem_step *
 
 	if (!l->err || s->says) {
 		l->err = (int16_t)err;
-		gmem_decided(run, s);
+		gmem_decided(run, s, gmem_row_of(run, s));
 	}
 	return find_label(s, s->to);
 }
@@ -134,26 +111,18 @@ const struct gmem_step *gmem_fail(struct gmem_run *run, const struct gmem_step *
 const struct gmem_step *gmem_end_early(struct gmem_run *run, const struct gmem_step *s)
 {
 	if (s->says)
-		gmem_decided(run, s);
+		gmem_decided(run, s, gmem_row_of(run, s));
 	run->t->said |= s->says;
 	return find_label(s, s->to);
-}
-
-/* Row s, a LOCK or a WAIT, is come to. */
-static void note_wait(struct gmem_run *run, const struct gmem_step *s)
-{
-	run->table = gmem_innermost(run)->table;
-	run->row = gmem_row_of(run, s);
-	gmem_lock_seen(run, s->lock, s->mode);
 }
 
 /* With one task there is nobody to wait for: a row that has to would wait for ever. */
 int gmem_wait(struct gmem_run *run, const struct gmem_step *s)
 {
-	note_wait(run, s);
+	gmem_lock_seen(run, s);
 	if (!s->check(run))
-		gmem_violate(run->w, "I1", "a task waits for itself: table, row", run->table,
-			     run->row);
+		gmem_violate(run->w, "I1", "a task waits for itself: table, row",
+			     gmem_innermost(run)->table, gmem_row_of(run, s));
 	else if (s->act)
 		return s->act(run);
 	return 0;
@@ -242,11 +211,14 @@ void gmem_run_table(struct gmem_run *run, unsigned int table)
 {
 	const struct gmem_world *w = run->w;
 	const struct gmem_step *s = gmem_enter_table(run, table);
+	gmem_rows_fn *rows = gmem_unrolled[table];
 
 	if (w->observer || w->checking == GMEM_CHECK_STEPS) {
 		run_all_watched(run, s);
 		return;
 	}
+	if (s && rows)
+		s = rows(run, s);
 	while (s && !w->violated)
 		s = run_rows(run, s);
 }
@@ -293,7 +265,7 @@ static void note_next(struct gmem_run *run)
 	const struct gmem_step *s = gmem_find_next_row(run);
 
 	if (s->kind == STEP_LOCK || s->kind == STEP_WAIT)
-		note_wait(run, s);
+		gmem_lock_seen(run, s);
 }
 
 /* That the rest of a table is skipped is a row, too. */

@@ -132,8 +132,7 @@ struct gmem_run {
 	struct gmem_task *t;
 	const struct gmem_call *c;
 	struct gmem_result *res;
-	bool misused;	     /* the model has no answer: nothing has been changed */
-	uint16_t table, row; /* of the row that runs, where it takes a lock */
+	bool misused; /* the model has no answer: nothing has been changed */
 };
 
 typedef bool (*gmem_check_fn)(struct gmem_run *run);
@@ -215,8 +214,6 @@ struct gmem_step {
 /* Runs a table to its end; what the operation results in is in run->res. */
 void gmem_run_table(struct gmem_run *run, unsigned int table);
 
-/* Puts the task before the first row of a table; which is null if it is not there. */
-const struct gmem_step *gmem_enter_table(struct gmem_run *run, unsigned int table);
 /* Runs the task's next row, if it need not wait. */
 enum gmem_progress gmem_run_row(struct gmem_run *run);
 /* Whether it need not. */
@@ -230,6 +227,11 @@ void gmem_resume(struct gmem_run *run, uint32_t task);
 const struct gmem_step *gmem_next_row(const struct gmem_world *w, uint32_t task);
 /* call.c. The most cells the call can need. */
 uint64_t gmem_cells_for_call(const struct gmem_world *w, const struct gmem_call *c);
+
+static inline struct gmem_level *gmem_innermost(const struct gmem_run *run)
+{
+	return &run->t->level[run->t->depth - 1];
+}
 
 #include "lock.h"
 
@@ -264,20 +266,15 @@ uint16_t gmem_row_of(const struct gmem_run *run, const struct gmem_step *s);
 /* What a WAIT does, and what is to be done then. */
 int gmem_wait(struct gmem_run *run, const struct gmem_step *s);
 
-/* Row s decides the call's result, unless a later failure does. */
-void gmem_decided(struct gmem_run *run, const struct gmem_step *s);
-
-static inline struct gmem_level *gmem_innermost(const struct gmem_run *run)
+/* Row s, which is row pc, decides the call's result, unless a later failure does. */
+static inline void gmem_decided(struct gmem_run *run, const struct gmem_step *s, unsigned int pc)
 {
-	return &run->t->level[run->t->depth - 1];
-}
+	struct gmem_level *l = gmem_innermost(run);
 
-/* Takes the lock of row s, which is row pc: the checker wants to know. */
-static inline int gmem_take_lock(struct gmem_run *run, const struct gmem_step *s, unsigned int pc)
-{
-	run->table = gmem_innermost(run)->table;
-	run->row = (uint16_t)pc;
-	return gmem_lock_take(run, s->lock, s->mode) ? 0 : -EDEADLK;
+	l->pc = (uint16_t)pc;
+	run->res->clause = s->clause;
+	run->res->table = l->table;
+	run->res->row = l->pc;
 }
 
 static inline bool gmem_applies(struct gmem_run *run, const struct gmem_step *s)
@@ -285,12 +282,12 @@ static inline bool gmem_applies(struct gmem_run *run, const struct gmem_step *s)
 	return !s->when || s->when(run);
 }
 
-static inline int gmem_answer(struct gmem_run *run, const struct gmem_step *s)
+static inline int gmem_answer(struct gmem_run *run, const struct gmem_step *s, unsigned int pc)
 {
 	int r = s->act(run);
 
 	if (r >= 0 && r != RETRY && !run->t->said && !gmem_innermost(run)->err)
-		gmem_decided(run, s);
+		gmem_decided(run, s, pc);
 	return r;
 }
 
@@ -303,9 +300,9 @@ static inline __attribute__((__always_inline__)) int gmem_perform(struct gmem_ru
 	if (s->kind == STEP_DO || s->kind == STEP_EACH)
 		return s->act(run);
 	if (s->kind == STEP_ANSWER)
-		return gmem_answer(run, s);
+		return gmem_answer(run, s, gmem_row_of(run, s));
 	if (s->kind == STEP_LOCK)
-		return gmem_take_lock(run, s, gmem_row_of(run, s));
+		return gmem_lock_take(run, s, gmem_row_of(run, s)) ? 0 : -EDEADLK;
 	if (s->kind == STEP_UNLOCK)
 		return gmem_lock_drop(run, s->lock) ? 0 : gmem_lock_is_not_held(run, s);
 	if (s->kind == STEP_END)
@@ -333,97 +330,6 @@ static inline const struct gmem_step *gmem_go_on(struct gmem_run *run, const str
 		return s;
 	return r == RETRY ? gmem_go_back(run, s->to) : gmem_fail(run, s, r);
 }
-
-/*
- * A table that is run often may be unrolled: UNROLLED(gmem_op_foo) behind it is the function that
- * gmem_run_rows() would be if it were written for that table alone. Made of the same rows, it
- * knows them when it is compiled; so steps are called directly or inlined, while calling whatever
- * function a row names takes longer than most steps do. It leaves to gmem_run_rows() what is not
- * that very table: what another profile has in its place, and a copy with a row changed (bugs.c).
- */
-gmem_rows_fn gmem_op_set_attributes2_rows, gmem_op_convert_rows, gmem_op_convert_start_rows,
-	gmem_op_invalidate_start_rows, gmem_op_invalidate_end_rows, gmem_op_truncate_rows;
-
-static gmem_rows_fn *const gmem_unrolled[GMEM_NR_TABLES] = {
-	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_set_attributes2_rows,
-	[T_CONVERT] = gmem_op_convert_rows,
-	[T_CONVERT_START] = gmem_op_convert_start_rows,
-	[T_TRUNCATE] = gmem_op_truncate_rows,
-	[T_INVALIDATE_START] = gmem_op_invalidate_start_rows,
-	[T_INVALIDATE_END] = gmem_op_invalidate_end_rows,
-};
-
-/* Calls the table of row s, which is row pc, and runs it to its end. */
-static inline const struct gmem_step *gmem_run_call(struct gmem_run *run, const struct gmem_step *s,
-						    unsigned int pc)
-{
-	gmem_rows_fn *rows = gmem_unrolled[s->table];
-	unsigned int depth = run->t->depth;
-
-	gmem_innermost(run)->pc = (uint16_t)pc;
-	s = gmem_enter_table(run, s->table);
-	if (s && rows)
-		s = rows(run, s);
-	return run->t->depth > depth || run->w->violated ? gmem_run_down_to(run, s, depth) : s;
-}
-
-/* Runs row s, which is row pc of its table, and what it calls. */
-static inline __attribute__((__always_inline__)) const struct gmem_step *gmem_run_unrolled(
-	struct gmem_run *run, const struct gmem_step *s, unsigned int pc)
-{
-	const struct gmem_step *next = s;
-	int r;
-
-	if (s->kind == STEP_CALL_EACH) {
-		while (next == s && gmem_applies(run, s) && s->check(run))
-			next = gmem_run_call(run, s, pc);
-		return next == s ? s + 1 : next;
-	}
-	if (!gmem_applies(run, s))
-		return s + 1;
-	if (s->kind == STEP_CALL)
-		return gmem_run_call(run, s, pc);
-	r = s->kind == STEP_LOCK ? gmem_take_lock(run, s, pc) : gmem_perform(run, s);
-	return r ? gmem_go_on(run, s, r) : s + 1;
-}
-
-#define MOST_UNROLLED 24u
-#define UNROLLED(table)                                                                           \
-	const struct gmem_step *table##_rows(struct gmem_run *run, const struct gmem_step *s)     \
-	{                                                                                         \
-		const struct gmem_step *const row = table;                                        \
-		const unsigned int nr = sizeof(table) / sizeof(table[0]);                         \
-                                                                                                  \
-		_Static_assert(sizeof(table) / sizeof(table[0]) <= MOST_UNROLLED, "add ROWS_4s"); \
-		if (s == row)                                                                     \
-			goto first;                                                               \
-again:                                                                                            \
-		switch (((uintptr_t)s - (uintptr_t)row) / sizeof(row[0])) {                       \
-first:                                                                                            \
-			ROWS_4(0)                                                                 \
-			ROWS_4(4)                                                                 \
-			ROWS_4(8)                                                                 \
-			ROWS_4(12)                                                                \
-			ROWS_4(16)                                                                \
-			ROWS_4(20)                                                                \
-		default:                                                                          \
-			return gmem_run_rows(run, s);                                             \
-		}                                                                                 \
-	}
-#define ROWS_4(i) ROW(i) ROW(i + 1) ROW(i + 2) ROW(i + 3)
-#define ROW(i)                                                  \
-	case i:                                                 \
-		if (i < nr) {                                   \
-			s = gmem_run_unrolled(run, &row[i], i); \
-			if (row[i].kind == STEP_END)            \
-				return s;                       \
-			if (s != &row[i + 1]) {                 \
-				if (!s || run->w->violated)     \
-					return s;               \
-				goto again;                     \
-			}                                       \
-		}                                               \
-		__attribute__((__fallthrough__));
 
 /* check.c: the invariants that hold after every row of every operation. */
 enum gmem_status gmem_check_rows(const struct gmem_world *w, struct gmem_violation *v);

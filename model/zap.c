@@ -8,6 +8,7 @@
  * other for a punch.
  */
 #include "ops.h"
+#include "unroll.h"
 
 /* Beyond what a process can address nothing is ever mapped, and nobody has to be told. */
 void gmem_index_hva(struct gmem_block *b, const struct gmem_slot *s, uint32_t idx)

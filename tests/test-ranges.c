@@ -96,6 +96,17 @@ static int judge_next(const struct judge *j, uint64_t from, struct gmem_range *r
 	return 0;
 }
 
+/* Every boundary in [start, stop) is one at which the value stays. */
+static int judge_is(const struct judge *j, uint64_t start, uint64_t stop, uint32_t value)
+{
+	int is = judge_get(j, start) == value;
+
+	for (unsigned int i = 0; i < j->n; i++)
+		if (j->keys[i] > start && j->keys[i] < stop)
+			is = is && j->val[i] == value;
+	return is;
+}
+
 /* ---- the two side by side ---- */
 
 static void compare_next(const struct fixture *f, uint64_t from)
@@ -138,6 +149,14 @@ static void compare_here(struct fixture *f)
 	compare_next(f, key);
 	assert_int_equal(gmem_range_empty(b, f->root, start, stop),
 			 start == stop || !judge_next(f->judge, start, &r) || r.start >= stop);
+	if (start == stop)
+		return;
+	for (uint32_t value = 0; value < 3; value++)
+		assert_int_equal(gmem_range_is(b, f->root, start, stop, value),
+				 judge_is(f->judge, start, stop, value));
+	key = judge_get(f->judge, start);
+	assert_int_equal(gmem_range_is(b, f->root, start, stop, (uint32_t)key),
+			 judge_is(f->judge, start, stop, (uint32_t)key));
 }
 
 static void compare_everything(const struct fixture *f, uint32_t root)

@@ -9,6 +9,7 @@
 
 #include "calls.h"
 #include "profile.h"
+#include "unroll.h"
 
 #define PAGE GMEM_PAGE_SIZE
 #define PAGES_ 32u
