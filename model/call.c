@@ -161,6 +161,7 @@ enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 
 void gmem_resume(struct gmem_run *run, uint32_t task)
 {
+	run->by_rows = true;
 	run->b = run->w->b;
 	run->t = TASK(run->b, run->b->tasks[task]);
 	run->c = &OP(run->b, run->t->op)->call;

@@ -273,7 +273,8 @@ extern const struct gmem_step gmem_op_host_fault_locked[], gmem_op_host_fault_sh
 extern const struct gmem_step gmem_op_get_pfn_locked[], gmem_op_populate_page_in_place[],
 	gmem_op_populate_page_shareability[];
 extern const struct gmem_step gmem_op_populate_coco[];
-extern const struct gmem_step gmem_op_evict_inode[], gmem_op_truncate[], gmem_op_zap[];
+extern const struct gmem_step gmem_op_evict_inode[], gmem_op_truncate[], gmem_op_truncate_batch[],
+	gmem_op_zap[];
 extern const struct gmem_step gmem_op_notify[], gmem_op_host_start[], gmem_op_host_end[];
 extern const struct gmem_step gmem_op_invalidate_start[], gmem_op_invalidate_end[];
 extern const struct gmem_step gmem_op_fault_in[], gmem_op_fault_in_locked[], gmem_op_advise[],

@@ -59,6 +59,7 @@
 	[T_UNMAP] = gmem_op_unmap,                                                              \
 	[T_COPY_MAPPING] = gmem_op_copy_mapping,                                                \
 	[T_TRUNCATE] = gmem_op_truncate,                                                        \
+	[T_TRUNCATE_BATCH] = gmem_op_truncate_batch, \
 	[T_ZAP] = gmem_op_zap,                                                                  \
 	[T_NOTIFY] = gmem_op_notify,                                                            \
 	[T_HOST_START] = gmem_op_host_start,                                                    \

@@ -104,6 +104,7 @@ static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 	PART(T_UNMAP, "unmap"),
 	PART(T_COPY_MAPPING, "copy_mapping"),
 	PART(T_TRUNCATE, "truncate"),
+	PART(T_TRUNCATE_BATCH, "truncate_batch"),
 	PART(T_ZAP, "zap"),
 	PART(T_NOTIFY, "notify"),
 	PART(T_HOST_START, "host_start"),

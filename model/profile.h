@@ -18,6 +18,7 @@
 	NUMBER(has_prefault)  /* 1: KVM_CAP_PRE_FAULT_MEMORY exists */                           \
 	NUMBER(vm_types)      /* bits: the types KVM_CREATE_VM knows on x86-64 */                \
 	NUMBER(statfs_magic)  /* f_type of a guest_memfd */                                      \
+	NUMBER(folio_batch)   /* folios that go from a file under one lock */                    \
 	NUMBER(has_file_attributes)   /* 1: KVM_SET_MEMORY_ATTRIBUTES2 on the file */            \
 	NUMBER(ioctl_file_attributes) /* its number, with the size of its structure */           \
 	NUMBER(cap_file_attributes)   /* KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES */                \

@@ -81,6 +81,7 @@ enum gmem_table {
 	T_UNMAP,
 	T_COPY_MAPPING,
 	T_TRUNCATE,
+	T_TRUNCATE_BATCH,
 	T_ZAP,
 	T_NOTIFY,
 	T_HOST_START,
@@ -132,6 +133,7 @@ struct gmem_run {
 	struct gmem_task *t;
 	const struct gmem_call *c;
 	struct gmem_result *res;
+	bool by_rows; /* others may run between two rows */
 	bool misused; /* the model has no answer: nothing has been changed */
 };
 

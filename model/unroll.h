@@ -15,7 +15,7 @@
 gmem_rows_fn gmem_op_fallocate_rows, gmem_op_fallocate_file_rows, gmem_op_punch_hole_rows,
 	gmem_op_allocate_rows, gmem_op_set_attributes2_rows, gmem_op_convert_rows,
 	gmem_op_convert_start_rows, gmem_op_invalidate_start_rows, gmem_op_invalidate_end_rows,
-	gmem_op_truncate_rows;
+	gmem_op_truncate_rows, gmem_op_truncate_batch_rows;
 
 static gmem_rows_fn *const gmem_unrolled[GMEM_NR_TABLES] = {
 	[GMEM_FALLOCATE] = gmem_op_fallocate_rows,
@@ -26,6 +26,7 @@ static gmem_rows_fn *const gmem_unrolled[GMEM_NR_TABLES] = {
 	[T_CONVERT] = gmem_op_convert_rows,
 	[T_CONVERT_START] = gmem_op_convert_start_rows,
 	[T_TRUNCATE] = gmem_op_truncate_rows,
+	[T_TRUNCATE_BATCH] = gmem_op_truncate_batch_rows,
 	[T_INVALIDATE_START] = gmem_op_invalidate_start_rows,
 	[T_INVALIDATE_END] = gmem_op_invalidate_end_rows,
 };

@@ -7,6 +7,7 @@
  * says how big that run is, for Linux tells one span for a whole munmap, and one page after the
  * other for a punch.
  */
+#include "convert.h"
 #include "ops.h"
 #include "unroll.h"
 
@@ -335,15 +336,21 @@ static bool is_mapped(struct gmem_run *run)
 	return INODE(run->b, run->t->inode)->vmas != 0;
 }
 
-/* What was not mapped when that was asked has been mapped by nobody since, or is let be. */
-static bool is_heard(struct gmem_run *run)
+/* Whether somebody can come between two pages, or hears in how many pieces they go. */
+static bool is_seen(const struct gmem_run *run)
 {
-	return holds_i_mmap_rwsem(run) && gmem_somebody_listens(run->w);
+	return run->by_rows || gmem_somebody_listens(run->w);
 }
 
-static bool is_not_heard(struct gmem_run *run)
+/* The lock was taken if there were mappings then; none has come since that this need unmap. */
+static bool unmaps_page_by_page(struct gmem_run *run)
 {
-	return holds_i_mmap_rwsem(run) && !gmem_somebody_listens(run->w);
+	return holds_i_mmap_rwsem(run) && is_seen(run);
+}
+
+static bool unmaps_at_once(struct gmem_run *run)
+{
+	return holds_i_mmap_rwsem(run) && !is_seen(run);
 }
 
 static int begin_at_first_page(struct gmem_run *run)
@@ -358,16 +365,81 @@ static int drop_pages(struct gmem_run *run)
 	return 0;
 }
 
-/* truncate_inode_pages_range(), unmap_mapping_folio(): takes t->inode, t->start, t->end */
-const struct gmem_step gmem_op_truncate[] = {
+/* truncate_cleanup_folio(), delete_from_page_cache_batch(): takes t->inode, t->start, t->end */
+const struct gmem_step gmem_op_truncate_batch[] = {
 	LOCK(FOLIO_LOCK, WRITE, PUNCH_3, WHEN(inode_is_guest_memfd)),
 	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, WHEN(is_mapped)),
-	DO(begin_at_first_page, PUNCH_3, WHEN(holds_i_mmap_rwsem)),
-	CALL_EACH(next_mapping_of_next_folio, T_ZAP, NOTIFY_5, WHEN(is_heard)),
-	CALL_EACH(next_mapped_run, T_ZAP, NOTIFY_5, WHEN(is_not_heard)),
+	DO(begin_at_first_page, PUNCH_3, WHEN(unmaps_page_by_page)),
+	CALL_EACH(next_mapping_of_next_folio, T_ZAP, NOTIFY_5, WHEN(unmaps_page_by_page)),
+	CALL_EACH(next_mapped_run, T_ZAP, NOTIFY_5, WHEN(unmaps_at_once)),
 	UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem)),
 	DO(drop_pages, PUNCH_3),
 	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd)),
+	END,
+};
+UNROLLED(gmem_op_truncate_batch)
+
+static int begin_truncation(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->whole_start = t->start;
+	t->whole_end = t->end;
+	t->end = t->start;
+	return 0;
+}
+
+/* The folios of the range after page: up to a batch of them, in [t->start, t->end). */
+static bool find_batch(struct gmem_run *run, uint64_t page)
+{
+	const struct gmem_inode *inode = inode_of(run);
+	uint64_t room = run->b->profile->n.folio_batch * gmem_folio_pages(inode);
+	struct gmem_task *t = run->t;
+	struct gmem_range r = { 0, page, 0 };
+	bool found = false;
+
+	while (room && gmem_range_next_in(run->b, inode->folios, r.end, t->whole_end, &r)) {
+		uint64_t n = r.end - r.start < room ? r.end - r.start : room;
+
+		if (!found)
+			t->start = r.start;
+		t->end = r.start + n;
+		room -= n;
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * The next folios that are there. Others may come meanwhile, so the range is gone through again
+ * until there are none in it. Unlike the kernel, where nobody can come between or hears of it, all
+ * of the range is one batch.
+ */
+static bool next_folio_batch(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	if (is_seen(run))
+		return find_batch(run, t->end) ||
+		       (t->end != t->whole_start && find_batch(run, t->whole_start));
+	if (t->end == t->whole_end)
+		return false;
+	t->end = t->whole_end;
+	return true;
+}
+
+static int end_truncation(struct gmem_run *run)
+{
+	run->t->start = run->t->whole_start;
+	run->t->end = run->t->whole_end;
+	return 0;
+}
+
+/* truncate_inode_pages_range(): takes t->inode, t->start, t->end */
+const struct gmem_step gmem_op_truncate[] = {
+	DO(begin_truncation, PUNCH_6),
+	CALL_EACH(next_folio_batch, T_TRUNCATE_BATCH, PUNCH_6),
+	DO(end_truncation, PUNCH_6),
 	END,
 };
 UNROLLED(gmem_op_truncate)

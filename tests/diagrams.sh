@@ -37,7 +37,7 @@ traces/bugs/X2-failure-and-punch.trace: deadlock: A waits for B, B waits for A
         holds mapping.invalidate_lock of f0 (write) since step N
             row 0 of punch_hole: lock invalidate_lock [PUNCH-1]
         waits for folio lock of f0, held by A
-            row 0 of truncate: lock folio_lock [PUNCH-3]
+            row 0 of truncate_batch: lock folio_lock [PUNCH-3]
 OUT
 )
 
@@ -61,7 +61,7 @@ digraph "linux-6.18+X2" {
 	l0 [label="folio lock of f0"];
 	l1 [label="mapping.invalidate_lock of f0"];
 	t1 -> l1 [label="waits for (read)\nrow 9 of memory_failure", color=red, fontcolor=red];
-	t2 -> l0 [label="waits for\nrow 0 of truncate", color=red, fontcolor=red];
+	t2 -> l0 [label="waits for\nrow 0 of truncate_batch", color=red, fontcolor=red];
 	l0 -> t1 [label="held\nrow 4 of memory_failure", color=red, fontcolor=red];
 	l1 -> t2 [label="held (write)\nrow 0 of punch_hole", color=red, fontcolor=red];
 }
@@ -98,6 +98,7 @@ sequenceDiagram
     note right of t2: vm0 is told the start of 0x1000 to 0x2000
     t2->>l2: give back
     deactivate l2
+    t2->>t2: begin_truncation
     t2-xl0: waits for A
     note over t1,t2: deadlock: A waits for B, B waits for A
 OUT
@@ -150,7 +151,7 @@ judge 'every trace of calls that overlap has a diagram and a timeline' < <(
 judge 'the timeline of the deadlock' < <(
 	drawn 1 replay --bug X2 --perfetto="$tmp/x2.json" "$tmp/x2.trace"
 	diff - <("$build/tests/check-perfetto" "$tmp/x2.json") <<'OUT'
-2 calls, 22 rows, 5 locks and waits, 2 arrows, 1 told
+2 calls, 24 rows, 5 locks and waits, 2 arrows, 1 told
 OUT
 )
 judge 'a lock is held from where it is taken to where it is given back' < <(

@@ -73,6 +73,30 @@ judge 'and few states' < <(
 		[ $((10 * reduced)) -lt "$full" ] || echo "$reduced of $full"
 	})
 
+# What those two traces can come to, all of it: their demands alone allow more.
+judge 'a hole is punched batch by batch, and a batch at once' < <(
+	run gmem explore traces/overlap/punch-in-batches.trace traces/overlap/punch-of-one-batch.trace
+	said 0
+	diff - <(outcomes "$tmp/out") <<'OUT'
+    A = 0; B = 0; B = 0x0; B = 0x0
+    A = 0; B = 0; B = 0x0; B = 0x2
+    A = 0; B = 0; B = 0x1; B = 0x0
+    A = 0; B = 0; B = 0x1; B = 0x2
+    A = 0; B = 0x0; B = 0x0
+    A = 0; B = 0x1; B = 0x0
+    A = 0; B = 0x1; B = 0x1
+OUT
+)
+
+mapfile -t traces < <(grep -l '^schedule ' -r traces | sort)
+judge 'to watch each row of an order changes nothing' < <(
+	[ ${#traces[@]} -ge 5 ] || echo 'too few have an order'
+	for trace in "${traces[@]}"; do
+		run gmem replay --step "$trace"
+		[ "$status" -eq 0 ] || tail -n 5 "$tmp/out" "$tmp/err"
+	done
+)
+
 # ---- findings ----
 
 # What the small trace in $tmp/small has to be found guilty of again.

@@ -168,7 +168,8 @@ static int needs_more_than_calls(const struct gmem_row *row, const char *table)
 		return 1;
 	if (!strcmp(row->name, "erase_binding"))
 		return !strcmp(gmem_clause(row->clause)->name, "UNBIND-4");
-	return !strcmp(row->name, "next_mapping_of_next_folio") || !strcmp(table, "task_work");
+	return !strcmp(row->name, "begin_at_first_page") ||
+	       !strcmp(row->name, "next_mapping_of_next_folio") || !strcmp(table, "task_work");
 }
 
 static int was_reached(const struct gmem_profile *p, const struct gmem_row *row, const char *table,

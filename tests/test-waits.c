@@ -440,6 +440,7 @@ static void mappings_come_when_a_punch_has_gone_through_them(void **state)
 	must_wait(&f, 2);
 	must_end(&f, 1, 0);
 	must_end(&f, 2, child);
+	store(f.w, f.shown, 0x5a);
 	begin(&f, .verb = GMEM_FALLOCATE, .task = 1, .fd = f.file, .length = PAGE,
 	      .mode = GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE);
 	run_up_to(&f, 1, somebody_goes_through_mappings);
