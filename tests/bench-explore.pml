@@ -248,10 +248,12 @@ unlock:
 end:	false
 }
 
-/* fallocate of everything: gmem_op_fallocate, gmem_op_punch_hole, gmem_op_truncate */
+#define IS_ONE(p) (next <= p && to > p && pte[p])
+
+/* fallocate of everything: gmem_op_fallocate, gmem_op_punch_hole, gmem_op_truncate(_batch) */
 proctype punch()
 {
-	byte i;
+	byte i, from, to, next, page;
 
 	ROW;				/* fdget */
 	ROW;				/* range_is_positive */
@@ -265,24 +267,63 @@ proctype punch()
 	LOCK_WRITE(invalidate_lock);
 	invalidate_start(0, PAGES);
 	ROW;				/* call truncate */
+	ROW;				/* begin_truncation */
+batch:
+	if				/* call each next_folio_batch: truncate_batch */
+	:: d_step {
+		folio[0] || folio[1] || folio[2] ->
+		from = to;
+		do
+		:: from < PAGES && !folio[from] -> from = from + 1
+		:: else -> break
+		od;
+		if
+		:: from == PAGES ->
+			from = 0;
+			do
+			:: !folio[from] -> from = from + 1
+			:: else -> break
+			od
+		:: else
+		fi;
+		for (i : from .. PAGES - 1) {
+			if
+			:: folio[i] -> to = i + 1
+			:: else
+			fi
+		}
+		i = 0
+	   }
+	:: else -> goto truncated	/* call each: there are no folios */
+	fi;
 	LOCK_WRITE(folio_lock);
 	LOCK_READ(i_mmap_rwsem);
-	ROW;				/* begin_at_first_page */
-	if				/* call each next_mapped_run: zap */
-	:: pte[0] || pte[1] || pte[2] ->
-		zap(0, PAGES);
-		ROW			/* call each: nothing else is mapped */
-	:: else
-	fi;
+	next = from;			/* begin_at_first_page */
+	do
+	:: d_step {			/* call each next_mapping_of_next_folio: zap */
+		IS_ONE(0) || IS_ONE(1) || IS_ONE(2) ->
+		page = next;
+		do
+		:: !pte[page] -> page = page + 1
+		:: else -> break
+		od;
+		next = page + 1
+	   };
+		zap(page, page + 1)
+	:: else -> break		/* call each: no other page is mapped */
+	od;
 	UNLOCK_READ(i_mmap_rwsem);
 	d_step {			/* drop_pages */
-		for (i : 0 .. PAGES - 1) {
+		for (i : from .. to - 1) {
 			folio[i] = 0;
 			HOST_MAPS_NO_FREED_PAGE(i)
 		}
-		i = 0
+		i = 0; from = 0; next = 0; page = 0
 	};
 	UNLOCK_WRITE(folio_lock);
+	goto batch;
+truncated:
+	to = 0;				/* end_truncation */
 	invalidate_end();
 	UNLOCK_WRITE(invalidate_lock);
 	ROW;				/* return_zero */
