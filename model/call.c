@@ -168,30 +168,38 @@ void gmem_resume(struct gmem_run *run, uint32_t task)
 	run->res = &OP(run->b, run->t->op)->result;
 }
 
-enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progress *progress,
-			   struct gmem_result *r)
+enum gmem_status gmem_step_run(struct gmem_run *run, uint32_t task, enum gmem_progress *progress,
+			       struct gmem_result *r)
 {
-	struct gmem_run run = { .w = w };
+	struct gmem_world *w = run->w;
 
 	if (!gmem_task_runs(w, task))
 		return GMEM_MISUSE;
 	if (!reserve_for(w, NULL))
 		return GMEM_FAILED;
-	gmem_resume(&run, task);
+	gmem_resume(run, task);
 	w->violated = false;
-	*progress = gmem_run_row(&run);
-	if (run.misused) {
+	*progress = gmem_run_row(run);
+	if (run->misused) {
 		*progress = GMEM_OVER;
-		return misuse(&run, r);
+		return misuse(run, r);
 	}
 	if (*progress == GMEM_OVER) {
-		*r = *run.res;
-		finish(&run);
+		*r = *run->res;
+		finish(run);
 	}
 	if (!w->violated && *progress != GMEM_WAITS && w->checking != GMEM_CHECK_NEVER &&
 	    gmem_check(w, &w->violation) != GMEM_DONE)
 		w->violated = true;
 	return w->violated ? GMEM_VIOLATED : GMEM_DONE;
+}
+
+enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progress *progress,
+			   struct gmem_result *r)
+{
+	struct gmem_run run = { .w = w };
+
+	return gmem_step_run(&run, task, progress, r);
 }
 
 /* The world is only read: conditions look, and change nothing but locals that they set again. */
@@ -215,7 +223,7 @@ const struct gmem_step *gmem_next_row(const struct gmem_world *w, uint32_t task)
 
 int gmem_task_runs(const struct gmem_world *w, uint32_t task)
 {
-	return gmem_task_exists(w, task) && CTASK(w->b, w->b->tasks[task])->depth != 0;
+	return gmem_is_in_call(w->b, task);
 }
 
 const struct gmem_violation *gmem_violation(const struct gmem_world *w)

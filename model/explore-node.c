@@ -18,15 +18,6 @@ void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new)
 	return p;
 }
 
-static void note_row(void *arg, const struct gmem_step_event *event)
-{
-	struct explorer *e = arg;
-
-	e->ran_something = true;
-	e->ran_table = (uint16_t)event->table;
-	e->ran_row = event->row;
-}
-
 bool gmem_node_make(struct explorer *e, struct node *n)
 {
 	struct gmem_config config = { .profile = gmem_world_profile(e->o->world),
@@ -45,7 +36,6 @@ bool gmem_node_make(struct explorer *e, struct node *n)
 	}
 	n->w->lockdep = e->o->world->lockdep;
 	n->w->reserved = e->cells != 0;
-	gmem_observe(n->w, note_row, e);
 	return true;
 }
 
@@ -166,7 +156,8 @@ uint32_t gmem_node_tasks(const struct explorer *e, const struct node *n)
 	uint32_t all = 0;
 
 	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (n->pos[t] < e->first[t + 1] - e->first[t] || gmem_task_runs(n->w, e->tasks[t]))
+		if (n->pos[t] < e->first[t + 1] - e->first[t] ||
+		    gmem_is_in_call(n->w->b, e->tasks[t]))
 			all |= 1u << t;
 	return all;
 }
@@ -185,7 +176,7 @@ static uint64_t hash_of_task(const struct explorer *e, const struct node *n, uin
 
 	for (uint32_t i = e->first[t]; i < e->first[t] + n->pos[t]; i++)
 		h = mixed_result(h, &n->results[e->calls[i]]);
-	return gmem_task_runs(n->w, e->tasks[t]) ?
+	return gmem_is_in_call(n->w->b, e->tasks[t]) ?
 		       gmem_mixed(h, gmem_task_hash(n->w, e->tasks[t])) :
 		       h;
 }
@@ -337,17 +328,20 @@ enum ran gmem_node_run(struct explorer *e, struct node *n, uint32_t t, struct fo
 	enum gmem_progress progress;
 	enum gmem_status status;
 	struct gmem_result r;
-	bool first = !gmem_task_runs(n->w, task);
+	bool first = !gmem_is_in_call(n->w->b, task);
+	struct gmem_run run = { .w = n->w };
 	struct earlier before;
 	struct step s;
 
 	if (first && !begin_next(e, n, t))
 		return FOUND;
 	look_at_task(n->w, task, &before);
-	e->ran_something = false;
 	if (touched)
 		gmem_step_look(n->w, task, first, &s);
-	status = gmem_step(n->w, task, &progress, &r);
+	status = gmem_step_run(&run, task, &progress, &r);
+	e->ran_something = run.ran;
+	e->ran_table = run.table;
+	e->ran_row = run.row;
 	if (touched)
 		gmem_step_touches(e, &s, n->w, task, touched);
 	if (status == GMEM_FAILED) {

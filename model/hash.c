@@ -301,13 +301,11 @@ static uint64_t hash_words(const void *p, size_t size, unsigned int i)
 	return size ? h + lane(i, words[0], 0) : h;
 }
 
-/* What of a running operation is the task's own, and names nothing. */
 uint64_t gmem_task_hash(const struct gmem_world *w, uint32_t number)
 {
 	const struct gmem_task *t = CTASK(w->b, w->b->tasks[number]);
 	const struct gmem_op *op = COP(w->b, t->op);
-	uint64_t h = hash_words(&op->call, sizeof(op->call), 0) +
-		     hash_words(&op->result, sizeof(op->result), 16) +
+	uint64_t h = hash_words(&op->result, sizeof(op->result), 16) +
 		     hash_words(t->level, t->depth * sizeof(t->level[0]), 32);
 
 	h += lane(40, t->start, t->end);
@@ -349,6 +347,13 @@ static void mix_processes(struct walk *k)
 		}
 }
 
+static uint64_t hash_of_call(const struct gmem_block *b, uint32_t number)
+{
+	const struct gmem_op *op = COP(b, CTASK(b, b->tasks[number])->op);
+
+	return hash_words(&op->call, sizeof(op->call), 0) + number;
+}
+
 static uint64_t digest(const struct gmem_world *w, uint64_t seed)
 {
 	/* Only the marks are written, and they mean nothing outside a walk. */
@@ -358,8 +363,8 @@ static uint64_t digest(const struct gmem_world *w, uint64_t seed)
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
 		if (k.b->tasks[i]) {
 			mix_names(&k, TASK(k.b, k.b->tasks[i]));
-			if (gmem_task_runs(w, i))
-				mix(&k, gmem_task_hash(w, i), i);
+			if (gmem_is_in_call(w->b, i))
+				mix(&k, gmem_task_hash(w, i), hash_of_call(w->b, i));
 		}
 	return k.h;
 }

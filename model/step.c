@@ -277,10 +277,14 @@ enum gmem_progress gmem_run_row(struct gmem_run *run)
 
 	if (!can_run(run, s))
 		return GMEM_WAITS;
+	run->table = gmem_innermost(run)->table;
+	run->row = gmem_row_of(run, s);
 	r = gmem_perform(run, s);
-	e = seen(run, s, false, r);
+	run->ran = r != ENDS;
+	if (run->w->observer)
+		e = seen(run, s, false, r);
 	stand_at(run, r ? gmem_go_on(run, s, r) : s + 1);
-	if (run->w->observer && r != ENDS)
+	if (run->w->observer && run->ran)
 		run->w->observer(run->w->observer_arg, &e);
 	leave_all(run);
 	if (run->w->lockdep && run->t->depth && !run->w->violated)

@@ -134,6 +134,8 @@ struct gmem_run {
 	const struct gmem_call *c;
 	struct gmem_result *res;
 	bool by_rows; /* others may run between two rows */
+	bool ran;     /* the last of these ran something: this row */
+	uint16_t table, row;
 	bool misused; /* the model has no answer: nothing has been changed */
 };
 
@@ -223,12 +225,21 @@ bool gmem_can_run_row(struct gmem_run *run);
 /* That row; the END of its table, if all the rest of it is skipped. */
 const struct gmem_step *gmem_find_next_row(struct gmem_run *run);
 
+/* call.c. gmem_step(), by a run that says then which row that was. */
+enum gmem_status gmem_step_run(struct gmem_run *run, uint32_t task, enum gmem_progress *progress,
+			       struct gmem_result *r);
 /* call.c. The task goes on with the call that it stopped in. */
 void gmem_resume(struct gmem_run *run, uint32_t task);
 /* call.c. The next row of the task's call that is not skipped; its END, if all the rest is. */
 const struct gmem_step *gmem_next_row(const struct gmem_world *w, uint32_t task);
 /* call.c. The most cells the call can need. */
 uint64_t gmem_cells_for_call(const struct gmem_world *w, const struct gmem_call *c);
+
+/* Whether there is such a task, and it is in a call. */
+static inline bool gmem_is_in_call(const struct gmem_block *b, uint32_t task)
+{
+	return task < GMEM_MAX_TASKS && b->tasks[task] && CTASK(b, b->tasks[task])->depth;
+}
 
 static inline struct gmem_level *gmem_innermost(const struct gmem_run *run)
 {

@@ -11,6 +11,7 @@
 
 #include "backend-model.h"
 #include "common.h"
+#include "memory.h"
 
 struct model {
 	struct gmem_world *world;
@@ -46,6 +47,7 @@ static enum backend_status model_open(void **ctx, const struct backend_config *c
 				      struct backend_error *e)
 {
 	struct gmem_config c = { .profile = config->profile,
+				 .resize = memory_resize,
 				 .machine = &config->machine,
 				 .checking = config->checking };
 	struct model *m = xcalloc(1, sizeof(*m));
