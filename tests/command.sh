@@ -105,7 +105,19 @@ replay --step --quiet missing.trace
 replay --on kvm --check missing.trace
 replay --on moon missing.trace
 locks --dot --quiet missing.trace
+explore --states x missing.trace
+explore --seconds 0 missing.trace
 END
+
+run gmem replay --on kvm --check missing.trace
+ends 'what is only for the model is said to be' 2 < <(
+	has err 'gmem replay: --profile, --bug, --check and --clauses work only on the model, not with --on kvm')
+run gmem replay --json --quiet missing.trace
+ends 'and what JSON does not go with' 2 < <(
+	has err 'gmem replay: --json cannot be combined with --quiet or --clauses')
+run gmem explore --seconds 0 missing.trace
+ends 'an option is named as it is written' 2 < <(
+	has err 'gmem explore: --seconds is a number from 1 to 4294967295')
 
 # ---- completion ----
 
@@ -128,6 +140,7 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 		completed compare --profile linux-6.8
 		completed explore --se
 		completed explore --bug B39
+		completed explore -b B39
 		completed explore --shard mal
 		completed explain PUNCH-2
 		completed explain punch-2
@@ -138,6 +151,7 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 		kvm
 		linux-6.8
 		--seconds --seed
+		B39
 		B39
 
 		PUNCH-2

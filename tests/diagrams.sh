@@ -222,6 +222,10 @@ judge 'a picture is of one trace of calls that overlap' < <(
 	drawn 2 explore --bug X2 --perfetto="$tmp/no/such/folder" "$x2" >"$tmp/out"
 	grep -qF 'no/such/folder: ' "$tmp/err" || cat "$tmp/err"
 	grep -v '^' "$tmp/out")
+
+sed 's/^\(set_memory_attributes2(f0.*= \)0$/\1EAGAIN/' "$tmp/two.trace" >"$tmp/unmet.trace"
+judge 'a finding in which nobody waits is drawn as such' < <(
+	drawn 1 explore --dot "$tmp/unmet.trace" | grep -c '^	label="no task is waiting";$' | grep -vx 1)
 judge 'where nothing is found nothing is drawn' < <(
 	drawn 0 explore --mermaid "$x2"
 	grep -qF 'nothing found' "$tmp/err" || echo 'and nothing is said')

@@ -205,7 +205,7 @@ static int say(const struct locks *o, const struct watched *v)
 enum { OPT_DOT = 256 };
 
 static const struct argp_option options[] = {
-	{ "bug", 'b', "ID", 0, "With this bug of the museum in the tables; may be repeated", 0 },
+	{ "bug", 'b', "ID", 0, BUG_OPTION_HELP, 0 },
 	{ "dot", OPT_DOT, NULL, 0, "Print the orders as a graph for dot(1)", 0 },
 	{ "profile", 'p', "PROFILE", 0, "Under this profile, whatever the traces say", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only what is wrong", 0 },

@@ -123,7 +123,7 @@ static void report(struct playing *p, size_t n)
 	else if (o->step)
 		story_call(&m);
 	else if (!m.satisfied)
-		story_unmet(&m);
+		story_unmet(stdout, &m);
 }
 
 /* The calls of the block, also where it came to no end: those that did are judged. */
@@ -143,7 +143,7 @@ static void report_block(struct playing *p)
 		if (p->o->json)
 			event_call(&calls[i]);
 		else if (!p->o->step && !calls[i].satisfied)
-			story_unmet(&calls[i]);
+			story_unmet(stdout, &calls[i]);
 	}
 	free(calls);
 }
@@ -318,6 +318,22 @@ static void print_touched(const struct replay *o)
 			puts(gmem_clause(i)->name);
 }
 
+static void check_use(struct argp_state *state, const struct replay *o)
+{
+	if (o->backend == &backend_kvm && (o->profile || o->check || o->clauses || o->bugs.n))
+		argp_error(state, "--profile, --bug, --check and --clauses work only on the "
+				  "model, not with --on kvm");
+	if (o->json && (o->quiet || o->clauses))
+		argp_error(state, "--json cannot be combined with --quiet or --clauses");
+	if (diagram_any(&o->diagrams) &&
+	    (o->backend == &backend_kvm || o->json || o->step || o->clauses))
+		argp_error(state, "a picture is of the model, and goes alone");
+	if (diagram_any(&o->diagrams) && o->nr_files > 1)
+		argp_error(state, "a picture is of one trace");
+	if (o->step && o->quiet)
+		argp_error(state, "--step tells all, --quiet only what is wrong");
+}
+
 static error_t on_option(int key, char *arg, struct argp_state *state)
 {
 	struct replay *o = state->input;
@@ -359,19 +375,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which trace?");
 		break;
 	case ARGP_KEY_END:
-		if (o->backend == &backend_kvm &&
-		    (o->profile || o->check || o->clauses || o->bugs.n))
-			argp_error(state,
-				   "--profile, --bug, --check and --clauses are of the model");
-		if (o->json && (o->quiet || o->clauses))
-			argp_error(state, "--json prints events alone, not --quiet nor --clauses");
-		if (diagram_any(&o->diagrams) &&
-		    (o->backend == &backend_kvm || o->json || o->step || o->clauses))
-			argp_error(state, "a picture is of the model, and goes alone");
-		if (diagram_any(&o->diagrams) && o->nr_files > 1)
-			argp_error(state, "a picture is of one trace");
-		if (o->step && o->quiet)
-			argp_error(state, "--step tells all, --quiet only what is wrong");
+		check_use(state, o);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -381,7 +385,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0, "Judge by this profile, whatever the trace says", 0 },
-	{ "bug", 'b', "ID", 0, "With this bug of the museum in the tables; may be repeated", 0 },
+	{ "bug", 'b', "ID", 0, BUG_OPTION_HELP, 0 },
 	{ "on", 'o', "BACKEND", 0, "Run on the model (the default), or on kvm: the real kernel",
 	  0 },
 	{ "step", 's', NULL, 0, "Show every call with the rows that ran, and what KVM was told",

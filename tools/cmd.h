@@ -32,6 +32,7 @@ uint64_t number_option(struct argp_state *state, const char *option, const char 
 
 /* Museum bugs that are asked for by --bug, which may be given several times. */
 #define MOST_BUGS 15
+#define BUG_OPTION_HELP "Put a known bug (see gmem bugs) into the model; may be repeated"
 struct bugs_asked {
 	const char *ids[MOST_BUGS + 1];
 	int n;
