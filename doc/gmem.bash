@@ -15,7 +15,7 @@ _gmem_bugs()
 
 _gmem_options()
 {
-	local common='-? --help --usage -V --version'
+	local common='-? -h --help --usage -V --version'
 
 	case $1 in
 	replay)

@@ -148,11 +148,13 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 {
 	struct profiles *o = state->input;
 
-	if (key != ARGP_KEY_ARG)
+	(void)arg;
+	if (key != ARGP_KEY_ARGS)
 		return ARGP_ERR_UNKNOWN;
-	if (o->n == 2)
+	if (state->argc - state->next > 2)
 		argp_error(state, "too many profiles: one is shown, two are compared");
-	o->p[o->n++] = profile_option(state, arg);
+	while (state->next < state->argc)
+		o->p[o->n++] = profile_option(state, state->argv[state->next++]);
 	return 0;
 }
 
