@@ -75,6 +75,27 @@ judge 'every public function is in libgmem(3)' < <(
 		grep -qw -- "$symbol" <<<"$words" || echo "$symbol"
 	done)
 
+# Functions and objects of the SYNOPSIS.
+synopsis()
+{
+	sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$src/doc/libgmem.3" |
+		sed -nE 's/^\.F[no] (gmem_[a-z0-9_]+).*/\1/p; s/^\.Vt extern .*[ *](gmem_[a-z0-9_]+) ;$/\1/p'
+}
+
+judge 'the SYNOPSIS of libgmem(3) has what the library exports, once' < <(
+	diff <(sed -nE 's/^\t([a-z0-9_]+);$/\1/p' "$src/model/libgmem.map" | sort) <(synopsis | sort) |
+		sed -nE 's/^< (.*)/\1 is missing/p; s/^> (.*)/\1 is too much/p')
+
+# The table of a punch as the file $1 has it, without its indent.
+punch_hole()
+{
+	sed -n '/const struct gmem_step gmem_op_punch_hole\[\] = {/,/};/p' "$1" | sed -E 's/^[ \t]+//'
+}
+
+judge 'ARCHITECTURE.md shows the table that model/op-fallocate.c has' < <(
+	[ -n "$(punch_hole "$src/ARCHITECTURE.md")" ] || echo 'it shows none'
+	diff <(punch_hole "$src/model/op-fallocate.c") <(punch_hole "$src/ARCHITECTURE.md"))
+
 # The members that the JSON events on standard input have, as "event.member": those of an object
 # inside another begin with "row." or "told.".
 json_members()
