@@ -315,7 +315,7 @@ numbers_apart()
 
 # shellcheck disable=SC2016
 shown 'between `par` and `end`, in `overlap.trace`:$' >"$tmp/overlap.trace"
-shown 'what they can come to:$' >"$tmp/come-to"
+shown 'lists every possible outcome:$' >"$tmp/come-to"
 shown 'and it says$' >"$tmp/says"
 judge 'what README.md shows is what is said' < <(
 	cd "$tmp" || exit
