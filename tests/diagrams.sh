@@ -210,14 +210,14 @@ judge 'nor is a diagram without somebody in it, or a bar without its beginning' 
 
 judge 'a picture is of one trace of calls that overlap' < <(
 	drawn 2 explore --mermaid "$x2" "$x2"
-	grep -qF 'a picture is of one trace' "$tmp/err" || cat "$tmp/err"
+	grep -qF 'a picture shows one trace' "$tmp/err" || cat "$tmp/err"
 	drawn 2 replay --mermaid traces/stories/first.trace
 	grep -qF 'no calls overlap' "$tmp/err" || cat "$tmp/err"
 	drawn 2 explore --mermaid --dot "$x2"
-	grep -qF 'ask for one' "$tmp/err" || cat "$tmp/err"
+	grep -qF -- '--dot cannot be combined with --mermaid' "$tmp/err" || cat "$tmp/err"
 	for with in --json --step --clauses --on=kvm; do
 		drawn 2 replay --dot "$with" "$x2"
-		grep -qF 'goes alone' "$tmp/err" || cat "$tmp/err"
+		grep -qF 'cannot be combined with --json, --step or --clauses' "$tmp/err" || cat "$tmp/err"
 	done
 	drawn 2 explore --bug X2 --perfetto="$tmp/no/such/folder" "$x2" >"$tmp/out"
 	grep -qF 'no/such/folder: ' "$tmp/err" || cat "$tmp/err"

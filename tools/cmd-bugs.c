@@ -292,9 +292,9 @@ static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "[BUG...]",
-	.doc = "List the bugs of the museum, which were really written in guest_memfd's history; or tell "
-	       "the story of some, with the tables that each is in beside the right ones.\vRows "
-	       "are marked < where they are missing, > where they are too many, | where they differ. "
+	.doc = "List known bugs, which were really written in guest_memfd's history; or describe some, "
+	       "with the tables that each is in beside the right ones.\vRows are marked < if they are "
+	       "missing with the bug, > if they are added, | if they are replaced. "
 	       "Exit status: 0, or 2 if the use is wrong. See gmem(1).",
 };
 

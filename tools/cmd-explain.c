@@ -216,7 +216,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0, "Explain by this profile only, whatever the trace says",
 	  0 },
-	{ "list", 'l', NULL, 0, "Print the names of all clauses, one a line", 0 },
+	{ "list", 'l', NULL, 0, "Print the names of all clauses, one per line", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 

@@ -171,7 +171,7 @@ static const struct argp_option options[] = {
 	{ "walks", OPT_WALKS, "N", 0, "Try N random orders instead of all", 0 },
 	{ "seed", OPT_SEED, "S", 0, "Random seed for --walks (default 1)", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only what is found, and what was not seen", 0 },
-	DIAGRAM_OPTIONS("Print who waits for whom in a deadlock as a graph for dot(1), instead of "
+	DIAGRAM_OPTIONS("Print who waits for whom in a deadlock, as a graph for dot(1), instead of "
 			"text"),
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -252,7 +252,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (diagram_any(&o->diagrams) && o->nr_files > 1)
-			argp_error(state, "a picture is of one trace");
+			argp_error(state, "a picture shows one trace");
 		if (o->bounds.walks && (o->bounds.shards || !o->bounds.reduce ||
 					o->bounds.preemptions != GMEM_NO_BOUND))
 			argp_error(state, "--walks cannot be combined with --full, --shard or "

@@ -161,7 +161,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = on_option,
 	.args_doc = "[PROFILE [PROFILE]]",
-	.doc = "List the profiles; show the numbers and tables of one; or what differs between two.\v"
+	.doc = "List the profiles, show the numbers and tables of one, or show what differs between two.\v"
 	       "A profile is one design or release of the interface. Exit status: 0, or 2 if the use "
 	       "is wrong. See gmem(1), guest_memfd-model(7).",
 };
