@@ -316,7 +316,7 @@ numbers_apart()
 # shellcheck disable=SC2016
 shown 'between `par` and `end`, in `overlap.trace`:$' >"$tmp/overlap.trace"
 shown 'lists every possible outcome:$' >"$tmp/come-to"
-shown 'and it says$' >"$tmp/says"
+shown 'and it prints$' >"$tmp/says"
 judge 'what README.md shows is what is said' < <(
 	cd "$tmp" || exit
 	[ "$(wc -l <overlap.trace)" -gt 8 ] || echo 'there is no trace'
