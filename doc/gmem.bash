@@ -15,7 +15,7 @@ _gmem_bugs()
 
 _gmem_options()
 {
-	local common='-? --help --usage -V --version'
+	local common='-? -h --help --usage -V --version'
 
 	case $1 in
 	replay)
@@ -36,7 +36,7 @@ _gmem_options()
 		echo "$common -l --list -p --profile"
 		;;
 	explore)
-		echo "$common --bug --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
+		echo "$common -b --bug --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
 			"-p --profile -q --quiet --seconds --seed --shard --states --walks"
 		;;
 	locks)
@@ -57,7 +57,7 @@ _gmem_values()
 		bugs:-p | bugs:--profile)
 		_gmem_profiles "$1"
 		;;
-	replay:-b | replay:--bug | explore:--bug | locks:-b | locks:--bug)
+	replay:-b | replay:--bug | explore:-b | explore:--bug | locks:-b | locks:--bug)
 		_gmem_bugs "$1"
 		;;
 	replay:-o | replay:--on)

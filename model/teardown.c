@@ -84,7 +84,7 @@ const struct gmem_edit gmem_bug_b39[] = {
 static int free_slot(struct gmem_run *run)
 {
 	if (slot_of(run)->file)
-		gmem_violate(run->w, "I7", "a memslot is freed that a file is bound to: memslot",
+		gmem_violate(run->w, "I7", "a freed memslot still bound to a file: memslot",
 			     slot_of(run)->id, 0);
 	gmem_cell_free(run->b, run->t->slot);
 	run->t->slot = 0;

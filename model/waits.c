@@ -34,11 +34,17 @@ static int64_t fd_of(const struct gmem_block *b, const struct gmem_task *t,
 	return -1;
 }
 
+/* Where lock.h finds the lock; a count of notifications is a VM's. */
 static enum gmem_lock_owner owner_of(unsigned int class)
 {
-	if (class == MMAP_LOCK)
+	switch (gmem_lock_places[class].local) {
+	case offsetof(struct gmem_task, process):
 		return GMEM_OF_PROCESS;
-	return class == INVALIDATE_LOCK || class == FOLIO_LOCK ? GMEM_OF_FILE : GMEM_OF_VM;
+	case offsetof(struct gmem_task, inode):
+		return GMEM_OF_FILE;
+	default:
+		return GMEM_OF_VM;
+	}
 }
 
 static uint64_t number_of(const struct gmem_block *b, enum gmem_lock_owner kind, uint32_t owner)

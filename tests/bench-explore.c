@@ -113,7 +113,7 @@ static struct search ours(const char *tasks, const char *options)
 	if (!strchr(said, ' ') ||
 	    sscanf(strchr(said, ' '), "%lf states, %lf rows", &s.states, &s.rows) != 2)
 		die("%s: %s", command, said);
-	s.cut = strstr(said, "not everything") != NULL;
+	s.cut = strcasestr(said, "not everything was seen") != NULL;
 	free(said);
 	return s;
 }

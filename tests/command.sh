@@ -80,9 +80,47 @@ ends 'JSON is UTF-8, whatever a file is called' 0 < <(
 run gmem
 ends 'gmem alone names its commands' 2 < <(
 	has err 'gmem: which command? replay, record, compare, explain, explore, locks, bugs, profiles')
-run gmem repaly
+run gmem xyzzy
 ends 'so does an unknown command' 2 < <(
-	has err 'gmem: unknown command repaly: there are replay, record, compare, explain, explore, locks, bugs, profiles')
+	has err "gmem: unknown command 'xyzzy'; there are replay, record, compare, explain, explore, locks, bugs, profiles")
+run gmem rplay
+ends 'but for one that looks like it' 2 < <(
+	has err "gmem: unknown command 'rplay'; did you mean replay?")
+for words in '-h' 'help' '--help' 'replay -h' 'help replay' 'replay --help'; do
+	read -ra arguments <<<"$words"
+	run gmem "${arguments[@]}"
+	[[ $words == *replay* ]] && title='gmem replay' || title=gmem
+	ends "gmem $words is help" 0 < <(
+		grep -q "^Usage: $title \[OPTION...\]" out || echo 'it is not'
+		bash -c "$title --help" | diff - out)
+done
+run gmem profiles linux-618
+ends 'the profile that looks like it is named' 2 < <(
+	has err 'gmem profiles: unknown profile linux-618; did you mean linux-6.18?')
+run gmem replay -p linux-6.1 missing.trace
+ends 'also by an option' 2 < <(
+	has err 'gmem replay: unknown profile linux-6.1; did you mean linux-6.18?')
+run gmem profiles xyzzy
+ends 'all are, if none does' 2 < <(
+	grep -q '^gmem profiles: unknown profile xyzzy; there are: linux-6.8 linux-6.18 ' err ||
+		echo 'they are not')
+run gmem profiles a b c
+ends 'three profiles are too many, whatever they are called' 2 < <(
+	has err 'gmem profiles: too many profiles: one is shown, two are compared')
+gmem bugs B39 >want
+for word in b39 39; do
+	run gmem bugs "$word"
+	ends "$word is B39" 0 < <(diff want out)
+done
+run gmem bugs zz
+ends 'an unknown bug' 2 < <(
+	has err "gmem bugs: unknown bug zz; run \`gmem bugs' for a list")
+run gmem replay --bug zz missing.trace
+ends 'also by an option' 2 < <(
+	has err "gmem replay: unknown bug zz; run \`gmem bugs' for a list")
+run gmem replay --bug b40 "$src/traces/bugs/B40-clearing-guest-memfd.trace"
+ends 'and one in small letters' 1 < <(
+	grep -q ': invariant I7 is violated: .* Seen: ' out || echo 'it does not show')
 
 while read -r words; do
 	read -ra arguments <<<"$words"
@@ -105,7 +143,46 @@ replay --step --quiet missing.trace
 replay --on kvm --check missing.trace
 replay --on moon missing.trace
 locks --dot --quiet missing.trace
+explore --states x missing.trace
+explore --seconds 0 missing.trace
 END
+
+run gmem replay --on kvm --check missing.trace
+ends 'what is only for the model is said to be' 2 < <(
+	has err 'gmem replay: --profile, --bug, --check and --clauses work only on the model, not with --on kvm')
+run gmem replay --json --quiet missing.trace
+ends 'and what JSON does not go with' 2 < <(
+	has err 'gmem replay: --json cannot be combined with --quiet or --clauses')
+run gmem explore --seconds 0 missing.trace
+ends 'an option is named as it is written' 2 < <(
+	has err 'gmem explore: --seconds is a number from 1 to 4294967295')
+
+# ---- malformed lines ----
+
+# refused LINE WHAT: gmem says WHAT, with line and column in front, of the trace.
+refused()
+{
+	run gmem replay - <<<"$1"
+	ends "${1//$'\n'/; }: $2" 2 < <(has err "standard input:$2")
+}
+
+refused 'vm0 = create_vm(' "1:17: the line ends where a parameter or ')' should be"
+refused 'close(' "1:7: the line ends where a parameter or ')' should be"
+refused 'f0 = create_guest_memfd(kvm,' '1:29: the line ends where a parameter should be'
+for suffix in k KiB Kx; do
+	refused "f0 = create_guest_memfd(kvm, size=16$suffix)" \
+		"1:37: unknown suffix '$suffix': suffixes are K, M, G and T"
+done
+refused 'f0 = create_guest_memfd(kvm, size=0x1g)' "1:38: 'g' in a number"
+for word in profle/profile mahine/machine recoded/recorded seeed/seed pa/par ennd/end shedule/schedule; do
+	refused "${word%/*} 1" "1:1: unknown word ${word%/*}; did you mean ${word#*/}?"
+done
+refused 'clse -1' '1:1: unknown word clse; did you mean close?'
+refused 'clse(-1)' '1:1: unknown call clse; did you mean close?'
+refused 'profle(-1)' '1:1: unknown call profle'
+refused 'profile linux-6.1' '1:9: unknown profile linux-6.1; did you mean linux-6.18?'
+refused 'profile xyzzy' '1:9: unknown profile xyzzy; gmem profiles lists them'
+refused $'close(-1)\n  par\nclose(-1)\n\n' '2:3: par has no end'
 
 # ---- completion ----
 
@@ -128,6 +205,7 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 		completed compare --profile linux-6.8
 		completed explore --se
 		completed explore --bug B39
+		completed explore -b B39
 		completed explore --shard mal
 		completed explain PUNCH-2
 		completed explain punch-2
@@ -138,6 +216,7 @@ judge 'bash completes commands, options, values, clauses in any case' < <(
 		kvm
 		linux-6.8
 		--seconds --seed
+		B39
 		B39
 
 		PUNCH-2
@@ -307,6 +386,16 @@ ends 'nor is it where it is replayed' 1 < <(
 gmem explain PUNCH-2 >want
 run gmem explain punch-2
 ends 'a clause is known in small letters' 0 < <(diff want out)
+
+run gmem explain -p linux-6.8 PUNCH-2
+ends 'a clause is explained by the profile that is asked for, alone' 0 < <(
+	diff <(sed -n 's/^    linux-6\.8  *row/    linux-6.8 row/p' want) <(grep '^    ' out))
+run gmem explain -p linux-6.8 CONV-16
+ends 'also where that has no such rule' 0 < <(has out '    linux-6.8 has no row for it')
+gmem explain CONV-16 HUGE-9 >out
+judge 'rows of all profiles stand in one column' < <(
+	[ "$(sed -nE 's/^(    [^ ]+ +)row .*/\1/p' out | awk '{ print length($0) }' | sort -u | wc -l)" -eq 1 ] ||
+		cat out)
 
 cp malformed.trace punch-2
 run gmem explain ./punch-2

@@ -169,6 +169,29 @@ judge 'a wait is told once, and so is its end' < <(
     l1-->>t1: it can go on
 OUT
 	grep -c '"name":"waits for mn_active_invalidate_count of vm0"' "$tmp/waits.json" | grep -vx 2)
+
+cat >"$tmp/two.trace" <<'END'
+profile linux-coco-v13
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = create_guest_memfd(vm0, size=4K, flags=MMAP|INIT_SHARED)
+m0 = mmap(f0, length=4K, prot=READ|WRITE, flags=SHARED)
+store(m0, value=1) = 0
+f1 = create_guest_memfd(vm0, size=4K, flags=MMAP|INIT_SHARED)
+m1 = mmap(f1, length=4K, prot=READ|WRITE, flags=SHARED)
+store(m1, value=1) = 0
+B = thread()
+par
+set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE) = 0
+B: set_memory_attributes2(f1, offset=0, size=4K, attributes=PRIVATE) = 0
+end
+END
+judge 'two files have an i_mmap_rwsem each' < <(
+	drawn 0 replay --mermaid --perfetto="$tmp/two.json" "$tmp/two.trace" >"$tmp/two.mmd"
+	for f in f0 f1; do
+		echo "mapping->i_mmap_rwsem of $f"
+	done >"$tmp/want"
+	diff "$tmp/want" <(sed -n 's/^ *participant .* as \(.*i_mmap_rwsem.*\)/\1/p' "$tmp/two.mmd")
+	diff "$tmp/want" <(grep -oE '"mapping->i_mmap_rwsem[^"]*"' "$tmp/two.json" | tr -d '"' | sort -u))
 judge 'an invalidation has an arrow from its start to its end' < <(
 	drawn 0 replay --perfetto="$tmp/unmap.json" traces/overlap/unmap-and-move.trace
 	[ "$(grep -c '"name":"invalidation".*"cat":"flow"' "$tmp/unmap.json")" -eq 2 ] ||
@@ -188,18 +211,22 @@ judge 'nor is a diagram without somebody in it, or a bar without its beginning' 
 
 judge 'a picture is of one trace of calls that overlap' < <(
 	drawn 2 explore --mermaid "$x2" "$x2"
-	grep -qF 'a picture is of one trace' "$tmp/err" || cat "$tmp/err"
+	grep -qF 'a picture shows one trace' "$tmp/err" || cat "$tmp/err"
 	drawn 2 replay --mermaid traces/stories/first.trace
 	grep -qF 'no calls overlap' "$tmp/err" || cat "$tmp/err"
 	drawn 2 explore --mermaid --dot "$x2"
-	grep -qF 'ask for one' "$tmp/err" || cat "$tmp/err"
+	grep -qF -- '--dot cannot be combined with --mermaid' "$tmp/err" || cat "$tmp/err"
 	for with in --json --step --clauses --on=kvm; do
 		drawn 2 replay --dot "$with" "$x2"
-		grep -qF 'goes alone' "$tmp/err" || cat "$tmp/err"
+		grep -qF 'cannot be combined with --json, --step or --clauses' "$tmp/err" || cat "$tmp/err"
 	done
 	drawn 2 explore --bug X2 --perfetto="$tmp/no/such/folder" "$x2" >"$tmp/out"
 	grep -qF 'no/such/folder: ' "$tmp/err" || cat "$tmp/err"
 	grep -v '^' "$tmp/out")
+
+sed 's/^\(set_memory_attributes2(f0.*= \)0$/\1EAGAIN/' "$tmp/two.trace" >"$tmp/unmet.trace"
+judge 'a finding in which nobody waits is drawn as such' < <(
+	drawn 1 explore --dot "$tmp/unmet.trace" | grep -c '^	label="no task is waiting";$' | grep -vx 1)
 judge 'where nothing is found nothing is drawn' < <(
 	drawn 0 explore --mermaid "$x2"
 	grep -qF 'nothing found' "$tmp/err" || echo 'and nothing is said')

@@ -41,7 +41,7 @@ outcomes()
 verdicts()
 {
 	awk '
-	match($0, /^[^ ]+\.trace: /) {
+	match($0, /^[^ ]+\.trace:/) {
 		file = substr($0, 1, RLENGTH)
 		if (match($0, /[0-9]+ ends: nothing found$/))
 			print file substr($0, RSTART)
@@ -104,12 +104,12 @@ repeats()
 {
 	local what
 
-	what=$(grep -oE 'invariant I[0-9]+ is violated|deadlock: |demanded$' "$tmp/out" | head -n 1)
+	what=$(grep -oE 'invariant I[0-9]+ is violated|deadlock: |demanded ' "$tmp/out" | head -n 1)
 	[ -n "$what" ] || echo 'it is not said what was found'
 	gmem replay "$@" "$tmp/small" >"$tmp/again" 2>&1
 	status=$?
 	said 1
-	grep -qE "^$tmp/small:[0-9]+: .*${what/demanded/demanded .*, got }" "$tmp/again" || {
+	grep -qE "^$tmp/small:[0-9]+: .*$what" "$tmp/again" || {
 		echo "not again: $what"
 		cat "$tmp/again"
 	}
@@ -128,7 +128,7 @@ for trace in traces/bugs/*.trace; do
 	judge "$bug is found in $name, and its small trace finds it again" < <(
 		said 1
 		if [ -s "$tmp/small" ]; then
-			[ "$(wc -l <"$tmp/out")" -eq 1 ] || grep -q 'deadlock: ' "$tmp/out" ||
+			[ "$(grep -c '^[^ ]' "$tmp/out")" -eq 1 ] || grep -q 'deadlock: ' "$tmp/out" ||
 				echo 'more is said than what was found'
 			repeats --bug "$bug"
 		else
@@ -139,6 +139,7 @@ for trace in traces/bugs/*.trace; do
 done
 
 b39=traces/bugs/B39-close-and-delete.trace
+v13=traces/overlap/v13-convert-and-host.trace
 gmem explore --bug B39 -o "$tmp/small" "$b39" >"$tmp/want"
 cat "$tmp/small" >>"$tmp/want"
 run gmem explore --bug B39 --quiet "$b39"
@@ -151,6 +152,19 @@ judge 'where nothing is found -q says nothing, and -o writes nothing' < <(
 	said 0
 	cat "$tmp/out" "$tmp/err"
 	[ ! -e "$tmp/small" ] || echo 'a file was written')
+
+sed 's/\(= \){0, EAGAIN}/\10/; /^schedule/d' "$v13" >"$tmp/demand.trace"
+line=$(grep -n '= {0, 1}$' "$tmp/demand.trace" | cut -d: -f1)
+run gmem explore -o "$tmp/small" "$tmp/demand.trace"
+judge 'a result that is not demanded is reported as replay does: line, demand, result, clause' < <(
+	said 1 "$tmp/demand.trace:$((line + 1)): demanded 0, got EAGAIN, error_offset=0: B: set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE)"
+	gmem replay "$tmp/small" | grep '^    ' | diff - <(tail -n +2 "$tmp/out")
+	grep -q '^    \[CONV-16\] ' "$tmp/out" || echo 'without a clause')
+sed 's/^\(load(m0) = \)SIGBUS/\10x0/' "$v13" >"$tmp/below.trace"
+run gmem explore -o "$tmp/small" "$tmp/below.trace"
+judge 'so is one below the block' < <(
+	said 1 "$tmp/below.trace:$(wc -l <"$tmp/below.trace"): demanded 0x0, got SIGBUS: load(m0)"
+	grep -q '^    \[HOST-' "$tmp/out" || echo 'without a clause')
 
 # ---- parts ----
 
@@ -171,7 +185,6 @@ D: cachestat(f0)
 E: close(f0)
 end
 END
-v13=traces/overlap/v13-convert-and-host.trace
 
 # have_all TRACE PARTS OPTION...: complaints if they have together not exactly what the whole has.
 have_all()
@@ -236,11 +249,11 @@ gmem explore "$tmp/parts.trace" | outcomes >"$tmp/whole"
 gmem explore --walks 40 --seed 7 "$tmp/parts.trace" >"$tmp/first" 2>&1
 run gmem explore --walks 40 --seed 7 "$tmp/parts.trace"
 judge 'the same seed draws the same orders' < <(
-	said 0 '    These were 40 orders drawn by chance from seed 7, and not all there are.'
+	said 0 '    These are 40 random orders, from seed 7; there may be others.'
 	diff "$tmp/first" "$tmp/out")
 run gmem explore --walks 40 --seed 8 "$tmp/parts.trace"
 judge 'another seed others' < <(
-	said 0 '    These were 40 orders drawn by chance from seed 8, and not all there are.'
+	said 0 '    These are 40 random orders, from seed 8; there may be others.'
 	! diff -q <(outcomes "$tmp/first") <(outcomes "$tmp/out") >/dev/null || echo 'the same')
 judge 'they come to nothing that is not among the outcomes' < <(
 	outcomes -h "$tmp/first" "$tmp/out" | comm -23 - "$tmp/whole")
@@ -252,7 +265,7 @@ judge 'what chance finds is made small, and found again' < <(
 # ---- bounds ----
 
 seven=tests/bench-explore.trace
-more='[0-9]+ states were not gone on from in every way, nor what follows them\.'
+more='[0-9]+ states were not fully explored\.'
 
 # bounded SENTENCE OPTION...
 bounded()
@@ -267,15 +280,43 @@ bounded()
 }
 
 for how in --full --bug=B12; do
-	bounded 'It ended at 500 states \(--states\)\.' "$how" --states 500
-	bounded 'It ended at 8 MiB \(--memory\)\.' "$how" --memory 8
+	bounded 'It stopped at 500 states \(--states\)\.' "$how" --states 500
+	bounded 'It stopped at 8 MiB \(--memory\)\.' "$how" --memory 8
 done
-bounded 'It ended when its time was over \(--seconds\)\.' --seconds 1
-bounded 'It ended at 500 states \(--states\)\. Orders with more than 0 preemptions were left out \(--preemptions\)\.' \
+bounded 'It stopped when the time was up \(--seconds\)\.' --seconds 1
+bounded 'It stopped at 500 states \(--states\)\. Orders with more than 0 preemptions were left out \(--preemptions\)\.' \
 	--preemptions 0 --states 500
 run gmem explore --preemptions 0 "$v13"
 judge '--preemptions 0: it says what was not seen' < <(
 	said 0 '    Not everything was seen. Orders with more than 0 preemptions were left out (--preemptions).')
+run gmem explore --preemptions 1 "$v13"
+judge 'one preemption is one' < <(
+	said 0 '    Not everything was seen. Orders with more than 1 preemption were left out (--preemptions).')
+for how in --states=5 --preemptions=0; do
+	run gmem explore --quiet "$how" "$v13"
+	judge "-q $how: it says what was not seen, and nothing else" < <(
+		said 0
+		[ "$(grep -c "^$v13: Not everything was seen\. " "$tmp/out")" -eq 1 ] || echo 'it does not'
+		[ "$(wc -l <"$tmp/out")" -eq 1 ] || cat "$tmp/out")
+done
+run gmem explore --quiet --walks 3 "$v13"
+judge 'random orders that find nothing are silent with -q' < <(
+	said 0
+	cat "$tmp/out" "$tmp/err")
+run gmem explore --states 5 "$v13"
+judge 'outcomes of ends that are not counted are marked' < <(
+	said 0 '    Outcomes, including those seen while sampling:'
+	grep -q ', 0 ends: ' "$tmp/out" || cat "$tmp/out"
+	[ -n "$(outcomes "$tmp/out")" ] || echo 'there are none')
+run gmem explore "$v13"
+judge 'others are not' < <(
+	said 0
+	grep sampling "$tmp/out")
+for with in --full --shard=0/2 --preemptions=1; do
+	run gmem explore --walks 10 "$with" "$v13"
+	judge "--walks $with is refused" < <(
+		said 2 'gmem explore: --walks cannot be combined with --full, --shard or --preemptions')
+done
 run gmem explore --preemptions 1000 "$v13"
 judge 'a bound that leaves nothing out is not mentioned' < <(
 	said 0
@@ -298,8 +339,8 @@ numbers_apart()
 
 # shellcheck disable=SC2016
 shown 'between `par` and `end`, in `overlap.trace`:$' >"$tmp/overlap.trace"
-shown 'what they can come to:$' >"$tmp/come-to"
-shown 'and it says$' >"$tmp/says"
+shown 'lists every possible outcome:$' >"$tmp/come-to"
+shown 'and it prints$' >"$tmp/says"
 judge 'what README.md shows is what is said' < <(
 	cd "$tmp" || exit
 	[ "$(wc -l <overlap.trace)" -gt 8 ] || echo 'there is no trace'

@@ -4,8 +4,8 @@
 # What the command can do is in its man page and its completion; the man pages are well formed,
 # name every public function, and every example in them runs and prints what they say.
 #
-# An example is a line "$ gmem ..." in a literal block (.Bd, .nf or .Dl). The lines after it, up
-# to the next "$", are what it prints; a line "..." (in mdoc: \&...) stands for any lines, and an
+# An example is a line "$ gmem ..." in a literal block (.Bd, .nf or .Dl); a backslash at its end and
+# a here-document up to END go on with it. The lines after it, up to the next "$", are what it prints; a line "..." (in mdoc: \&...) stands for any lines, and an
 # example without lines may print anything. Its exit status is 0, or what "$ echo $?" after it
 # shows.
 . "${srcdir:-.}/tests/tap.sh"
@@ -74,6 +74,27 @@ judge 'every public function is in libgmem(3)' < <(
 	sed -nE 's/^\t([a-z0-9_]+);$/\1/p' "$src/model/libgmem.map" | while read -r symbol; do
 		grep -qw -- "$symbol" <<<"$words" || echo "$symbol"
 	done)
+
+# Functions and objects of the SYNOPSIS.
+synopsis()
+{
+	sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$src/doc/libgmem.3" |
+		sed -nE 's/^\.F[no] (gmem_[a-z0-9_]+).*/\1/p; s/^\.Vt extern .*[ *](gmem_[a-z0-9_]+) ;$/\1/p'
+}
+
+judge 'the SYNOPSIS of libgmem(3) has what the library exports, once' < <(
+	diff <(sed -nE 's/^\t([a-z0-9_]+);$/\1/p' "$src/model/libgmem.map" | sort) <(synopsis | sort) |
+		sed -nE 's/^< (.*)/\1 is missing/p; s/^> (.*)/\1 is too much/p')
+
+# The table of a punch as the file $1 has it, without its indent.
+punch_hole()
+{
+	sed -n '/const struct gmem_step gmem_op_punch_hole\[\] = {/,/};/p' "$1" | sed -E 's/^[ \t]+//'
+}
+
+judge 'ARCHITECTURE.md shows the table that model/op-fallocate.c has' < <(
+	[ -n "$(punch_hole "$src/ARCHITECTURE.md")" ] || echo 'it shows none'
+	diff <(punch_hole "$src/model/op-fallocate.c") <(punch_hole "$src/ARCHITECTURE.md"))
 
 # The members that the JSON events on standard input have, as "event.member": those of an object
 # inside another begin with "row." or "told.".
@@ -146,10 +167,19 @@ judge 'every member of a call, a row and an error in gmem(1) is seen' < <(
 split_examples()
 {
 	plain "$1" | awk -v tmp="$tmp" -v page="$(basename "$1")" '
+	function go_on(command) {
+		print command > (base ".cmd")
+		more = command ~ /\\$/
+		if (command ~ /<<.?END/)
+			here = 1
+		else if (command == "END")
+			here = 0
+	}
 	function begin(command) {
 		n++
 		base = sprintf("%s/%s.%03d", tmp, page, n)
-		print command > (base ".cmd")
+		more = here = 0
+		go_on(command)
 		status[base] = 0
 		wants = 1
 	}
@@ -157,6 +187,7 @@ split_examples()
 	/^\.(Ed|fi|EE)/ { literal = wants = asked = 0; next }
 	/^\.Dl \$ gmem / { begin(substr($0, 7)); wants = 0; next }
 	!literal || /^\.\\"/ { next }
+	more || here { go_on($0); next }
 	/^\$ gmem / { begin(substr($0, 3)); asked = 0; next }
 	/^\$ echo \$\?$/ { wants = 0; asked = 1; next }
 	/^\$/ { wants = asked = 0; next }
@@ -215,7 +246,7 @@ done
 for cmd in "$tmp"/*.cmd; do
 	[ -e "$cmd" ] || continue
 	example=${cmd%.cmd}
-	name="$(basename "${example%.*}"): $(cat "$cmd")"
+	name="$(basename "${example%.*}"): $(head -n 1 "$cmd")"
 	name=${name//\#/}
 	complaints=$(run_example "$example")
 	if grep -q '^exit status 77' <<<"$complaints"; then

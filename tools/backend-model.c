@@ -66,7 +66,7 @@ static enum backend_status violated(const struct gmem_world *w, struct backend_e
 {
 	const struct gmem_violation *v = gmem_violation(w);
 
-	snprintf(e->why, sizeof(e->why), "invariant %s is violated: %s Saw %s (%llu, %llu)",
+	snprintf(e->why, sizeof(e->why), "invariant %s is violated: %s Seen: %s (%llu, %llu)",
 		 v->invariant, v->sentence, v->saw, (unsigned long long)v->a,
 		 (unsigned long long)v->b);
 	return BACKEND_BROKEN;

@@ -241,15 +241,17 @@ static void print_story(const struct story *s)
 	print_part("Source", s->source);
 }
 
-static int print_bug(const struct bugs *o, const char *id)
+static int print_bug(const struct bugs *o, const char *word)
 {
-	const struct story *story = find_story(id);
+	const char *id = bug_id(word);
+	const struct story *story;
 	const struct gmem_profile *p;
 
-	if (!gmem_bug_title(id)) {
-		fprintf(stderr, "gmem bugs: unknown bug %s; gmem bugs lists them\n", id);
+	if (!id) {
+		fprintf(stderr, "gmem bugs: unknown bug %s; run `gmem bugs' for a list\n", word);
 		return EXIT_WRONG_USE;
 	}
+	story = find_story(id);
 	p = choose_profile(o, id);
 	if (!p) {
 		fprintf(stderr, "gmem bugs: %s does not go into %s\n", id,
@@ -290,9 +292,9 @@ static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "[BUG...]",
-	.doc = "List the bugs of the museum, which were really written in guest_memfd's history; or tell "
-	       "the story of some, with the tables that each is in beside the right ones.\vRows "
-	       "are marked < where they are missing, > where they are too many, | where they differ. "
+	.doc = "List known bugs, which were really written in guest_memfd's history; or describe some, "
+	       "with the tables that each is in beside the right ones.\vRows are marked < if they are "
+	       "missing with the bug, > if they are added, | if they are replaced. "
 	       "Exit status: 0, or 2 if the use is wrong. See gmem(1).",
 };
 

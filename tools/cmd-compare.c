@@ -282,11 +282,11 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (!o->nr_files && !o->count && !o->has_seed)
-			argp_error(state, "which trace? or --count NUMBER for so many random ones");
+			argp_error(state, "which trace? or --count NUMBER for random ones");
 		if (o->nr_files && (o->count || o->has_seed))
 			argp_error(state, "traces are given or random, not both");
 		if (o->nr_files && o->of_random)
-			argp_error(state, "--length, --jobs and --stats are of random traces");
+			argp_error(state, "--length, --jobs and --stats are for random traces");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -295,16 +295,16 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{ "seed", 's', "NUMBER", 0, "Make up traces from this seed (default: a random one)", 0 },
-	{ "count", 'n', "NUMBER", 0, "How many to make up (default: 1)", 0 },
+	{ "seed", 's', "NUMBER", 0, "Make up traces from this seed (default: random)", 0 },
+	{ "count", 'n', "NUMBER", 0, "Number of traces to make up (default: 1)", 0 },
 	{ "length", 'l', "NUMBER", 0, "Calls in each of them, 1 to 1000 (default: 40)", 0 },
 	{ "keep", 'k', "FOLDER", 0,
-	  "Write differences there, as traces (default: the current folder)", 0 },
-	{ "jobs", 'j', "NUMBER", 0,
-	  "Compare so many random traces at once (default: 4 for each CPU)", 0 },
+	  "Write differences as traces to FOLDER (default: the current one)", 0 },
+	{ "jobs", 'j', "NUMBER", 0, "Compare this many random traces at once (default: 4 per CPU)",
+	  0 },
 	{ "profile", 'p', "PROFILE", 0,
-	  "Hold the kernel against this profile (default: its own release's)", 0 },
-	{ "stats", 't', NULL, 0, "Say how often each call was made, and succeeded", 0 },
+	  "Compare the kernel with this profile (default: its own release's)", 0 },
+	{ "stats", 't', NULL, 0, "Print how often each call was made, and succeeded", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -313,8 +313,8 @@ static const struct argp argp = {
 	.parser = on_option,
 	.args_doc = "TRACE...\n--count NUMBER [--seed NUMBER] [--length NUMBER]",
 	.doc = "Make the same calls on the model and on /dev/kvm and compare every result. What a known "
-	       "bug of this release explains is counted apart; any other difference is shrunk to the "
-	       "fewest calls, shown, and written as a trace.\vExit status: 0 if there is no "
+	       "bug of this release explains is counted separately; any other difference is shrunk to "
+	       "the fewest calls, shown, and written as a trace.\vExit status: 0 if there is no "
 	       "difference, 1 if there is, 2 if a trace is malformed, 77 if this machine cannot be "
 	       "asked. See gmem(1), gmem-trace(5).",
 };

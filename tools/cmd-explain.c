@@ -26,33 +26,45 @@ struct explain {
 /* ---- clauses ---- */
 
 static void print_enforcing_row(const struct gmem_profile *p, unsigned int table, unsigned int n,
-				const struct gmem_row *row)
+				const struct gmem_row *row, int width)
 {
 	const char *err = row->err ? gmem_errno_name(-row->err) : NULL;
 	char words[128];
 
 	row_words(row, words, sizeof(words));
-	printf("    %-12s row %u of %s: %s %s%s%s\n", gmem_profile_name(p), n,
+	printf("    %-*s row %u of %s: %s %s%s%s\n", width, gmem_profile_name(p), n,
 	       gmem_table_name(table), row_kind(row), words, err ? ", else " : "", err ? err : "");
 }
 
-static void print_rows_of(unsigned int clause)
+/* How many there are. */
+static unsigned int print_rows_of(const struct gmem_profile *p, unsigned int clause, int width)
 {
-	const struct gmem_profile *p;
+	unsigned int table, n, found = 0;
 	struct gmem_row row;
-	unsigned int i, table, n;
 
-	for (i = 0; (p = gmem_profile(i)); i++)
-		for (table = 0; table < gmem_nr_tables(); table++)
-			for (n = 0; gmem_profile_row(p, table, n, &row); n++)
-				if (row.clause == clause)
-					print_enforcing_row(p, table, n, &row);
+	for (table = 0; table < gmem_nr_tables(); table++)
+		for (n = 0; gmem_profile_row(p, table, n, &row); n++)
+			if (row.clause == clause) {
+				print_enforcing_row(p, table, n, &row, width);
+				found++;
+			}
+	return found;
 }
 
-static void explain_clause(unsigned int clause)
+static void explain_clause(const struct explain *o, unsigned int clause)
 {
+	const struct gmem_profile *p;
+	unsigned int i;
+	int width = 0;
+
 	print_clause(stdout, clause, "");
-	print_rows_of(clause);
+	for (i = 0; (p = gmem_profile(i)); i++)
+		if (width < (int)strlen(gmem_profile_name(p)))
+			width = (int)strlen(gmem_profile_name(p));
+	for (i = 0; (p = gmem_profile(i)) && !o->profile; i++)
+		print_rows_of(p, clause, width);
+	if (o->profile && !print_rows_of(o->profile, clause, 0))
+		printf("    %s has no row for it\n", gmem_profile_name(o->profile));
 	putchar('\n');
 }
 
@@ -166,7 +178,7 @@ static void explain(struct explain *o, const char *arg)
 	unsigned int clause = gmem_clause_find(name);
 
 	if (clause) {
-		explain_clause(clause);
+		explain_clause(o, clause);
 	} else if (can_only_be_clause(arg)) {
 		no_such_clause(arg, name);
 		o->wrong++;
@@ -202,8 +214,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{ "profile", 'p', "PROFILE", 0, "Explain by this profile, whatever the trace says", 0 },
-	{ "list", 'l', NULL, 0, "Print the names of all clauses, one a line", 0 },
+	{ "profile", 'p', "PROFILE", 0, "Explain by this profile only, whatever the trace says",
+	  0 },
+	{ "list", 'l', NULL, 0, "Print the names of all clauses, one per line", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -211,8 +224,8 @@ static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "[TRACE...] [CLAUSE...]",
-	.doc = "For every call of a trace, say what it results in and by which rule; for a clause such "
-	       "as PUNCH-2, print it and the rows that enforce it.\vExit status: 0, or 2 if a trace is "
+	.doc = "For every call of a trace, print its result and the rule that decided it; for a clause "
+	       "such as PUNCH-2, print it and the rows that enforce it.\vExit status: 0, or 2 if a trace is "
 	       "malformed or a clause unknown. See gmem(1), guest_memfd-model(7).",
 };
 

@@ -37,7 +37,7 @@ static int go_on(void *arg, const struct gmem_explored *x)
 	const struct explore *o = arg;
 	double spent = seconds() - o->began;
 
-	progress("%" PRIu64 " states, %.0f a second, %u rows deep, %" PRIu64 " to go on from, "
+	progress("%" PRIu64 " states, %.0f a second, %u rows deep, %" PRIu64 " pending, "
 		 "%" PRIu64 " MiB",
 		 x->states, spent > 0 ? x->states / spent : 0, x->depth, x->queue, x->memory >> 20);
 	return !o->seconds || spent < o->seconds;
@@ -108,6 +108,8 @@ static int explore_scene(const struct explore *o, struct scene *s, const char *f
 	} else if (!o->quiet) {
 		say_extent(words_of(o), s, file, &o->bounds);
 		say_outcomes(words_of(o), s);
+	} else if (!o->bounds.walks) {
+		say_unseen(words_of(o), s, file, &o->bounds);
 	}
 	if (lock_print_reports(words_of(o), file, s->profile, s->locks))
 		found = 1;
@@ -150,28 +152,26 @@ enum {
 	OPT_MEMORY,
 	OPT_PREEMPTIONS,
 	OPT_FULL,
-	OPT_BUG,
 	OPT_SHARD,
 	OPT_WALKS,
 	OPT_SEED,
 };
 
 static const struct argp_option options[] = {
-	{ "profile", 'p', "NAME", 0, "explore under this profile", 0 },
-	{ "bug", OPT_BUG, "ID", 0, "with this bug of the museum in the tables; may be repeated",
-	  0 },
-	{ "output", 'o', "FILE", 0, "write the trace of a finding to FILE", 0 },
-	{ "states", OPT_STATES, "N", 0, "remember at most N states (default 10000000)", 0 },
-	{ "memory", OPT_MEMORY, "MIB", 0, "take at most that much memory (default 4096)", 0 },
-	{ "seconds", OPT_SECONDS, "N", 0, "end after N seconds", 0 },
-	{ "preemptions", OPT_PREEMPTIONS, "N", 0, "orders with at most N preemptions", 0 },
-	{ "full", OPT_FULL, NULL, 0, "without the reduction", 0 },
-	{ "shard", OPT_SHARD, "I/N", 0, "part I of N, from 0: all parts together are the whole",
-	  0 },
-	{ "walks", OPT_WALKS, "N", 0, "N orders drawn by chance", 0 },
-	{ "seed", OPT_SEED, "S", 0, "where chance begins (default 1)", 0 },
-	{ "quiet", 'q', NULL, 0, "say nothing where nothing is found", 0 },
-	DIAGRAM_OPTIONS("Print who waits for whom in a deadlock as a graph for dot(1), instead of "
+	{ "profile", 'p', "PROFILE", 0, "Explore under this profile, whatever the trace says", 0 },
+	{ "bug", 'b', "ID", 0, BUG_OPTION_HELP, 0 },
+	{ "output", 'o', "FILE", 0, "Write the trace of a finding to FILE", 0 },
+	{ "states", OPT_STATES, "N", 0, "Stop after N states (default 10000000)", 0 },
+	{ "memory", OPT_MEMORY, "MIB", 0, "Stop at that much memory (default 4096)", 0 },
+	{ "seconds", OPT_SECONDS, "N", 0, "Stop after N seconds", 0 },
+	{ "preemptions", OPT_PREEMPTIONS, "N", 0, "Try only orders with at most N preemptions", 0 },
+	{ "full", OPT_FULL, NULL, 0, "Do not skip equivalent orders (slow)", 0 },
+	{ "shard", OPT_SHARD, "I/N", 0,
+	  "Explore part I of N, from 0; the parts together are the whole", 0 },
+	{ "walks", OPT_WALKS, "N", 0, "Try N random orders instead of all", 0 },
+	{ "seed", OPT_SEED, "S", 0, "Random seed for --walks (default 1)", 0 },
+	{ "quiet", 'q', NULL, 0, "Print only what is found, and what was not seen", 0 },
+	DIAGRAM_OPTIONS("Print who waits for whom in a deadlock, as a graph for dot(1), instead of "
 			"text"),
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -196,25 +196,25 @@ static error_t parse_bound(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_STATES:
-		b->states = number_option(state, "states", arg, 1, UINT64_MAX);
+		b->states = number_option(state, "--states", arg, 1, UINT64_MAX);
 		return 0;
 	case OPT_MEMORY:
-		b->memory = number_option(state, "memory", arg, 1, UINT32_MAX) << 20;
+		b->memory = number_option(state, "--memory", arg, 1, UINT32_MAX) << 20;
 		return 0;
 	case OPT_SECONDS:
-		o->seconds = number_option(state, "seconds", arg, 1, UINT32_MAX);
+		o->seconds = number_option(state, "--seconds", arg, 1, UINT32_MAX);
 		return 0;
 	case OPT_PREEMPTIONS:
-		b->preemptions = (uint32_t)number_option(state, "preemptions", arg, 0, 1000);
+		b->preemptions = (uint32_t)number_option(state, "--preemptions", arg, 0, 1000);
 		return 0;
 	case OPT_SHARD:
 		shard_option(state, b, arg);
 		return 0;
 	case OPT_WALKS:
-		b->walks = number_option(state, "walks", arg, 1, UINT64_MAX);
+		b->walks = number_option(state, "--walks", arg, 1, UINT64_MAX);
 		return 0;
 	case OPT_SEED:
-		b->seed = number_option(state, "seed", arg, 0, UINT64_MAX);
+		b->seed = number_option(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -237,7 +237,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'o':
 		o->output = arg;
 		return 0;
-	case OPT_BUG:
+	case 'b':
 		bug_option(state, &o->bugs, arg);
 		return 0;
 	case OPT_FULL:
@@ -252,10 +252,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (diagram_any(&o->diagrams) && o->nr_files > 1)
-			argp_error(state, "a picture is of one trace");
-		if (o->bounds.walks && (o->bounds.shards || o->bounds.preemptions != GMEM_NO_BOUND))
-			argp_error(state,
-				   "--walks goes neither with --shard nor with --preemptions");
+			argp_error(state, "a picture shows one trace");
+		if (o->bounds.walks && (o->bounds.shards || !o->bounds.reduce ||
+					o->bounds.preemptions != GMEM_NO_BOUND))
+			argp_error(state, "--walks cannot be combined with --full, --shard or "
+					  "--preemptions");
 		return 0;
 	default:
 		return parse_bound(key, arg, state);
@@ -265,9 +266,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 int cmd_explore(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options,    parse_option,
-		"TRACE...", "Run the calls between par and end in every order of their rows.",
-		NULL,	    NULL,
+		options,
+		parse_option,
+		"TRACE...",
+		"Run the calls between par and end in every order of their rows, and report "
+		"violated invariants, deadlocks and results that are not as demanded. A TRACE of - "
+		"is standard input.\vExit status: 0 if nothing is found, 1 if something is, 2 if a "
+		"trace is malformed or its calls do not overlap. See gmem(1), gmem-trace(5).",
+		NULL,
+		NULL,
 		NULL
 	};
 	struct explore o = { .bounds = { .states = 10000000,

@@ -205,10 +205,10 @@ static int say(const struct locks *o, const struct watched *v)
 enum { OPT_DOT = 256 };
 
 static const struct argp_option options[] = {
-	{ "bug", 'b', "ID", 0, "With this bug of the museum in the tables; may be repeated", 0 },
+	{ "bug", 'b', "ID", 0, BUG_OPTION_HELP, 0 },
 	{ "dot", OPT_DOT, NULL, 0, "Print the orders as a graph for dot(1)", 0 },
-	{ "profile", 'p', "PROFILE", 0, "Under this profile, whatever the traces say", 0 },
-	{ "quiet", 'q', NULL, 0, "Print only what is wrong", 0 },
+	{ "profile", 'p', "PROFILE", 0, "Run under this profile, whatever the traces say", 0 },
+	{ "quiet", 'q', NULL, 0, "Print only reports", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -238,7 +238,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (o->dot && o->quiet)
-			argp_error(state, "--dot prints a graph, --quiet only what is wrong");
+			argp_error(state, "--dot cannot be combined with --quiet");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -250,7 +250,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "TRACE...",
-	.doc = "Say in which order the calls of traces take locks, and what of it could deadlock. A "
+	.doc = "Print in which order the calls of traces take locks, and what could deadlock. A "
 	       "TRACE of - is standard input.\vExit status: 0 if there is nothing to report, 1 if "
 	       "there is, 2 if a trace is malformed. See gmem(1).",
 };

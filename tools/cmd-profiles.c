@@ -148,18 +148,20 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 {
 	struct profiles *o = state->input;
 
-	if (key != ARGP_KEY_ARG)
+	(void)arg;
+	if (key != ARGP_KEY_ARGS)
 		return ARGP_ERR_UNKNOWN;
-	if (o->n == 2)
+	if (state->argc - state->next > 2)
 		argp_error(state, "too many profiles: one is shown, two are compared");
-	o->p[o->n++] = profile_option(state, arg);
+	while (state->next < state->argc)
+		o->p[o->n++] = profile_option(state, state->argv[state->next++]);
 	return 0;
 }
 
 static const struct argp argp = {
 	.parser = on_option,
 	.args_doc = "[PROFILE [PROFILE]]",
-	.doc = "List the profiles; show the numbers and tables of one; or what differs between two.\v"
+	.doc = "List the profiles, show the numbers and tables of one, or show what differs between two.\v"
 	       "A profile is one design or release of the interface. Exit status: 0, or 2 if the use "
 	       "is wrong. See gmem(1), guest_memfd-model(7).",
 };

@@ -120,7 +120,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{ "output", 'o', "FILE", 0, "Write the recording there instead of to standard output", 0 },
+	{ "output", 'o', "FILE", 0, "Write the recording to FILE instead of standard output", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -128,7 +128,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "TRACE",
-	.doc = "Run a trace on /dev/kvm and write it with every result filled in, as a demand. A TRACE "
+	.doc = "Run a trace on /dev/kvm and write it with every result filled in as a demand. A TRACE "
 	       "of - is standard input.\vExit status: 0, 1 if the kernel did not answer, 2 if the "
 	       "trace is malformed, 77 if this machine cannot be asked. See gmem(1), gmem-trace(5).",
 };

@@ -123,7 +123,7 @@ static void report(struct playing *p, size_t n)
 	else if (o->step)
 		story_call(&m);
 	else if (!m.satisfied)
-		story_unmet(&m);
+		story_unmet(stdout, &m);
 }
 
 /* The calls of the block, also where it came to no end: those that did are judged. */
@@ -143,7 +143,7 @@ static void report_block(struct playing *p)
 		if (p->o->json)
 			event_call(&calls[i]);
 		else if (!p->o->step && !calls[i].satisfied)
-			story_unmet(&calls[i]);
+			story_unmet(stdout, &calls[i]);
 	}
 	free(calls);
 }
@@ -318,6 +318,23 @@ static void print_touched(const struct replay *o)
 			puts(gmem_clause(i)->name);
 }
 
+static void check_use(struct argp_state *state, const struct replay *o)
+{
+	if (o->backend == &backend_kvm && (o->profile || o->check || o->clauses || o->bugs.n))
+		argp_error(state, "--profile, --bug, --check and --clauses work only on the "
+				  "model, not with --on kvm");
+	if (o->json && (o->quiet || o->clauses))
+		argp_error(state, "--json cannot be combined with --quiet or --clauses");
+	if (diagram_any(&o->diagrams) &&
+	    (o->backend == &backend_kvm || o->json || o->step || o->clauses))
+		argp_error(state, "pictures are drawn from the model, and cannot be combined "
+				  "with --json, --step or --clauses");
+	if (diagram_any(&o->diagrams) && o->nr_files > 1)
+		argp_error(state, "a picture shows one trace");
+	if (o->step && o->quiet)
+		argp_error(state, "--step cannot be combined with --quiet");
+}
+
 static error_t on_option(int key, char *arg, struct argp_state *state)
 {
 	struct replay *o = state->input;
@@ -359,19 +376,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which trace?");
 		break;
 	case ARGP_KEY_END:
-		if (o->backend == &backend_kvm &&
-		    (o->profile || o->check || o->clauses || o->bugs.n))
-			argp_error(state,
-				   "--profile, --bug, --check and --clauses are of the model");
-		if (o->json && (o->quiet || o->clauses))
-			argp_error(state, "--json prints events alone, not --quiet nor --clauses");
-		if (diagram_any(&o->diagrams) &&
-		    (o->backend == &backend_kvm || o->json || o->step || o->clauses))
-			argp_error(state, "a picture is of the model, and goes alone");
-		if (diagram_any(&o->diagrams) && o->nr_files > 1)
-			argp_error(state, "a picture is of one trace");
-		if (o->step && o->quiet)
-			argp_error(state, "--step tells all, --quiet only what is wrong");
+		check_use(state, o);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -381,18 +386,17 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0, "Judge by this profile, whatever the trace says", 0 },
-	{ "bug", 'b', "ID", 0, "With this bug of the museum in the tables; may be repeated", 0 },
-	{ "on", 'o', "BACKEND", 0, "Run on the model (the default), or on kvm: the real kernel",
-	  0 },
+	{ "bug", 'b', "ID", 0, BUG_OPTION_HELP, 0 },
+	{ "on", 'o', "BACKEND", 0, "Run on model (the default) or on kvm, the real kernel", 0 },
 	{ "step", 's', NULL, 0, "Show every call with the rows that ran, and what KVM was told",
 	  0 },
 	{ "check", 'c', NULL, 0,
 	  "Check the model's invariants after every row, not just every call", 0 },
-	{ "json", 'j', NULL, 0, "Print one JSON object a line instead of text", 0 },
-	{ "quiet", 'q', NULL, 0, "Print only what is wrong", 0 },
-	{ "clauses", 'l', NULL, 0, "Print the clauses that decided or acted, one a line", 0 },
+	{ "json", 'j', NULL, 0, "Print one JSON object per line instead of text", 0 },
+	{ "quiet", 'q', NULL, 0, "Print only what is wrong, and what was skipped", 0 },
+	{ "clauses", 'l', NULL, 0, "Print the clauses that decided or acted, one per line", 0 },
 	DIAGRAM_OPTIONS(
-		"Print who waits for whom at the end of calls that overlap as a graph for dot(1), "
+		"Print who waits for whom at the end of overlapping calls, as a graph for dot(1), "
 		"instead of text"),
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -401,10 +405,10 @@ static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "TRACE...",
-	.doc = "Run traces and judge whether each result is as demanded. A TRACE of - is standard "
+	.doc = "Run traces and check whether each result is as demanded. A TRACE of - is standard "
 	       "input.\vExit status: 0 if every demand is met, 1 if not (or nothing is demanded), 2 "
 	       "if a trace is malformed, 77 if nothing could be run because this machine lacks "
-	       "what was asked. See gmem(1), gmem-trace(5).",
+	       "what was asked for. See gmem(1), gmem-trace(5).",
 };
 
 int cmd_replay(int argc, char **argv)

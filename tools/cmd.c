@@ -9,10 +9,31 @@
 #include <sys/utsname.h>
 
 #include "cmd.h"
+#include "trace-parse.h"
+
+static error_t on_help(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	if (key != 'h')
+		return ARGP_ERR_UNKNOWN;
+	argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP);
+	return 0;
+}
+
+const struct argp_child help_option[2] = {
+	{ .argp = &(const struct argp){ .options =
+						(const struct argp_option[]){
+							{ NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0 },
+							{ NULL, 0, NULL, 0, NULL, 0 } },
+					.parser = on_help } },
+};
 
 void parse_options(const struct argp *argp, int argc, char **argv, void *input)
 {
-	argp_parse(argp, argc, argv, 0, NULL, input);
+	struct argp with_help = *argp;
+
+	with_help.children = help_option;
+	argp_parse(&with_help, argc, argv, 0, NULL, input);
 }
 
 const struct gmem_profile *profile_option(struct argp_state *state, const char *name)
@@ -23,6 +44,9 @@ const struct gmem_profile *profile_option(struct argp_state *state, const char *
 
 	if (p)
 		return p;
+	if (nearest_profile(name))
+		argp_error(state, "unknown profile %s; did you mean %s?", name,
+			   nearest_profile(name));
 	text_begin(&list);
 	for (i = 0; gmem_profile(i); i++)
 		fprintf(list.f, " %s", gmem_profile_name(gmem_profile(i)));
@@ -30,13 +54,24 @@ const struct gmem_profile *profile_option(struct argp_state *state, const char *
 	return NULL;
 }
 
-void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *id)
+const char *bug_id(const char *word)
 {
-	if (!gmem_bug_title(id))
-		argp_error(state, "unknown bug %s; gmem bugs lists them", id);
+	const char *id;
+	unsigned int i;
+
+	for (i = 0; (id = gmem_bug(i)); i++)
+		if (!strcasecmp(id, word) || (*id == 'B' && !strcmp(id + 1, word)))
+			return id;
+	return NULL;
+}
+
+void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *word)
+{
+	if (!bug_id(word))
+		argp_error(state, "unknown bug %s; run `gmem bugs' for a list", word);
 	if (bugs->n == MOST_BUGS)
 		argp_error(state, "at most %d bugs at once", MOST_BUGS);
-	bugs->ids[bugs->n++] = id;
+	bugs->ids[bugs->n++] = bug_id(word);
 }
 
 struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs)
@@ -51,7 +86,8 @@ struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struc
 	case GMEM_FAILED:
 		die("no memory for a profile");
 	default:
-		die("%s has not the rows that a bug is in; gmem bugs says which profiles have",
+		die("%s lacks the rows that a bug is in; `gmem bugs' lists the profiles that have "
+		    "them",
 		    gmem_profile_name(p));
 	}
 }
@@ -65,7 +101,7 @@ uint64_t number_option(struct argp_state *state, const char *option, const char 
 	errno = 0;
 	v = strtoull(s, &end, 0);
 	if (errno || *end || end == s || strchr(s, '-'))
-		argp_error(state, "%s needs a number and not '%s'", option, s);
+		argp_error(state, "%s needs a number, not '%s'", option, s);
 	if (v < least || v > most)
 		argp_error(state, "%s is a number from %" PRIu64 " to %" PRIu64, option, least,
 			   most);

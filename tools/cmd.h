@@ -22,7 +22,9 @@ int cmd_locks(int argc, char **argv);
 int cmd_profiles(int argc, char **argv);
 int cmd_bugs(int argc, char **argv);
 
-/* argp_parse() for a subcommand. */
+/* -h, which is --help. */
+extern const struct argp_child help_option[2];
+/* argp_parse() for a subcommand, with -h. */
 void parse_options(const struct argp *argp, int argc, char **argv, void *input);
 /* The profile of that name, or an error of use that lists them all. */
 const struct gmem_profile *profile_option(struct argp_state *state, const char *name);
@@ -32,11 +34,14 @@ uint64_t number_option(struct argp_state *state, const char *option, const char 
 
 /* Museum bugs that are asked for by --bug, which may be given several times. */
 #define MOST_BUGS 15
+#define BUG_OPTION_HELP "Put a known bug (see gmem bugs) into the model; may be repeated"
 struct bugs_asked {
 	const char *ids[MOST_BUGS + 1];
 	int n;
 };
-void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *id);
+void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *word);
+/* The id that is meant by it: B39 by b39 or 39; null if none is. */
+const char *bug_id(const char *word);
 /* The profile with them in its tables, for gmem_profile_free(); null if there are none. */
 struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs);
 

@@ -146,7 +146,7 @@ static int ask(struct comparer *c, struct gmem_world *w, const struct linked_cal
 		return 1;
 	case GMEM_VIOLATED:
 		v = gmem_violation(w);
-		snprintf(c->error.why, sizeof(c->error.why), "the model violates %s: %s Saw %s",
+		snprintf(c->error.why, sizeof(c->error.why), "the model violates %s: %s Seen: %s",
 			 v->invariant, v->sentence, v->saw);
 		return 0;
 	case GMEM_FAILED:

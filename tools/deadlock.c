@@ -72,7 +72,9 @@ void deadlock_print_circle(FILE *f, const struct timeline *tl)
 		fprintf(f, "%s%s waits for %s", i ? ", " : "", name_of(tl, tasks[i]),
 			n == 1 ? "itself" : name_of(tl, tasks[(i + 1) % n]));
 	if (!n)
-		fputs("somebody is waited for who will not come", f);
+		fputs(tl->nr_blocked ? "waiting for a lock that nobody will release" :
+				       "no task is waiting",
+		      f);
 }
 
 static void print_lock(FILE *f, const char *what, const struct timeline_thing *thing,

@@ -25,7 +25,7 @@ int diagram_option(struct diagrams *d, int key, char *arg, struct argp_state *st
 		return 0;
 	}
 	if (d->dot && d->mermaid)
-		argp_error(state, "--dot and --mermaid both print a picture; ask for one");
+		argp_error(state, "--dot cannot be combined with --mermaid");
 	return 1;
 }
 

@@ -17,17 +17,17 @@ struct diagrams {
 
 /* The options for them, in every subcommand that draws. */
 enum { DIAGRAM_DOT = 512, DIAGRAM_MERMAID, DIAGRAM_PERFETTO };
-#define DIAGRAM_OPTIONS(dot)                                                   \
-	{ "dot", DIAGRAM_DOT, NULL, 0, dot, 0 },                               \
-		{ "mermaid",                                                   \
-		  DIAGRAM_MERMAID,                                             \
-		  NULL,                                                        \
-		  0,                                                           \
-		  "Print a sequence diagram for Mermaid instead of text",      \
-		  0 },                                                         \
-	{                                                                      \
-		"perfetto", DIAGRAM_PERFETTO, "FILE", 0,                       \
-			"Write a timeline for ui.perfetto.dev to that file", 0 \
+#define DIAGRAM_OPTIONS(dot)                                              \
+	{ "dot", DIAGRAM_DOT, NULL, 0, dot, 0 },                          \
+		{ "mermaid",                                              \
+		  DIAGRAM_MERMAID,                                        \
+		  NULL,                                                   \
+		  0,                                                      \
+		  "Print a sequence diagram for Mermaid instead of text", \
+		  0 },                                                    \
+	{                                                                 \
+		"perfetto", DIAGRAM_PERFETTO, "FILE", 0,                  \
+			"Write a timeline for ui.perfetto.dev to FILE", 0 \
 	}
 /* Takes such an option; 0 if it is none. */
 int diagram_option(struct diagrams *d, int key, char *arg, struct argp_state *state);

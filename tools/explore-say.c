@@ -11,18 +11,19 @@
 
 #include "cmd.h"
 #include "deadlock.h"
+#include "report.h"
 
 #define MOST_SHOWN 40u
 
-static void say_result(FILE *f, const struct scene *s, const char *file, const char *where,
-		       size_t n, const struct gmem_result *r)
+/* As replay does: call number n is not as demanded. */
+static void say_result(FILE *f, const struct scene *s, const char *file, size_t n,
+		       const struct gmem_result *r)
 {
-	const struct trace_call *c = &s->t->calls[n];
-	char *call = call_text(s->t, c), *result = result_text(c->linked.call.verb, r);
+	const struct made_call m = {
+		.file = file, .t = s->t, .c = &s->t->calls[n], .r = r, .profile = s->profile
+	};
 
-	fprintf(f, "%s: %s%s = %s, which is not as demanded\n", file, where, call, result);
-	free(call);
-	free(result);
+	story_unmet(f, &m);
 }
 
 void say_finding(FILE *f, const struct scene *s, const char *file, const struct timeline *tl)
@@ -31,7 +32,7 @@ void say_finding(FILE *f, const struct scene *s, const char *file, const struct 
 
 	switch (x->finding) {
 	case GMEM_FOUND_VIOLATION:
-		fprintf(f, "%s: invariant %s is violated: %s Saw %s (%llu, %llu)\n", file,
+		fprintf(f, "%s: invariant %s is violated: %s Seen: %s (%llu, %llu)\n", file,
 			x->violation.invariant, x->violation.sentence, x->violation.saw,
 			(unsigned long long)x->violation.a, (unsigned long long)x->violation.b);
 		break;
@@ -42,10 +43,10 @@ void say_finding(FILE *f, const struct scene *s, const char *file, const struct 
 		deadlock_print(f, tl);
 		break;
 	case GMEM_FOUND_RESULT:
-		say_result(f, s, file, "", s->t->par_first + x->call, &x->result);
+		say_result(f, s, file, s->t->par_first + x->call, &x->result);
 		break;
 	case GMEM_FOUND_END:
-		say_result(f, s, file, "in the end ", s->unmet, &s->results[s->unmet]);
+		say_result(f, s, file, s->unmet, &s->results[s->unmet]);
 		break;
 	default:
 		fprintf(f, "%s: a call that the model has no answer to\n", file);
@@ -55,35 +56,47 @@ void say_finding(FILE *f, const struct scene *s, const char *file, const struct 
 
 /* ---- how much was seen ---- */
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+void say_unseen(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b)
+{
+	const struct gmem_explored *x = &s->x;
+
+	if (!(x->cut & ~GMEM_CUT_CHANCE))
+		return;
+	fprintf(f, "%s%sNot everything was seen.", file ? file : "   ", file ? ": " : " ");
+	if (x->cut & GMEM_CUT_STATES)
+		fprintf(f, " It stopped at %" PRIu64 " state%s (--states).", b->states,
+			plural(b->states));
+	if (x->cut & GMEM_CUT_MEMORY)
+		fprintf(f, " It stopped at %" PRIu64 " MiB (--memory).", b->memory >> 20);
+	if (x->cut & GMEM_CUT_TOLD)
+		fprintf(f, " It stopped when the time was up (--seconds).");
+	if (x->cut & GMEM_CUT_PREEMPTIONS)
+		fprintf(f, " Orders with more than %u preemption%s were left out (--preemptions).",
+			b->preemptions, plural(b->preemptions));
+	if (x->cut & GMEM_CUT_DEPTH)
+		fprintf(f, " Orders of more than %u rows were cut off there.", x->deepest);
+	if (x->queue)
+		fprintf(f, " %" PRIu64 " state%s not fully explored.", x->queue,
+			x->queue == 1 ? " was" : "s were");
+	fprintf(f, "\n");
+}
+
 static void say_cut(FILE *f, const struct scene *s, const struct gmem_bounds *b)
 {
 	const struct gmem_explored *x = &s->x;
 
-	if (x->cut & GMEM_CUT_CHANCE) {
+	if (x->cut & GMEM_CUT_CHANCE)
 		fprintf(f,
-			"    These were %" PRIu64 " orders drawn by chance from seed %" PRIu64
-			", and not all there are.\n",
-			x->ends, b->seed);
-		return;
-	}
-	fprintf(f, "    Not everything was seen.");
-	if (x->cut & GMEM_CUT_STATES)
-		fprintf(f, " It ended at %" PRIu64 " states (--states).", b->states);
-	if (x->cut & GMEM_CUT_MEMORY)
-		fprintf(f, " It ended at %" PRIu64 " MiB (--memory).", b->memory >> 20);
-	if (x->cut & GMEM_CUT_TOLD)
-		fprintf(f, " It ended when its time was over (--seconds).");
-	if (x->cut & GMEM_CUT_PREEMPTIONS)
-		fprintf(f, " Orders with more than %u preemptions were left out (--preemptions).",
-			b->preemptions);
-	if (x->cut & GMEM_CUT_DEPTH)
-		fprintf(f, " Orders of more than %u rows were left where they were.", x->deepest);
-	if (x->queue)
-		fprintf(f,
-			" %" PRIu64 " states were not gone on from in every way, nor what follows "
-			"them.",
-			x->queue);
-	fprintf(f, "\n");
+			"    These are %" PRIu64 " random order%s, from seed %" PRIu64
+			"; there may be others.\n",
+			x->ends, plural(x->ends), b->seed);
+	else
+		say_unseen(f, s, NULL, b);
 }
 
 void say_extent(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b)
@@ -100,8 +113,7 @@ void say_extent(FILE *f, const struct scene *s, const char *file, const struct g
 		fprintf(f,
 			"%" PRIu64 " states, %" PRIu64 " rows, %" PRIu64 " ends: nothing found\n",
 			x->states, x->steps, x->ends);
-	if (x->cut)
-		say_cut(f, s, b);
+	say_cut(f, s, b);
 }
 
 /* ---- what the calls can result in ---- */
@@ -140,6 +152,8 @@ void say_outcomes(FILE *f, const struct scene *s)
 	size_t nr = s->t->par_end - s->t->par_first, shown = 0, i;
 	char *texts[MOST_SHOWN];
 
+	if (s->nr_outcomes > s->x.ends)
+		fprintf(f, "    Outcomes, including those seen while sampling:\n");
 	for (i = 0; i < s->nr_outcomes && shown < MOST_SHOWN; i++) {
 		texts[shown] = outcome_text(s, s->outcomes + i * nr);
 		if (is_among(texts, shown, texts[shown]))

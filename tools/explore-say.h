@@ -10,10 +10,12 @@
 #include "scene.h"
 #include "timeline.h"
 
-/* One line: what was found. */
+/* What was found; the first line is the finding. */
 void say_finding(FILE *f, const struct scene *s, const char *file, const struct timeline *tl);
 /* How much was seen, and what was not. */
 void say_extent(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *bounds);
+/* What a bound left out, in one line if anything was; file may be null, and is not named then. */
+void say_unseen(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *bounds);
 /* What the calls can result in, a line for each. */
 void say_outcomes(FILE *f, const struct scene *s);
 

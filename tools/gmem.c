@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "trace-parse.h"
 
 static const struct {
 	const char *name;
@@ -16,12 +17,12 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "replay", cmd_replay, "run traces on the model (or on /dev/kvm) and judge the results" },
-	{ "record", cmd_record, "run a trace on /dev/kvm and fill its results in" },
+	{ "record", cmd_record, "run a trace on /dev/kvm and fill in its results" },
 	{ "compare", cmd_compare, "run traces, given or random, on the model and on /dev/kvm" },
-	{ "explain", cmd_explain, "say which rule decided each call of a trace; print rules" },
-	{ "explore", cmd_explore, "run calls that overlap in every order of their rows" },
-	{ "locks", cmd_locks, "say in which order locks are taken, and what could deadlock" },
-	{ "bugs", cmd_bugs, "list the bugs of the museum; tell the story of one" },
+	{ "explain", cmd_explain, "show which rule decided each call of a trace; print rules" },
+	{ "explore", cmd_explore, "run overlapping calls in every order of their rows" },
+	{ "locks", cmd_locks, "show in which order locks are taken, and what could deadlock" },
+	{ "bugs", cmd_bugs, "list known bugs, or describe one" },
 	{ "profiles", cmd_profiles, "list the designs and releases that the model knows" },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -71,9 +72,9 @@ static char *add_commands(int key, const char *text, void *input)
 	fputs("Commands:\n", t.f);
 	for (i = 0; i < NR_COMMANDS; i++)
 		fprintf(t.f, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\nFor a start: echo 'close(-1) = EINVAL' | gmem replay -\n"
-	      "\n`gmem COMMAND --help' tells more about each. Exit status: 0 as demanded, 1 not as "
-	      "demanded, 2 the input or the use is wrong, 77 the machine lacks what was asked. "
+	fputs("\nTo begin with: echo 'close(-1) = EINVAL' | gmem replay -\n"
+	      "\n`gmem COMMAND --help' says more about each. Exit status: 0 as demanded, 1 not as "
+	      "demanded, 2 malformed or misused, 77 the machine lacks what was asked. "
 	      "Manuals: gmem(1), gmem-trace(5), guest_memfd-model(7).",
 	      t.f);
 	return text_end(&t);
@@ -105,12 +106,44 @@ static void close_stdout(void)
 	_exit(EXIT_WRONG_USE);
 }
 
+static const char *nth_command(const void *arg, unsigned int n)
+{
+	(void)arg;
+	return n < NR_COMMANDS ? commands[n].name : NULL;
+}
+
+static int unknown_command(const char *word)
+{
+	const char *near = nearest_name(word, nth_command, NULL);
+
+	fprintf(stderr, "gmem: unknown command '%s'; ", word);
+	if (near)
+		fprintf(stderr, "did you mean %s?\n", near);
+	else
+		fprintf(stderr, "there are %s\n", list_commands());
+	fputs("Try `gmem --help' for more information.\n", stderr);
+	return EXIT_WRONG_USE;
+}
+
+/* help [COMMAND] is [COMMAND] --help. */
+static void take_help(char **argv, int at, int argc)
+{
+	static char help[] = "--help";
+
+	if (at == argc || strcmp(argv[at], "help"))
+		return;
+	if (at + 1 < argc)
+		argv[at] = argv[at + 1];
+	argv[at + (at + 1 < argc)] = help;
+}
+
 int main(int argc, char **argv)
 {
 	const struct argp argp = {
 		.parser = on_option,
 		.args_doc = "COMMAND [ARGUMENT...]",
 		.doc = "A reference model of Linux guest_memfd: what each call returns, and why.\v-",
+		.children = help_option,
 		.help_filter = add_commands,
 	};
 	int at = 0;
@@ -119,12 +152,10 @@ int main(int argc, char **argv)
 	atexit(close_stdout);
 	argp_err_exit_status = EXIT_WRONG_USE;
 	argv[0] = "gmem";
+	take_help(argv, 1, argc);
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &at);
 	for (i = 0; i < NR_COMMANDS; i++)
 		if (!strcmp(commands[i].name, argv[at]))
 			return run(commands[i].name, commands[i].run, argc - at, argv + at);
-	fprintf(stderr,
-		"gmem: unknown command %s: there are %s\nTry `gmem --help' for more information.\n",
-		argv[at], list_commands());
-	return EXIT_WRONG_USE;
+	return unknown_command(argv[at]);
 }

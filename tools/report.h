@@ -6,6 +6,8 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#include <stdio.h>
+
 #include "trace.h"
 #include "watch.h"
 
@@ -40,7 +42,7 @@ void story_call(const struct made_call *m);
 void story_block(const struct made_call *calls, size_t n);
 void story_end(const struct trace *t);
 /* A demand that was not met. */
-void story_unmet(const struct made_call *m);
+void story_unmet(FILE *f, const struct made_call *m);
 void story_totals(const struct totals *n);
 
 void event_begin(const char *file, const char *where);

@@ -184,14 +184,14 @@ void story_end(const struct trace *t)
 		printf("%s\n", t->tail);
 }
 
-void story_unmet(const struct made_call *m)
+void story_unmet(FILE *f, const struct made_call *m)
 {
 	char *call = call_text(m->t, m->c), *result = result_text(m->c->linked.call.verb, m->r);
 	char *demand = demand_text(m->t, m->c);
 
-	printf("%s:%u: demanded %s, got %s: %s\n", m->file, m->c->line, demand, result, call);
+	fprintf(f, "%s:%u: demanded %s, got %s: %s\n", m->file, m->c->line, demand, result, call);
 	if (m->profile)
-		print_clause(stdout, m->r->clause, "    ");
+		print_clause(f, m->r->clause, "    ");
 	free(call);
 	free(result);
 	free(demand);

@@ -38,6 +38,14 @@ unsigned int name_distance(const char *a, const char *b)
 	return row[n];
 }
 
+/* Whether letters are all that the word lacks of the name. */
+static int is_cut_from(const char *word, const char *name)
+{
+	for (; *name; name++)
+		word += *word == *name;
+	return !*word;
+}
+
 const char *nearest_name(const char *word, const char *(*nth)(const void *arg, unsigned int n),
 			 const void *arg)
 {
@@ -46,12 +54,24 @@ const char *nearest_name(const char *word, const char *(*nth)(const void *arg, u
 
 	for (i = 0; (name = nth(arg, i)); i++) {
 		d = name_distance(word, name);
-		if (d <= best && (!found || d < best)) {
-			best = d;
+		if (d > best)
+			continue;
+		if (!found || d < best || (is_cut_from(word, name) && !is_cut_from(word, found)))
 			found = name;
-		}
+		best = d;
 	}
 	return found;
+}
+
+static const char *nth_profile(const void *arg, unsigned int n)
+{
+	(void)arg;
+	return gmem_profile(n) ? gmem_profile_name(gmem_profile(n)) : NULL;
+}
+
+const char *nearest_profile(const char *word)
+{
+	return nearest_name(word, nth_profile, NULL);
 }
 
 static const char *nth_name(const void *arg, unsigned int n)
@@ -260,6 +280,9 @@ static int parse_param_name(struct parser *p, const struct gmem_verb_info *info,
 	*param = info->params;
 	lex_space(&p->x);
 	at = p->x.p;
+	if (at == p->x.end)
+		return lex_fail(&p->x, at, "the line ends where a parameter%s should be",
+				first ? " or ')'" : "");
 	if (!at_named(p)) {
 		if (first && (*param)->name &&
 		    ((*param)->kind == GMEM_P_FD || (*param)->kind == GMEM_P_ADDR))

@@ -144,7 +144,7 @@ static int parse_and_add(struct parser *p, struct trace_call *c)
 		return 0;
 	if (info->binds && !(d.outcome == GMEM_VALUE && looks_like_errno(d.value)))
 		return lex_fail(&p->x, at,
-				"%s results in %s, whose number is no matter: demand an "
+				"%s results in %s, whose number does not matter: demand an "
 				"errno, or success by NAME = %s(...)",
 				info->name, made[info->binds], info->name);
 	trace_add_demand(p->t, c, &d);

@@ -42,6 +42,9 @@ static int parse_profile(struct parser *p)
 	p->t->profile = gmem_profile_find(name);
 	if (!*name)
 		ok = lex_fail(&p->x, at, "profile of what name? gmem profiles lists them");
+	else if (!p->t->profile && nearest_profile(name))
+		ok = lex_fail(&p->x, at, "unknown profile %.40s; did you mean %s?", name,
+			      nearest_profile(name));
 	else if (!p->t->profile)
 		ok = lex_fail(&p->x, at, "unknown profile %.40s; gmem profiles lists them", name);
 	free(name);
@@ -178,6 +181,11 @@ static int header_number(const char *word)
 		if (!strcmp(words[i], word))
 			return i;
 	return -1;
+}
+
+const char *nth_header(unsigned int n)
+{
+	return n < 4 ? words[n] : NULL;
 }
 
 int is_header(const char *word)

@@ -98,13 +98,18 @@ void lex_space(struct lexer *x)
 		x->p++;
 }
 
-int lex_accept(struct lexer *x, char c)
+int lex_at(struct lexer *x, char c)
 {
 	lex_space(x);
-	if (x->p == x->end || *x->p != c)
-		return 0;
-	x->p++;
-	return 1;
+	return x->p < x->end && *x->p == c;
+}
+
+int lex_accept(struct lexer *x, char c)
+{
+	int there = lex_at(x, c);
+
+	x->p += there;
+	return there;
 }
 
 int lex_expect(struct lexer *x, char c, const char *after)
@@ -192,10 +197,18 @@ static int digits(struct lexer *x, unsigned int base, uint64_t *v)
 static int suffix(struct lexer *x, const char *start, uint64_t *v)
 {
 	static const char suffixes[] = "KMGT";
-	const char *s;
+	const char *s = NULL;
+	int n = 0;
 
-	if (x->p == x->end || !(s = memchr(suffixes, *x->p, 4)))
+	while (x->p + n < x->end && (is_letter(x->p[n]) || is_digit(x->p[n])))
+		n++;
+	if (!n)
 		return 1;
+	if (n == 1)
+		s = memchr(suffixes, *x->p, 4);
+	if (!s)
+		return lex_fail(x, x->p, "unknown suffix '%.*s': suffixes are K, M, G and T",
+				n > TRACE_MAX_NAME ? TRACE_MAX_NAME : n, x->p);
 	x->p++;
 	if (__builtin_mul_overflow(*v, UINT64_C(1) << 10 * (s - suffixes + 1), v))
 		return lex_fail(x, start, "number out of range: the largest is 2^64-1");

@@ -31,9 +31,11 @@ int lex_fail(struct lexer *x, const char *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 void lex_space(struct lexer *x);
-/* Whether the next thing, after spaces, is this character; if so, goes past it. */
+/* Whether the next thing, after spaces, is this character. */
+int lex_at(struct lexer *x, char c);
+/* The same; if so, goes past it. */
 int lex_accept(struct lexer *x, char c);
-/* The same, but it is a mistake if it is not. */
+/* The same as lex_accept(), but it is a mistake if it is not. */
 int lex_expect(struct lexer *x, char c, const char *after);
 /* Whether a word comes next. */
 int lex_at_word(struct lexer *x);

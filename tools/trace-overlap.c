@@ -31,7 +31,7 @@ static int violated(struct overlap *o)
 
 	o->run->status = BACKEND_BROKEN;
 	snprintf(o->run->error.why, sizeof(o->run->error.why),
-		 "invariant %s is violated: %s Saw %s (%llu, %llu)", v->invariant, v->sentence,
+		 "invariant %s is violated: %s Seen: %s (%llu, %llu)", v->invariant, v->sentence,
 		 v->saw, (unsigned long long)v->a, (unsigned long long)v->b);
 	return 0;
 }

@@ -72,6 +72,21 @@ static const char *nth_verb(const void *arg, unsigned int n)
 	return info ? info->name : NULL;
 }
 
+/* Every word that a line can begin with, but names. */
+static const char *nth_word(const void *arg, unsigned int n)
+{
+	static const char *const blocks[] = { "par", "end", "schedule", NULL };
+	unsigned int i;
+
+	if (n < GMEM_NR_VERBS)
+		return nth_verb(arg, n);
+	n -= GMEM_NR_VERBS;
+	for (i = 0; nth_header(i); i++)
+		if (i == n)
+			return nth_header(i);
+	return blocks[n - i];
+}
+
 static int find_verb(const char *word)
 {
 	const char *name;
@@ -111,12 +126,12 @@ static int set_name(struct parser *p, const char *word, const char *at, struct t
 
 static int set_verb(struct parser *p, const char *word, const char *at, struct trace_call *c)
 {
-	int verb = find_verb(word);
+	int verb = find_verb(word), called = lex_at(&p->x, '(');
 	const char *near;
 
 	if (verb < 0) {
-		near = nearest_name(word, nth_verb, NULL);
-		return lex_fail(&p->x, at, "unknown call %s%s%s%s", word,
+		near = nearest_name(word, called ? nth_verb : nth_word, NULL);
+		return lex_fail(&p->x, at, "unknown %s %s%s%s%s", called ? "call" : "word", word,
 				near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 	c->linked.call.verb = verb;
@@ -235,6 +250,8 @@ static int begin_par(struct parser *p, const char *at)
 	if (p->t->par_end || p->in_par)
 		return lex_fail(&p->x, at, "a trace has one block of calls that overlap");
 	p->in_par = 1;
+	p->par.line = p->x.line;
+	p->par.column = (uint32_t)(at - p->x.line_start) + 1;
 	p->t->par_first = p->t->nr_calls;
 	return 1;
 }
@@ -347,8 +364,11 @@ int trace_parse(struct trace *t, const char *text, size_t length, struct trace_e
 	p.names = names_new();
 	lex_begin(&p.x, text, length, e);
 	ok = parse_lines(&p);
-	if (ok && p.in_par)
-		ok = lex_fail(&p.x, p.x.p, "par without end");
+	if (ok && p.in_par) {
+		ok = lex_fail(&p.x, p.x.p, "par has no end");
+		e->line = p.par.line;
+		e->column = p.par.column;
+	}
 	t->tail = kept(&p);
 	names_free(p.names);
 	if (!ok)

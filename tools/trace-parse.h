@@ -19,14 +19,17 @@ struct parser {
 	struct names *names;
 	struct text pending; /* comments that belong to what comes next */
 	int pending_open;
-	uint8_t header; /* HEADER_* that were seen */
-	uint8_t in_par; /* between par and end */
+	uint8_t header;		/* HEADER_* that were seen */
+	uint8_t in_par;		/* between par and end */
+	struct trace_error par; /* no error: where par stands */
 };
 
 /* The rest of a header line after its word. */
 int parse_header(struct parser *p, const char *word, const char *at);
 /* 1 if the word begins a header line. */
 int is_header(const char *word);
+/* The n-th word that does, from 0; null past the last. */
+const char *nth_header(unsigned int n);
 
 /* Everything up to and with the closing parenthesis; l->call.verb and .task are set. */
 int parse_args(struct parser *p, struct linked_call *l, uint32_t *fds);
@@ -39,8 +42,10 @@ int parse_demand(struct parser *p, struct trace_call *c);
 
 /* How many letters to insert, take away or change to get from one name to the other. */
 unsigned int name_distance(const char *a, const char *b);
-/* The name out of a list that looks most like the word; null if none does. */
+/* The name out of a list that looks most like the word, rather with letters more than others; null if none does. */
 const char *nearest_name(const char *word, const char *(*nth)(const void *arg, unsigned int n),
 			 const void *arg);
+/* The same, of profiles. */
+const char *nearest_profile(const char *word);
 
 #endif
