@@ -101,6 +101,8 @@ sequenceDiagram
     t2->>t2: begin_truncation
     t2-xl0: waits for A
     note over t1,t2: deadlock: A waits for B, B waits for A
+    deactivate l0
+    deactivate l1
 OUT
 )
 
@@ -138,7 +140,12 @@ mermaid_lint()
 			if (known[who[1]] && known[who[2]])
 				next
 		}
-		{ print NR ": " $0 }'
+		{ print NR ": " $0 }
+		END {
+			for (bar in active)
+				if (active[bar] > 0)
+					print "a bar of " bar " that has no end"
+		}'
 }
 
 judge 'every trace of calls that overlap has a diagram and a timeline' < <(
