@@ -122,6 +122,15 @@ bool gmem_ask_gfn(struct gmem_run *run)
 	return is_private_in(run->b, t->vm, t->gfn, s);
 }
 
+/*
+ * Shareability was posted on a kernel whose pre-fault asked whether the VM may have guest_memfds at
+ * all; here every VM may.
+ */
+bool gmem_guest_may_map_private(const struct gmem_block *b, const struct gmem_vm *vm)
+{
+	return b->profile->n.has_shareability || gmem_has_private_mem(b, vm);
+}
+
 /* The first page of [start, end) that is long-term pinned, or end. */
 static uint64_t first_pinned(const struct gmem_block *b, uint32_t inode, uint64_t start,
 			     uint64_t end)

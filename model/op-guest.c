@@ -11,11 +11,11 @@
 #include "ops.h"
 #include "profile.h"
 
-/* A pre-fault is for whoever the attribute allows. */
+/* A pre-fault is for whoever the attribute allows, as far as the guest has private memory. */
 static bool access_is_private(struct gmem_run *run)
 {
 	if (run->c->verb == GMEM_PRE_FAULT_MEMORY)
-		return gmem_ask_gfn(run);
+		return gmem_guest_may_map_private(run->b, vm_of(run)) && gmem_ask_gfn(run);
 	switch (vm_of(run)->type) {
 	case GMEM_VM_SW_PROTECTED:
 		return gmem_ask_gfn(run);

@@ -239,7 +239,7 @@ static int64_t pre_fault_page(struct oracle *o, const struct gmem_call *c, int v
 	uint64_t gfn = c->gpa / PAGE + done;
 	int64_t err;
 
-	f->private = is_private(o, vm, gfn);
+	f->private = is_private(o, vm, gfn) && (has_private_memory(o, vm) || o->is_shareability);
 	if (meets(o, c, GMEM_INJECT_SIGNAL, done))
 		return -EINTR;
 	if (!o->machine.tdp)
