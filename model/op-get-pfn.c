@@ -45,12 +45,17 @@ static bool there_is_no_folio(struct gmem_run *run)
 	return !folio_at_pgoff(run);
 }
 
-/* Zeroed when it is used for the first time; that is also what preparing it marks. */
+/*
+ * Zeroed when it is used for the first time; that is also what preparing it marks. What the page is
+ * already it stays: it may have failed since it was looked at, which takes no lock of the folio.
+ */
 static int prepare_folio(struct gmem_run *run)
 {
-	if (!(folio_at_pgoff(run) & FOLIO_UPTODATE))
+	uint32_t folio = folio_at_pgoff(run);
+
+	if (!(folio & FOLIO_UPTODATE))
 		gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->pgoff,
-				run->t->pgoff + 1, FOLIO_PRESENT | FOLIO_UPTODATE);
+				run->t->pgoff + 1, folio | FOLIO_PRESENT | FOLIO_UPTODATE);
 	return 0;
 }
 

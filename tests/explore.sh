@@ -128,6 +128,11 @@ judge 'where nothing is found -q says nothing, and -o writes nothing' < <(
 	cat "$tmp/out" "$tmp/err"
 	[ ! -e "$tmp/small" ] || echo 'a file was written')
 
+run gmem explore traces/overlap/failure-and-failure.trace
+judge 'of two that report one failure exactly one is told that there was one' < <(
+	said 0
+	outcomes "$tmp/out" | diff - <(printf '    %s\n' 'A = EBUSY; B = EHWPOISON' 'A = EHWPOISON; B = EBUSY'))
+
 # ---- parts ----
 
 # Neither of two parts has all of its outcomes.

@@ -49,7 +49,7 @@ linux-6.18+X2: possible deadlock: locks are taken in a circle
     memory_failure holds folio lock
         row 4 of memory_failure: lock folio_lock [POISON-3]
     memory_failure wants mapping.invalidate_lock (read)
-        row 9 of memory_failure: lock invalidate_lock (shared) [POISON-5]
+        row 8 of memory_failure: lock invalidate_lock (shared) [POISON-5]
 
     fallocate                 memory_failure
     filemap_invalidate_lock(mapping);
@@ -122,7 +122,7 @@ fi
 
 judge 'a trace that is not run to its end says why, and counts as far as it was' < <(
 	sed 's/^par/&\nB: load(0x1000) = 0/' "$x2" >"$tmp/deadlock.trace"
-	printf 'schedule A*6 B*17\n' | sed -i '/^end/{
+	printf 'schedule A*5 B*17\n' | sed -i '/^end/{
 		e cat
 	}' "$tmp/deadlock.trace"
 	gmem locks --bug X2 "$tmp/deadlock.trace" >"$tmp/out" 2>"$tmp/err"
