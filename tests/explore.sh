@@ -133,6 +133,11 @@ judge 'of two that report one failure exactly one is told that there was one' < 
 	said 0
 	outcomes "$tmp/out" | diff - <(printf '    %s\n' 'A = EBUSY; B = EHWPOISON' 'A = EHWPOISON; B = EBUSY'))
 
+run gmem explore traces/bugs/X2-failure-and-punch-v13.trace
+judge 'where nothing is found it says which bugs were not looked for' < <(
+	said 0 '    Not in these tables: X1, X2, which linux-coco-v13 shipped with (--bug)'
+	gmem explore --quiet traces/bugs/X2-failure-and-punch-v13.trace)
+
 # ---- parts ----
 
 # Neither of two parts has all of its outcomes.

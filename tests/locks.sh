@@ -36,8 +36,20 @@ linux-6.18: 2 orders of two locks, and who was the first
   mm->mmap_lock (write) -> mn_active_invalidate_count (wait for 0)
       create_vm: row 6 of create_vm, then row 7 of create_vm
 linux-6.18: nothing to report
+    Not in these tables: B45, B46, X1, X2, which linux-6.18 shipped with (--bug)
 OUT
 )
+judge 'what is asked for is not left out, and where nothing is left out nothing is said' < <(
+	left_out()
+	{
+		gmem locks "$@" "$tmp/allocate.trace" | grep 'Not in these tables'
+	}
+
+	diff - <(left_out --profile linux-coco-v13 --bug X2) <<'OUT'
+    Not in these tables: X1, which linux-coco-v13 shipped with (--bug)
+OUT
+	left_out --profile linux-coco-v13 --bug X2 --bug X1
+	left_out --quiet)
 
 judge 'a circle of locks' < <(
 	diff - <(said 1 locks --quiet --bug X2 "$x2") <<'OUT'
