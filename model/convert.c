@@ -103,11 +103,6 @@ bool gmem_is_private_gfn(const struct gmem_block *b, uint32_t vm, uint64_t gfn)
 	return is_private_in(b, vm, gfn, slot_at(b, vm, gfn));
 }
 
-bool gfn_is_private(struct gmem_run *run)
-{
-	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn);
-}
-
 bool gmem_ask_gfn(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;

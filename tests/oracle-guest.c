@@ -29,7 +29,8 @@ static int64_t ask_gmem(struct oracle *o, const struct gmem_call *c, const struc
 	if (f->page->poisoned)
 		return -EHWPOISON;
 	f->page->used = true;
-	f->page->assigned |= f->private && o->vms[s->vm].type == GMEM_VM_SNP;
+	f->page->assigned |= page_is_private(o, s->memory, pgoff) &&
+			     o->vms[s->vm].type == GMEM_VM_SNP;
 	f->exits = false;
 	return 0;
 }
