@@ -140,6 +140,18 @@ static uint64_t first_pinned(const struct gmem_block *b, uint32_t inode, uint64_
 	return end;
 }
 
+/* The first page of [start, end) that has failed, or end: memory_failure() keeps its reference. */
+static uint64_t first_poisoned(const struct gmem_block *b, uint32_t inode, uint64_t start,
+			       uint64_t end)
+{
+	struct gmem_range r = { 0, start, 0 };
+
+	while (gmem_range_next_in(b, CINODE(b, inode)->folios, r.end, end, &r))
+		if (r.value & FOLIO_POISONED)
+			return r.start;
+	return end;
+}
+
 /* A page that a host fault has mapped since the range left the page tables is in use, too. */
 uint64_t gmem_first_mapped(const struct gmem_block *b, uint32_t inode, uint64_t start, uint64_t end)
 {
@@ -166,6 +178,7 @@ uint64_t gmem_first_busy(const struct gmem_run *run, uint64_t start, uint64_t en
 	uint32_t inode = run->t->inode;
 
 	end = gmem_first_mapped(b, inode, start, first_pinned(b, inode, start, end));
+	end = first_poisoned(b, inode, start, end);
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
 		const struct gmem_task *t = b->tasks[i] ? CTASK(b, b->tasks[i]) : run->t;
 
