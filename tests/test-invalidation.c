@@ -110,11 +110,57 @@ static void so_it_does_for_attributes_and_the_host(void **state)
 	gmem_world_free(w);
 }
 
+/* What the guest has mapped of pages 0 to 3: a bit for each. */
+static unsigned int mapped(const struct gmem_world *w)
+{
+	unsigned int bits = 0;
+
+	for (unsigned int page = 0; page < 4; page++)
+		if (gmem_range_get(w->b, CVM(w->b, w->b->vms)->sptes, GFN + page))
+			bits |= 1u << page;
+	return bits;
+}
+
+static void guest_touches(struct gmem_world *w, int64_t vm, uint64_t page, uint64_t access)
+{
+	assert_outcome(w, GMEM_VALUE, .verb = GMEM_GUEST_LOAD, .fd = vm, .gpa = GPA + page * PAGE,
+		       .size = 1, .access = access);
+}
+
+/* Pages 0 and 1 are private, 2 and 3 shared; the guest has all of them, and page 0 to 3 change. */
+static unsigned int left_of(uint64_t type, int private)
+{
+	struct gmem_world *w = new_world();
+	int64_t vm = create_vm(w, type), file = create_gmem(w, vm, 4 * PAGE, GMEM_FLAG_MMAP);
+	unsigned int left;
+
+	bind_slot(w, vm, 0, GPA, 4 * PAGE, file, 0);
+	set_private(w, vm, GPA, 2 * PAGE, 1);
+	for (uint64_t page = 0; page < 4; page++)
+		guest_touches(w, vm, page, page < 2 ? GMEM_ACCESS_PRIVATE : 0);
+	assert_int_equal(mapped(w), 0xf);
+	assert_int_equal(set_private(w, vm, GPA, 4 * PAGE, private), 0);
+	left = mapped(w);
+	gmem_world_free(w);
+	return left;
+}
+
+/* [ATTR-10] */
+static void attributes_take_the_old_kind_from_a_tdx_guest(void **state)
+{
+	(void)state;
+	assert_int_equal(left_of(GMEM_VM_TDX, 1), 0x3);
+	assert_int_equal(left_of(GMEM_VM_TDX, 0), 0xc);
+	assert_int_equal(left_of(GMEM_VM_SNP, 1), 0);
+	assert_int_equal(left_of(GMEM_VM_SNP, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_start_comes_after_the_guest_has_lost_it),
 		cmocka_unit_test(so_it_does_for_attributes_and_the_host),
+		cmocka_unit_test(attributes_take_the_old_kind_from_a_tdx_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
