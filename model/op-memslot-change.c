@@ -36,6 +36,12 @@ static bool gfns_are_in_reach(struct gmem_run *run)
 	       run->c->gpa + run->c->size - 1 < UINT64_C(1) << vm_of(run)->gpa_bits;
 }
 
+/* Only the last is looked at. */
+static bool last_gfn_is_no_alias(struct gmem_run *run)
+{
+	return !gmem_is_gfn_alias(vm_of(run), PAGES(run->c->gpa + run->c->size - 1));
+}
+
 static bool gfns_are_in_ipa_space(struct gmem_run *run)
 {
 	return run->b->machine.arch != GMEM_ARM64 ||
@@ -122,6 +128,7 @@ const struct gmem_step gmem_op_create_slot[] = {
 	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNBIND),
+	CHECK(last_gfn_is_no_alias, SLOT_32, EINVAL, .to = L_UNBIND),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNBIND),
 	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
 	      .to = L_UNBIND),
@@ -149,6 +156,7 @@ const struct gmem_step gmem_op_create_slot_v13[] = {
 	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(last_gfn_is_no_alias, SLOT_32, EINVAL, .to = L_UNLOCK),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
 	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
 	      .to = L_UNLOCK),
@@ -203,6 +211,7 @@ const struct gmem_step gmem_op_move_slot[] = {
 	DO(flush_shadow, SLOT_26),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(last_gfn_is_no_alias, SLOT_32, EINVAL, .to = L_UNLOCK),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
 	DO(move_gfns, SLOT_26),
 	SWAP_MEMSLOTS(make_valid, .at = L_UNLOCK),

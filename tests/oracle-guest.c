@@ -247,6 +247,8 @@ static int64_t pre_fault_page(struct oracle *o, const struct gmem_call *c, int v
 		return -EOPNOTSUPP;
 	if (is_started_by_firmware(o, vm) && !o->vms[vm].launched)
 		return -EOPNOTSUPP;
+	if (is_alias(o, vm, gfn * PAGE))
+		return -EINVAL;
 	err = ask_slot(o, c, vm, gfn, f);
 	return err ? err : f->mmio ? -ENOENT : 0;
 }
