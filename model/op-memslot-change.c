@@ -202,9 +202,18 @@ static int make_valid(struct gmem_run *run)
 	return 0;
 }
 
-/* kvm_set_memslot(), kvm_move_memslot() */
+static bool holds_slots_arch_lock(struct gmem_run *run)
+{
+	return gmem_lock_is_held(run, SLOTS_ARCH_LOCK);
+}
+
+/*
+ * kvm_set_memslot(), kvm_move_memslot(). L_EXIT is for who was refused before anything was exchanged,
+ * and has nobody to wait for.
+ */
 const struct gmem_step gmem_op_move_slot[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
+	CHECK(no_memory_pressure, SLOT_33, ENOMEM, .to = L_EXIT),
 	SWAP_MEMSLOTS(mark_invalid),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
@@ -217,6 +226,7 @@ const struct gmem_step gmem_op_move_slot[] = {
 	SWAP_MEMSLOTS(make_valid, .at = L_UNLOCK),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
+	UNLOCK(SLOTS_ARCH_LOCK, WHEN(holds_slots_arch_lock), .at = L_EXIT),
 	END,
 };
 
@@ -251,6 +261,7 @@ static int remove_slot(struct gmem_run *run)
 /* kvm_set_memslot(), kvm_delete_memslot() */
 const struct gmem_step gmem_op_delete_slot[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_15),
+	CHECK(no_memory_pressure, SLOT_33, ENOMEM, .to = L_EXIT),
 	SWAP_MEMSLOTS(mark_invalid),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
@@ -260,6 +271,7 @@ const struct gmem_step gmem_op_delete_slot[] = {
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
 	CALL(T_FREE_SLOT, SLOT_15),
+	UNLOCK(SLOTS_ARCH_LOCK, WHEN(holds_slots_arch_lock), .at = L_EXIT),
 	END,
 };
 

@@ -310,6 +310,7 @@ static const char *const nothing[] = {
 	"guest_memfd_is_not_set", "guest_range_is_aligned", "guest_range_is_valid", "has_failed",
 	"has_failed_with_binding", "has_huge_folios", "has_not_failed", "has_small_folios",
 	"holds_folio_lock", "holds_i_mmap_rwsem", "holds_invalidate_lock", "holds_mmap_lock", "holds_mmu_lock",
+	"holds_slots_arch_lock",
 	"huge_page_size_is_known", "inode_is_guest_memfd", "is_allocate", "is_collapse",
 	"is_create", "is_create_or_move", "is_delete", "is_dontneed", "is_dontneed_of_private",
 	"is_file", "is_fixed", "is_flags_only", "is_gmem", "is_gone", "is_heard", "is_kvm", "is_kvm_or_vm",

@@ -177,6 +177,8 @@ static int64_t change_slot(struct oracle *o, const struct gmem_call *c, struct s
 		return -EEXIST;
 	if (lacks_memory(o, c))
 		return -ENOMEM;
+	if (moves && meets(o, c, GMEM_INJECT_ENOMEM, 1)) /* the memslot was the first */
+		return -ENOMEM;
 	if (moves && is_out_of_reach(o, c, old->vm))
 		return -EINVAL;
 	old->gfn = c->gpa / PAGE;
@@ -202,6 +204,8 @@ int64_t oracle_set_region(struct oracle *o, const struct gmem_call *c, struct gm
 		return old ? change_slot(o, c, old) : create_slot(o, c, vm);
 	if (!old)
 		return -EINVAL;
+	if (lacks_memory(o, c))
+		return -ENOMEM;
 	*old = o->slots[--o->nr_slots];
 	return 0;
 }
