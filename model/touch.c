@@ -85,6 +85,7 @@ static const struct gmem_touch touches[] = {
 	STEP("erase_binding", P(SLOTS), P(BINDINGS) | P(SLOT_FILES), .inode_span = AT_START),
 	STEP("failed_page_is_mapped", P(FOLIOS) | P(INODE_VMAS), P(MAPPED), .inode_span = AT_START),
 	READS("failed_page_is_there", P(FOLIOS), .inode_span = AT_START),
+	READS("fault_will_not_do", P(INVALIDATION)),
 	READS("faults_from_gmem", GMEM_ONLY, .any = P(FILE_LIFE) | P(VM_STATE)),
 	READS("faults_from_host", GMEM_ONLY, .any = P(FILE_LIFE) | P(VM_STATE)),
 	READS("fd_is_available", P(FDS)),
