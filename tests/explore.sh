@@ -165,6 +165,15 @@ run gmem explore -o "$tmp/small" "$tmp/below.trace"
 judge 'so is one below the block' < <(
 	said 1 "$tmp/below.trace:$(wc -l <"$tmp/below.trace"): demanded 0x0, got SIGBUS: load(m0)"
 	grep -q '^    \[HOST-' "$tmp/out" || echo 'without a clause')
+run gmem explore traces/overlap/failure-and-failure.trace
+judge 'of two that report one failure exactly one is told that there was one' < <(
+	said 0
+	outcomes "$tmp/out" | diff - <(printf '    %s\n' 'A = EBUSY; B = EHWPOISON' 'A = EHWPOISON; B = EBUSY'))
+
+run gmem explore traces/bugs/X2-failure-and-punch-v13.trace
+judge 'where nothing is found it says which bugs were not looked for' < <(
+	said 0 '    Not in these tables: X1, X2, which linux-coco-v13 shipped with (--bug)'
+	gmem explore --quiet traces/bugs/X2-failure-and-punch-v13.trace)
 
 # ---- parts ----
 

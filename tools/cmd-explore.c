@@ -97,7 +97,8 @@ static void show_finding(const struct explore *o, const struct scene *s, const c
 }
 
 /* 1 if something is found. */
-static int explore_scene(const struct explore *o, struct scene *s, const char *file)
+static int explore_scene(const struct explore *o, struct scene *s, const char *file,
+			 const struct gmem_profile *base)
 {
 	int found;
 
@@ -108,6 +109,7 @@ static int explore_scene(const struct explore *o, struct scene *s, const char *f
 	} else if (!o->quiet) {
 		say_extent(words_of(o), s, file, &o->bounds);
 		say_outcomes(words_of(o), s);
+		print_bugs_left_out(words_of(o), "    Not in these tables: ", base, &o->bugs);
 	} else if (!o->bounds.walks) {
 		say_unseen(words_of(o), s, file, &o->bounds);
 	}
@@ -137,7 +139,7 @@ static int one_trace(const struct explore *o, const char *file)
 		fprintf(stderr, "%s: %s\n", shown_name(file), s.run.error.why);
 		found = 1;
 	} else {
-		found = explore_scene(o, &s, shown_name(file));
+		found = explore_scene(o, &s, shown_name(file), profile);
 	}
 	scene_tear_down(&s);
 	gmem_profile_free(copy);
