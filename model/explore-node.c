@@ -307,7 +307,7 @@ static bool begin_next(struct explorer *e, struct node *n, uint32_t t)
 {
 	uint32_t number = e->calls[e->first[t] + n->pos[t]];
 	struct gmem_call c = e->o->call(e->o->arg, number, n->results);
-	enum gmem_status status = gmem_begin(n->w, &c);
+	enum gmem_status status = c.task == e->tasks[t] ? gmem_begin(n->w, &c) : GMEM_MISUSE;
 
 	memset(&n->results[number], 0, sizeof(n->results[number]));
 	n->pos[t]++;

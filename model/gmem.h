@@ -765,8 +765,8 @@ int gmem_invalidation(const struct gmem_world *w, uint32_t task, unsigned int n,
  */
 struct gmem_overlap {
 	const struct gmem_world *world; /* where all of them begin; no task is in a call */
-	uint32_t nr_calls;		/* at most 65535 */
-	const uint32_t *tasks;		/* of each call: who makes it */
+	uint32_t nr_calls;		/* 1 to 65535 */
+	const uint32_t *tasks;		/* of each call: who makes it; below GMEM_MAX_TASKS */
 	struct gmem_call (*call)(void *arg, uint32_t n, const struct gmem_result *results);
 	/* 0 if a call must not result in that */
 	int (*accepts)(void *arg, uint32_t n, const struct gmem_result *r);
@@ -797,7 +797,10 @@ struct gmem_bounds {
 	uint64_t walks, seed;
 	/* 1: what is copied and hashed in part is held against the whole; I0 if they differ. Slow. */
 	uint8_t verify;
-	/* Instead of all orders this one: the tasks of nr_follow rows, in turn. Null: all orders. */
+	/*
+	 * Instead of all orders this one: the tasks of nr_follow rows, in turn, each of which makes
+	 * a call. Null: all orders.
+	 */
 	const uint32_t *follow;
 	uint32_t nr_follow;
 	/* asked now and then: 0 ends it. May be null. */
@@ -811,7 +814,7 @@ enum gmem_finding {
 	GMEM_FOUND_DEADLOCK,  /* every task that is not over waits */
 	GMEM_FOUND_RESULT,    /* a call must not result in that: call, result */
 	GMEM_FOUND_END,	      /* it must not end so */
-	GMEM_FOUND_MISUSE,    /* a call that cannot be asked: call */
+	GMEM_FOUND_MISUSE,    /* a call that cannot be asked, or is not its task's: call */
 };
 
 /* Why not everything was seen */
@@ -843,9 +846,10 @@ struct gmem_explored {
 };
 
 /*
- * Runs them in every order of their rows, up to the first finding. GMEM_DONE or GMEM_FAILED. Rows
- * of one call run as gmem_step() runs them. Invariants that hold after every row are checked after
- * every row; those that hold between calls, in every end.
+ * Runs them in every order of their rows, up to the first finding. GMEM_DONE, GMEM_FAILED, or
+ * GMEM_MISUSE: what overlaps, or a bound, is not as above. Rows of one call run as gmem_step() runs
+ * them. Invariants that hold after every row are checked after every row; those that hold between
+ * calls, in every end.
  */
 enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,
 			      struct gmem_explored *x);
