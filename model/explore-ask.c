@@ -30,10 +30,12 @@ static bool overlap_makes_sense(const struct gmem_overlap *o)
 
 bool gmem_explore_makes_sense(const struct gmem_overlap *o, const struct gmem_bounds *b)
 {
-	if (!overlap_makes_sense(o))
+	if (!overlap_makes_sense(o) || !b->depth)
+		return false;
+	if (b->shards ? b->shard >= b->shards : b->shard)
 		return false;
 	for (uint32_t i = 0; b->follow && i < b->nr_follow; i++)
 		if (!makes_a_call(o, b->follow[i]))
 			return false;
-	return true;
+	return b->states || b->walks || b->follow;
 }

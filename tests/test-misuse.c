@@ -287,6 +287,39 @@ static void calls_that_cannot_be_asked(void **state)
 		}
 }
 
+static void bounds_of_no_sense(void **state)
+{
+	static const struct {
+		uint32_t shard, shards;
+		enum gmem_status status;
+	} parts[] = {
+		{ 0, 0, GMEM_DONE },   { 0, 1, GMEM_DONE },   { 4, 5, GMEM_DONE },
+		{ 1, 0, GMEM_MISUSE }, { 1, 1, GMEM_MISUSE }, { 5, 2, GMEM_MISUSE },
+	};
+	struct scene s;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		begin(&s, 2);
+		s.b.shard = parts[i].shard;
+		s.b.shards = parts[i].shards;
+		end(&s, parts[i].status, GMEM_FOUND_NOTHING);
+	}
+	for (uint32_t shards = 0; shards < 3; shards++) {
+		begin(&s, 2);
+		s.b.depth = 0;
+		s.b.shards = shards;
+		end(&s, GMEM_MISUSE, GMEM_FOUND_NOTHING);
+	}
+	begin(&s, 2);
+	s.b.states = 0;
+	end(&s, GMEM_MISUSE, GMEM_FOUND_NOTHING);
+	begin(&s, 2);
+	s.b.states = 0;
+	s.b.walks = 5; /* of which states is no bound */
+	end(&s, GMEM_DONE, GMEM_FOUND_NOTHING);
+}
+
 static void orders_of_no_sense(void **state)
 {
 	static const uint32_t nobody[] = { 0, 1, GMEM_MAX_TASKS };
@@ -326,6 +359,7 @@ int main(void)
 		cmocka_unit_test(odd_numbers_everywhere),
 		cmocka_unit_test(overlaps_of_no_sense),
 		cmocka_unit_test(calls_that_cannot_be_asked),
+		cmocka_unit_test(bounds_of_no_sense),
 		cmocka_unit_test(orders_of_no_sense),
 		cmocka_unit_test(a_task_that_comes_to_be),
 	};
