@@ -81,6 +81,15 @@ static enum gmem_status refuse(struct gmem_result *r, int value, enum gmem_statu
 	return status;
 }
 
+/*
+ * Calls that are under way hold locks, and have left things half done: what is run at once among
+ * them would see a violation where it has to wait.
+ */
+static enum gmem_status refuse_under_way(const struct gmem_world *w, struct gmem_result *r)
+{
+	return w->violated ? refuse(r, 0, GMEM_VIOLATED) : refuse(r, -EINVAL, GMEM_MISUSE);
+}
+
 /* The descriptor is of a kind that the call has no answer for: it is as if it had not been made. */
 static enum gmem_status misuse(struct gmem_run *run, struct gmem_result *r)
 {
@@ -102,8 +111,8 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 
 	if (!can_be_asked(w, c))
 		return refuse(r, -EINVAL, GMEM_MISUSE);
-	if (TASK(w->b, w->b->tasks[c->task])->depth)
-		return refuse(r, 0, GMEM_VIOLATED); /* its call was stopped by a violation */
+	if (w->b->running)
+		return refuse_under_way(w, r);
 	if (!gmem_reserve(w, cells_for(w->b, c)))
 		return refuse(r, -ENOMEM, GMEM_FAILED);
 	begin(&run, c);
@@ -113,6 +122,8 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 	*r = *run.res;
 	if (!run.t->depth)
 		finish(&run);
+	else
+		w->b->running++; /* a violation stopped it */
 	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
 	    gmem_check(w, &w->violation) != GMEM_DONE)
 		w->violated = true;
@@ -130,6 +141,7 @@ enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 		return GMEM_FAILED;
 	begin(&run, c);
 	gmem_enter_table(&run, c->verb);
+	w->b->running += run.t->depth != 0;
 	w->violated = false;
 	return GMEM_DONE;
 }
@@ -154,6 +166,7 @@ enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progre
 	gmem_resume(&run, task);
 	w->violated = false;
 	*progress = gmem_run_row(&run);
+	w->b->running -= run.misused || *progress == GMEM_OVER;
 	if (run.misused) {
 		*progress = GMEM_OVER;
 		return misuse(&run, r);

@@ -589,8 +589,9 @@ void gmem_world_set_profile(struct gmem_world *w, const struct gmem_profile *p);
 
 /*
  * Makes one call and runs it to its end. See enum gmem_verb. GMEM_DONE, GMEM_MISUSE (r.value
- * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. Where a violation stopped the call half way, its task
- * answers GMEM_VIOLATED from then on, until another world is copied over this one.
+ * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. While a call that gmem_begin() began is under way, of
+ * any task, it is GMEM_MISUSE: it might have to wait. Where a violation stopped a call half way, it
+ * is GMEM_VIOLATED from then on, until another world is copied over this one.
  */
 enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *call,
 			   struct gmem_result *r);

@@ -163,6 +163,7 @@ enum gmem_status gmem_world_copy(struct gmem_world *dst, const struct gmem_world
 	capacity = dst->b->capacity;
 	memcpy(dst->b, src->b, block_size(src->b->used));
 	dst->b->capacity = capacity;
+	dst->violated = false;
 	return GMEM_DONE;
 }
 
