@@ -536,13 +536,14 @@ void gmem_profile_free(struct gmem_profile *copy);
 
 /* The machine and the kernel's configuration, as far as a caller can tell. */
 struct gmem_machine {
-	uint8_t arch;	   /* enum gmem_arch */
-	uint8_t vm_types;  /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
-	uint8_t smm;	   /* x86: a second address space for memslots */
-	uint8_t tdp;	   /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
-	uint32_t max_fds;  /* RLIMIT_NOFILE of every process; 0 means 1024 */
-	uint8_t phys_bits; /* x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
-	uint8_t in_place;  /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
+	uint8_t arch;	  /* enum gmem_arch */
+	uint8_t vm_types; /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
+	uint8_t smm;	  /* x86: a second address space for memslots */
+	uint8_t tdp;	  /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
+	uint32_t max_fds; /* RLIMIT_NOFILE of every process; 0 means 1024 */
+	/* 32 to 52; x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
+	uint8_t phys_bits;
+	uint8_t in_place; /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
 };
 extern const struct gmem_machine gmem_machine_default; /* x86-64 with everything */
 
@@ -562,7 +563,8 @@ struct gmem_config {
 
 /*
  * Makes a world with one process and task 0, in which descriptor GMEM_KVM_FD is /dev/kvm.
- * config may be null. GMEM_DONE or GMEM_FAILED; then *w is null.
+ * config may be null. GMEM_DONE; GMEM_FAILED, or GMEM_MISUSE (such a machine there cannot be), and
+ * then *w is null.
  */
 enum gmem_status gmem_world_new(struct gmem_world **w, const struct gmem_config *config);
 #define GMEM_KVM_FD 3

@@ -78,6 +78,31 @@ static void copies_of_profiles(void **state)
 	}
 }
 
+static void machines_that_cannot_be(void **state)
+{
+	(void)state;
+	for (unsigned int bits = 0; bits < 256; bits++)
+		for (uint8_t arch = 0; arch < 4; arch++) {
+			const struct gmem_machine m = { .arch = arch,
+							.tdp = 1,
+							.phys_bits = (uint8_t)bits };
+			const struct gmem_config config = { .machine = &m };
+			const int can_be = arch <= GMEM_ARM64 &&
+					   (!bits || (bits >= 32 && bits <= 52));
+			struct gmem_world *w = NULL;
+
+			assert_int_equal(gmem_world_new(&w, &config),
+					 can_be ? GMEM_DONE : GMEM_MISUSE);
+			assert_int_equal(w != NULL, can_be);
+			if (w && arch == GMEM_X86_64) /* the last page that there could be */
+				assert_int_equal(call(w, .verb = GMEM_SET_USER_MEMORY_REGION,
+						      .fd = create_vm(w, 0), .size = 4 * KiB,
+						      .gpa = (UINT64_C(1) << 52) - 4 * KiB),
+						 bits == 52 || !bits ? 0 : -22);
+			gmem_world_free(w);
+		}
+}
+
 /* ---- calls ---- */
 
 /* Nothing is there to be told of a task that is not there, or is in no call. */
@@ -355,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_that_name_nothing),
 		cmocka_unit_test(copies_of_profiles),
+		cmocka_unit_test(machines_that_cannot_be),
 		cmocka_unit_test(tasks_that_are_not_there),
 		cmocka_unit_test(odd_numbers_everywhere),
 		cmocka_unit_test(overlaps_of_no_sense),
