@@ -36,7 +36,7 @@ _gmem_options()
 		echo "$common -l --list -p --profile"
 		;;
 	explore)
-		echo "$common --bug --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
+		echo "$common --bug --complete --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
 			"-p --profile -q --quiet --seconds --seed --shard --states --walks"
 		;;
 	locks)

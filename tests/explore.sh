@@ -127,6 +127,16 @@ judge 'where nothing is found -q says nothing, and -o writes nothing' < <(
 	said 0
 	cat "$tmp/out" "$tmp/err"
 	[ ! -e "$tmp/small" ] || echo 'a file was written')
+for how in '' --full --preemptions=1000 '--shard 0/2'; do
+	# shellcheck disable=SC2086
+	run gmem explore --quiet --complete $how "$b39"
+	judge "--complete $how: everything was seen" < <(said 0)
+done
+for how in '--states 5' '--preemptions 0' '--walks 5' '--shard 0/2 --states 5'; do
+	# shellcheck disable=SC2086
+	run gmem explore --quiet --complete $how "$b39"
+	judge "--complete $how: not everything was" < <(said 1)
+done
 
 # ---- parts ----
 

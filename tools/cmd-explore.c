@@ -24,7 +24,7 @@ struct explore {
 	struct bugs_asked bugs;
 	struct gmem_bounds bounds;
 	uint64_t seconds;
-	int quiet;
+	int quiet, complete;
 	const char *output; /* for a finding; or null */
 	struct diagrams diagrams;
 	char **files;
@@ -96,7 +96,7 @@ static void show_finding(const struct explore *o, const struct scene *s, const c
 	trace_free(&t);
 }
 
-/* 1 if something is found. */
+/* 1 if something is found; or was left out, where nothing may be. */
 static int explore_scene(const struct explore *o, struct scene *s, const char *file)
 {
 	int found;
@@ -109,6 +109,7 @@ static int explore_scene(const struct explore *o, struct scene *s, const char *f
 		say_extent(words_of(o), s, file, &o->bounds);
 		say_outcomes(words_of(o), s);
 	}
+	found |= o->complete && s->x.cut;
 	if (lock_print_reports(words_of(o), file, s->profile, s->locks))
 		found = 1;
 	return found;
@@ -145,7 +146,8 @@ static int one_trace(const struct explore *o, const char *file)
 /* ---- options ---- */
 
 enum {
-	OPT_STATES = 256,
+	OPT_COMPLETE = 256,
+	OPT_STATES,
 	OPT_SECONDS,
 	OPT_MEMORY,
 	OPT_PREEMPTIONS,
@@ -165,6 +167,7 @@ static const struct argp_option options[] = {
 	{ "memory", OPT_MEMORY, "MIB", 0, "take at most that much memory (default 4096)", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0, "end after N seconds", 0 },
 	{ "preemptions", OPT_PREEMPTIONS, "N", 0, "orders with at most N preemptions", 0 },
+	{ "complete", OPT_COMPLETE, NULL, 0, "fail (exit status 1) if not everything was seen", 0 },
 	{ "full", OPT_FULL, NULL, 0, "without the reduction", 0 },
 	{ "shard", OPT_SHARD, "I/N", 0, "part I of N, from 0: all parts together are the whole",
 	  0 },
@@ -242,6 +245,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_FULL:
 		o->bounds.reduce = 0;
+		return 0;
+	case OPT_COMPLETE:
+		o->complete = 1;
 		return 0;
 	case ARGP_KEY_ARGS:
 		o->files = state->argv + state->next;
