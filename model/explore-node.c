@@ -135,7 +135,8 @@ static void verify_hash(struct explorer *e, struct node *n)
 		lost_track(n, "a change of objects that a row does not say: table, row",
 			   e->ran_table, e->ran_row);
 	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (whole.names[e->tasks[t]] != n->shared.names[e->tasks[t]])
+		if (gmem_task_exists(n->w, e->tasks[t]) &&
+		    whole.names[e->tasks[t]] != n->shared.names[e->tasks[t]])
 			lost_track(n, "a change of what a task names: table, row", e->ran_table,
 				   e->ran_row);
 }
