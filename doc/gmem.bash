@@ -36,7 +36,7 @@ _gmem_options()
 		echo "$common -l --list -p --profile"
 		;;
 	explore)
-		echo "$common -b --bug --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
+		echo "$common -b --bug --complete --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
 			"-p --profile -q --quiet --seconds --seed --shard --states --walks"
 		;;
 	locks)

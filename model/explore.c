@@ -359,12 +359,16 @@ static bool sort_calls(struct explorer *e)
 	return e->calls;
 }
 
-/* Where objects are made it is not known beforehand how many cells the calls may need. */
+/*
+ * Where objects are made it is not known beforehand how many cells the calls may need; nor where a
+ * task is. What cannot be asked needs none.
+ */
 static void count_cells(struct explorer *e)
 {
 	static const struct gmem_result none;
 	struct gmem_result *results = gmem_explore_get(e, NULL, 0,
 						       e->o->nr_calls * sizeof(*results));
+	bool all_known = true;
 
 	if (!results)
 		return;
@@ -373,10 +377,16 @@ static void count_cells(struct explorer *e)
 	for (uint32_t i = 0; i < e->o->nr_calls; i++) {
 		const struct gmem_call c = e->o->call(e->o->arg, i, results);
 
+		if (c.verb >= GMEM_NR_VERBS)
+			continue;
+		if (!gmem_task_exists(e->o->world, c.task)) {
+			all_known = false;
+			continue;
+		}
 		e->fresh |= gmem_kinds_made_by(&c);
 		e->cells += 2 * gmem_cells_for_call(e->o->world, &c) + 16 * e->o->nr_calls;
 	}
-	if (e->fresh)
+	if (e->fresh || !all_known)
 		e->cells = 0;
 	gmem_explore_get(e, results, e->o->nr_calls * sizeof(*results), 0);
 }
@@ -427,6 +437,8 @@ enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bo
 	struct node root = { 0 };
 
 	*x = (struct gmem_explored){ .schedule = schedule };
+	if (!gmem_explore_makes_sense(o, bounds))
+		return GMEM_MISUSE;
 	if (begin_exploring(&e, &root)) {
 		if (bounds->follow)
 			gmem_follow(&e, &root);

@@ -131,6 +131,9 @@ struct explorer {
 	bool failed; /* no memory */
 };
 
+/* explore-ask.c: whether there is anything to explore, and within bounds that mean something. */
+bool gmem_explore_makes_sense(const struct gmem_overlap *o, const struct gmem_bounds *b);
+
 /* explore-node.c */
 void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new);
 /* Makes an empty node, if it is not made already. */

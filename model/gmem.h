@@ -536,13 +536,14 @@ void gmem_profile_free(struct gmem_profile *copy);
 
 /* The machine and the kernel's configuration, as far as a caller can tell. */
 struct gmem_machine {
-	uint8_t arch;	   /* enum gmem_arch */
-	uint8_t vm_types;  /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
-	uint8_t smm;	   /* x86: a second address space for memslots */
-	uint8_t tdp;	   /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
-	uint32_t max_fds;  /* RLIMIT_NOFILE of every process; 0 means 1024 */
-	uint8_t phys_bits; /* x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
-	uint8_t in_place;  /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
+	uint8_t arch;	  /* enum gmem_arch */
+	uint8_t vm_types; /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
+	uint8_t smm;	  /* x86: a second address space for memslots */
+	uint8_t tdp;	  /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
+	uint32_t max_fds; /* RLIMIT_NOFILE of every process; 0 means 1024 */
+	/* 32 to 52; x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
+	uint8_t phys_bits;
+	uint8_t in_place; /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
 };
 extern const struct gmem_machine gmem_machine_default; /* x86-64 with everything */
 
@@ -562,7 +563,8 @@ struct gmem_config {
 
 /*
  * Makes a world with one process and task 0, in which descriptor GMEM_KVM_FD is /dev/kvm.
- * config may be null. GMEM_DONE or GMEM_FAILED; then *w is null.
+ * config may be null. GMEM_DONE; GMEM_FAILED, or GMEM_MISUSE (such a machine there cannot be), and
+ * then *w is null.
  */
 enum gmem_status gmem_world_new(struct gmem_world **w, const struct gmem_config *config);
 #define GMEM_KVM_FD 3
@@ -589,8 +591,9 @@ void gmem_world_set_profile(struct gmem_world *w, const struct gmem_profile *p);
 
 /*
  * Makes one call and runs it to its end. See enum gmem_verb. GMEM_DONE, GMEM_MISUSE (r.value
- * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. Where a violation stopped the call half way, its task
- * answers GMEM_VIOLATED from then on, until another world is copied over this one.
+ * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. While a call that gmem_begin() began is under way, of
+ * any task, it is GMEM_MISUSE: it might have to wait. Where a violation stopped a call half way, it
+ * is GMEM_VIOLATED from then on, until another world is copied over this one.
  */
 enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *call,
 			   struct gmem_result *r);
@@ -765,8 +768,8 @@ int gmem_invalidation(const struct gmem_world *w, uint32_t task, unsigned int n,
  */
 struct gmem_overlap {
 	const struct gmem_world *world; /* where all of them begin; no task is in a call */
-	uint32_t nr_calls;		/* at most 65535 */
-	const uint32_t *tasks;		/* of each call: who makes it */
+	uint32_t nr_calls;		/* 1 to 65535 */
+	const uint32_t *tasks;		/* of each call: who makes it; below GMEM_MAX_TASKS */
 	struct gmem_call (*call)(void *arg, uint32_t n, const struct gmem_result *results);
 	/* 0 if a call must not result in that */
 	int (*accepts)(void *arg, uint32_t n, const struct gmem_result *r);
@@ -797,7 +800,10 @@ struct gmem_bounds {
 	uint64_t walks, seed;
 	/* 1: what is copied and hashed in part is held against the whole; I0 if they differ. Slow. */
 	uint8_t verify;
-	/* Instead of all orders this one: the tasks of nr_follow rows, in turn. Null: all orders. */
+	/*
+	 * Instead of all orders this one: the tasks of nr_follow rows, in turn, each of which makes
+	 * a call. Null: all orders.
+	 */
 	const uint32_t *follow;
 	uint32_t nr_follow;
 	/* asked now and then: 0 ends it. May be null. */
@@ -811,7 +817,7 @@ enum gmem_finding {
 	GMEM_FOUND_DEADLOCK,  /* every task that is not over waits */
 	GMEM_FOUND_RESULT,    /* a call must not result in that: call, result */
 	GMEM_FOUND_END,	      /* it must not end so */
-	GMEM_FOUND_MISUSE,    /* a call that cannot be asked: call */
+	GMEM_FOUND_MISUSE,    /* a call that cannot be asked, or is not its task's: call */
 };
 
 /* Why not everything was seen */
@@ -843,9 +849,10 @@ struct gmem_explored {
 };
 
 /*
- * Runs them in every order of their rows, up to the first finding. GMEM_DONE or GMEM_FAILED. Rows
- * of one call run as gmem_step() runs them. Invariants that hold after every row are checked after
- * every row; those that hold between calls, in every end.
+ * Runs them in every order of their rows, up to the first finding. GMEM_DONE, GMEM_FAILED, or
+ * GMEM_MISUSE: what overlaps, or a bound, is not as above. Rows of one call run as gmem_step() runs
+ * them. Invariants that hold after every row are checked after every row; those that hold between
+ * calls, in every end.
  */
 enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,
 			      struct gmem_explored *x);

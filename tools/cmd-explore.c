@@ -24,7 +24,7 @@ struct explore {
 	struct bugs_asked bugs;
 	struct gmem_bounds bounds;
 	uint64_t seconds;
-	int quiet;
+	int quiet, complete;
 	const char *output; /* for a finding; or null */
 	struct diagrams diagrams;
 	char **files;
@@ -96,7 +96,7 @@ static void show_finding(const struct explore *o, const struct scene *s, const c
 	trace_free(&t);
 }
 
-/* 1 if something is found. */
+/* 1 if something is found; or was left out, where nothing may be. */
 static int explore_scene(const struct explore *o, struct scene *s, const char *file,
 			 const struct gmem_profile *base)
 {
@@ -113,6 +113,7 @@ static int explore_scene(const struct explore *o, struct scene *s, const char *f
 	} else if (!o->bounds.walks) {
 		say_unseen(words_of(o), s, file, &o->bounds);
 	}
+	found |= o->complete && s->x.cut;
 	if (lock_print_reports(words_of(o), file, s->profile, s->locks))
 		found = 1;
 	return found;
@@ -149,7 +150,8 @@ static int one_trace(const struct explore *o, const char *file)
 /* ---- options ---- */
 
 enum {
-	OPT_STATES = 256,
+	OPT_COMPLETE = 256,
+	OPT_STATES,
 	OPT_SECONDS,
 	OPT_MEMORY,
 	OPT_PREEMPTIONS,
@@ -167,6 +169,7 @@ static const struct argp_option options[] = {
 	{ "memory", OPT_MEMORY, "MIB", 0, "Stop at that much memory (default 4096)", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0, "Stop after N seconds", 0 },
 	{ "preemptions", OPT_PREEMPTIONS, "N", 0, "Try only orders with at most N preemptions", 0 },
+	{ "complete", OPT_COMPLETE, NULL, 0, "Fail (exit status 1) if not everything was seen", 0 },
 	{ "full", OPT_FULL, NULL, 0, "Do not skip equivalent orders (slow)", 0 },
 	{ "shard", OPT_SHARD, "I/N", 0,
 	  "Explore part I of N, from 0; the parts together are the whole", 0 },
@@ -244,6 +247,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_FULL:
 		o->bounds.reduce = 0;
+		return 0;
+	case OPT_COMPLETE:
+		o->complete = 1;
 		return 0;
 	case ARGP_KEY_ARGS:
 		o->files = state->argv + state->next;

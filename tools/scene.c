@@ -135,9 +135,14 @@ void scene_explore(struct scene *s, const struct gmem_bounds *within)
 		.arg = s,
 	};
 	struct gmem_bounds bounds = *within;
+	enum gmem_status status;
 
 	bounds.depth = MOST_ROWS;
 	s->nr_outcomes = 0;
-	if (gmem_explore(&overlap, &bounds, &s->x) != GMEM_DONE)
+	status = gmem_explore(&overlap, &bounds, &s->x);
+	if (status == GMEM_MISUSE)
+		die("%zu calls overlap, and at most %d can be explored",
+		    s->t->par_end - s->t->par_first, UINT16_MAX);
+	if (status != GMEM_DONE)
 		die("no memory to explore in");
 }
