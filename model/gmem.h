@@ -527,6 +527,8 @@ enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct
 /*
  * A copy in which one row of a table is without effect: a lock is not taken, nor given back; a
  * check is asked, and does not refuse; any other row is passed over. For finding out what notices.
+ * Rows of the kinds "lock", "unlock" and "check" are safe to leave out. Without another one, rows
+ * after it may take what it did not make for made: a call may then crash, or not end.
  * GMEM_DONE, GMEM_FAILED or GMEM_MISUSE (there is no such row).
  */
 enum gmem_status gmem_profile_without(struct gmem_profile **copy, const struct gmem_profile *p,

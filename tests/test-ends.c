@@ -175,7 +175,7 @@ static void others_are_not_forgotten(void **state)
 		assert_int_equal(set_private(s.w, VM_FD, GPA, 2 * PAGE, 1), 0);
 		add(&s, .verb = GMEM_FSYNC, .fd = FILE_FD);
 		add_there_and_back(&s, GPA + PAGE, 0, GMEM_ATTRIBUTE_PRIVATE);
-		for (int i = 0; i < 12; i++)
+		for (int i = 0; i < 24; i++)
 			add(&s, .verb = GMEM_FSTAT, .task = 2, .fd = FILE_FD);
 		add(&s, .verb = GMEM_PRE_FAULT_MEMORY, .task = 2, .fd = VM_FD, .gpa = GPA,
 		    .size = 2 * PAGE);
