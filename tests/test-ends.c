@@ -13,7 +13,7 @@
 #define GPA UINT64_C(0x100000)
 #define VM_FD 4
 #define FILE_FD 5
-#define MOST_CALLS 16
+#define MOST_CALLS 48
 #define MOST_ROWS 10000
 #define MOST_RESULTS 8
 
@@ -56,6 +56,7 @@ static int at_end(void *arg, const struct gmem_world *w, const struct gmem_resul
 
 static void add_call(struct scene *s, const struct gmem_call *c)
 {
+	assert_in_range(s->n, 0, MOST_CALLS - 1);
 	s->tasks[s->n] = c->task;
 	s->calls[s->n++] = *c;
 }
