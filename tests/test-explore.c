@@ -15,6 +15,7 @@
 #include "calls.h"
 #include "random.h"
 #include "ranges.h"
+#include "shards.h"
 #include "state.h"
 #include "step.h"
 
@@ -296,18 +297,23 @@ static int at_end(void *arg, const struct gmem_world *w, const struct gmem_resul
 	return 1;
 }
 
+static struct gmem_overlap overlap_of(const struct scenario *s, struct asked *a)
+{
+	return (struct gmem_overlap){ .world = s->w,
+				      .nr_calls = s->n,
+				      .tasks = s->tasks,
+				      .call = next_call,
+				      .accepts = accepts,
+				      .end = at_end,
+				      .arg = a };
+}
+
 static void explore_walks(struct scenario *s, struct ends *ends, const struct gmem_bounds *bounds,
 			  struct gmem_explored *x)
 {
 	static uint32_t schedule[10000];
 	struct asked a = { s, ends };
-	const struct gmem_overlap o = { .world = s->w,
-					.nr_calls = s->n,
-					.tasks = s->tasks,
-					.call = next_call,
-					.accepts = accepts,
-					.end = at_end,
-					.arg = &a };
+	const struct gmem_overlap o = overlap_of(s, &a);
 
 	x->schedule = schedule;
 	assert_int_equal(gmem_explore(&o, bounds, x), GMEM_DONE);
@@ -392,34 +398,53 @@ static void reduced_as_full(void **state)
 	assert_true(found > 0 || scaled(100) < 100);
 }
 
-/* What the shards end in is together what the whole ends in. */
+/* Goes by shards, which run at the same time, and adds up what they have met. */
+static uint64_t explore_by_shards(struct scenario *s, struct ends *ends, uint8_t reduce,
+				  uint32_t shards)
+{
+	struct asked a = { s, ends };
+	const struct gmem_bounds bounds = { .states = 10000000,
+					    .depth = 10000,
+					    .preemptions = GMEM_NO_BOUND,
+					    .reduce = reduce,
+					    .shards = shards };
+	struct gmem_explored x[MOST_SHARDS];
+	const struct gmem_overlap o = overlap_of(s, &a);
+	uint64_t states = 0;
+
+	explore_shards(&o, &bounds, x);
+	for (uint32_t k = 0; k < shards; k++) {
+		ends->wrong |= x[k].finding != GMEM_FOUND_NOTHING;
+		states += x[k].states;
+	}
+	for (uint32_t k = 0; k < shards; k++)
+		assert_int_equal(x[k].cut, x[k].cut && ends->wrong ? GMEM_CUT_SHARD : 0);
+	return states;
+}
+
+/* What the shards meet, and what they end in, is together what the whole does. */
 static void shards_as_whole(void **state)
 {
 	struct random r;
 
 	(void)state;
 	random_seed(&r, 5);
-	for (unsigned long i = 0; i < scaled(200); i++) {
+	for (unsigned long i = 0; i < scaled(400); i++) {
 		struct ends whole = { 0 }, parts = { 0 };
-		const uint32_t shards = 1 + (uint32_t)random_below(&r, 5);
+		const uint8_t reduce = i & 1;
 		struct gmem_explored x;
 		struct scenario s;
+		uint64_t states;
 
 		begin(&s, &r, 2 + i % 2, 2 + i % 3);
-		explore(&s, &whole, 1, GMEM_NO_BOUND, &x);
-		for (uint32_t k = 0; k < shards; k++) {
-			const struct gmem_bounds bounds = { .states = 10000000,
-							    .depth = 10000,
-							    .preemptions = GMEM_NO_BOUND,
-							    .reduce = i & 1,
-							    .shard = k,
-							    .shards = shards };
-
-			explore_within(&s, &parts, &bounds, &x);
-		}
+		explore(&s, &whole, reduce, GMEM_NO_BOUND, &x);
+		states = explore_by_shards(&s, &parts, reduce,
+					   1 + (uint32_t)random_below(&r, MOST_SHARDS));
 		if (!same_ends(&whole, &parts))
 			show(&s, i, &x);
 		assert_true(same_ends(&whole, &parts));
+		if (!reduce && !whole.wrong)
+			assert_int_equal(states, x.states);
 		end(&s);
 	}
 }

@@ -138,6 +138,12 @@ void scene_explore(struct scene *s, const struct gmem_bounds *within)
 
 	bounds.depth = MOST_ROWS;
 	s->nr_outcomes = 0;
-	if (gmem_explore(&overlap, &bounds, &s->x) != GMEM_DONE)
+	switch (gmem_explore(&overlap, &bounds, &s->x)) {
+	case GMEM_DONE:
+		return;
+	case GMEM_MISUSE:
+		die("what another part has sent is not of this exploration");
+	default:
 		die("no memory to explore in");
+	}
 }
