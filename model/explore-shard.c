@@ -189,11 +189,11 @@ bool gmem_shard_learned(struct explorer *e)
 
 	if (e->shard.over)
 		return false;
-	said = gmem_reduce_learned(e) ? GMEM_SAYS_LEARNED : 0;
+	said = gmem_reduce_learned(e) ? GMEM_SAYS_SENT : 0;
 	if (said)
 		tell_all(e);
 	said = end_turn(e, said);
-	if (e->shard.over || !(said & GMEM_SAYS_LEARNED))
+	if (e->shard.over || !(said & GMEM_SAYS_SENT))
 		return false;
 	gmem_points_free(e);
 	while (!e->failed && !e->shard.misused && with->receive(with->arg, &bytes, &size))

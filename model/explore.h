@@ -226,12 +226,17 @@ void gmem_walk(struct explorer *e, const struct node *root, uint64_t walks, uint
 /* The order that the bounds give, as far as it goes. */
 void gmem_follow(struct explorer *e, const struct node *root);
 
-/* explore.c: what was found at n, after rows rows, is what the exploration found. */
+/* explore-stop.c */
+/* How many states of the path, without those that are kept, have tasks to go on with. */
+uint64_t gmem_explore_queue(const struct explorer *e);
+/* What was found at n, after rows rows, is what the exploration found. */
 void gmem_explore_found(struct explorer *e, const struct node *n, uint32_t rows);
 /* Whether there is no going on: a finding, no memory, or a bound, which is noted. */
 bool gmem_explore_must_stop(struct explorer *e);
 /* Of an end: is it as it must be? */
 void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows);
+
+/* explore.c */
 /* Everything from the first state on. */
 void gmem_explore_root(struct explorer *e, const struct node *root);
 /* Repeats the rows of a schedule from the first state: those that are kept, and then these. */

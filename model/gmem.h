@@ -803,10 +803,9 @@ struct gmem_exchange {
 	int (*receive)(void *arg, const void **bytes, size_t *size);
 	void *arg;
 };
-#define GMEM_SAYS_SENT 1u    /* something, in this turn */
-#define GMEM_SAYS_LEARNED 2u /* something that others have to know, which was sent */
-#define GMEM_SAYS_FOUND 4u
-#define GMEM_SAYS_CUT 8u /* by a bound, or there is no memory */
+#define GMEM_SAYS_SENT 1u /* something, in this turn */
+#define GMEM_SAYS_FOUND 2u
+#define GMEM_SAYS_CUT 4u /* by a bound, or there is no memory */
 
 struct gmem_bounds {
 	uint64_t states;      /* to remember; at least 1 */

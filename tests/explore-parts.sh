@@ -78,7 +78,7 @@ start_parts()
 # all_parts NAME PARTS OPTION... TRACE: all of them, until they have ended.
 all_parts()
 {
-	rm -rf "$tmp/$1" "$tmp/$1".*
+	rm -rf "${tmp:?}/$1" "$tmp/$1".*
 	start_parts "$1" 0 $(($2 - 1)) "$2" "${@:3}"
 	wait "${parts[@]}"
 }

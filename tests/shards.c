@@ -39,7 +39,7 @@ struct shard_thread {
 	struct meeting *m;
 	uint32_t shard, turn, from;
 	struct message *taken;
-	struct gmem_explored *x;
+	struct gmem_explored x;
 	enum gmem_status status;
 	pthread_t thread;
 };
@@ -152,11 +152,11 @@ static void *run(void *arg)
 	o.arg = t->m;
 	bounds.shard = t->shard;
 	bounds.exchange = &exchange;
-	t->x->schedule = calloc(bounds.depth, sizeof(*t->x->schedule));
-	if (t->x->schedule)
-		t->status = gmem_explore(&o, &bounds, t->x);
-	free(t->x->schedule);
-	t->x->schedule = NULL;
+	t->x.schedule = calloc(bounds.depth, sizeof(*t->x.schedule));
+	if (t->x.schedule)
+		t->status = gmem_explore(&o, &bounds, &t->x);
+	free(t->x.schedule);
+	t->x.schedule = NULL;
 	drop_taken(t);
 	return NULL;
 }
@@ -184,14 +184,23 @@ void explore_shards(const struct gmem_overlap *o, const struct gmem_bounds *boun
 	pthread_mutex_init(&m.mutex, NULL);
 	pthread_cond_init(&m.changed, NULL);
 	for (uint32_t i = 0; i < bounds->shards; i++) {
-		t[i] = (struct shard_thread){ .m = &m, .shard = i, .x = &x[i] };
+		t[i] = (struct shard_thread){ .m = &m, .shard = i };
 		t[i].status = GMEM_FAILED;
 		assert_int_equal(pthread_create(&t[i].thread, NULL, run, &t[i]), 0);
 	}
 	for (uint32_t i = 0; i < bounds->shards; i++)
 		pthread_join(t[i].thread, NULL);
-	for (uint32_t i = 0; i < bounds->shards; i++)
+	*x = (struct gmem_explored){ .schedule = x->schedule };
+	for (uint32_t i = 0; i < bounds->shards; i++) {
 		assert_int_equal(t[i].status, GMEM_DONE);
+		x->states += t[i].x.states;
+		x->ends += t[i].x.ends;
+		x->cut |= t[i].x.cut & (uint8_t)~GMEM_CUT_SHARD;
+		if (t[i].x.finding != GMEM_FOUND_NOTHING) {
+			x->finding = t[i].x.finding;
+			x->violation = t[i].x.violation;
+		}
+	}
 	drop_all(&m);
 	pthread_cond_destroy(&m.changed);
 	pthread_mutex_destroy(&m.mutex);

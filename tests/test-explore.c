@@ -297,26 +297,24 @@ static int at_end(void *arg, const struct gmem_world *w, const struct gmem_resul
 	return 1;
 }
 
-static struct gmem_overlap overlap_of(const struct scenario *s, struct asked *a)
-{
-	return (struct gmem_overlap){ .world = s->w,
-				      .nr_calls = s->n,
-				      .tasks = s->tasks,
-				      .call = next_call,
-				      .accepts = accepts,
-				      .end = at_end,
-				      .arg = a };
-}
-
 static void explore_walks(struct scenario *s, struct ends *ends, const struct gmem_bounds *bounds,
 			  struct gmem_explored *x)
 {
 	static uint32_t schedule[10000];
 	struct asked a = { s, ends };
-	const struct gmem_overlap o = overlap_of(s, &a);
+	const struct gmem_overlap o = { .world = s->w,
+					.nr_calls = s->n,
+					.tasks = s->tasks,
+					.call = next_call,
+					.accepts = accepts,
+					.end = at_end,
+					.arg = &a };
 
 	x->schedule = schedule;
-	assert_int_equal(gmem_explore(&o, bounds, x), GMEM_DONE);
+	if (bounds->shards)
+		explore_shards(&o, bounds, x);
+	else
+		assert_int_equal(gmem_explore(&o, bounds, x), GMEM_DONE);
 	ends->wrong |= x->finding != GMEM_FOUND_NOTHING;
 	if (x->finding == GMEM_FOUND_VIOLATION)
 		assert_string_not_equal(x->violation.invariant, "I0");
@@ -398,30 +396,6 @@ static void reduced_as_full(void **state)
 	assert_true(found > 0 || scaled(100) < 100);
 }
 
-/* Goes by shards, which run at the same time, and adds up what they have met. */
-static uint64_t explore_by_shards(struct scenario *s, struct ends *ends, uint8_t reduce,
-				  uint32_t shards)
-{
-	struct asked a = { s, ends };
-	const struct gmem_bounds bounds = { .states = 10000000,
-					    .depth = 10000,
-					    .preemptions = GMEM_NO_BOUND,
-					    .reduce = reduce,
-					    .shards = shards };
-	struct gmem_explored x[MOST_SHARDS];
-	const struct gmem_overlap o = overlap_of(s, &a);
-	uint64_t states = 0;
-
-	explore_shards(&o, &bounds, x);
-	for (uint32_t k = 0; k < shards; k++) {
-		ends->wrong |= x[k].finding != GMEM_FOUND_NOTHING;
-		states += x[k].states;
-	}
-	for (uint32_t k = 0; k < shards; k++)
-		assert_int_equal(x[k].cut, x[k].cut && ends->wrong ? GMEM_CUT_SHARD : 0);
-	return states;
-}
-
 /* What the shards meet, and what they end in, is together what the whole does. */
 static void shards_as_whole(void **state)
 {
@@ -431,20 +405,26 @@ static void shards_as_whole(void **state)
 	random_seed(&r, 5);
 	for (unsigned long i = 0; i < scaled(400); i++) {
 		struct ends whole = { 0 }, parts = { 0 };
-		const uint8_t reduce = i & 1;
-		struct gmem_explored x;
+		const struct gmem_bounds bounds = {
+			.states = 10000000,
+			.depth = 10000,
+			.preemptions = GMEM_NO_BOUND,
+			.reduce = i & 1,
+			.shards = 1 + (uint32_t)random_below(&r, MOST_SHARDS),
+		};
+		struct gmem_explored x, together;
 		struct scenario s;
-		uint64_t states;
 
 		begin(&s, &r, 2 + i % 2, 2 + i % 3);
-		explore(&s, &whole, reduce, GMEM_NO_BOUND, &x);
-		states = explore_by_shards(&s, &parts, reduce,
-					   1 + (uint32_t)random_below(&r, MOST_SHARDS));
+		explore(&s, &whole, bounds.reduce, GMEM_NO_BOUND, &x);
+		explore_within(&s, &parts, &bounds, &together);
 		if (!same_ends(&whole, &parts))
 			show(&s, i, &x);
 		assert_true(same_ends(&whole, &parts));
-		if (!reduce && !whole.wrong)
-			assert_int_equal(states, x.states);
+		if (!whole.wrong) {
+			assert_int_equal(together.ends, x.ends);
+			assert_true(bounds.reduce || together.states == x.states);
+		}
 		end(&s);
 	}
 }
