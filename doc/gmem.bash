@@ -36,7 +36,7 @@ _gmem_options()
 		echo "$common -l --list -p --profile"
 		;;
 	explore)
-		echo "$common -b --bug --complete --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
+		echo "$common -b --bug --complete --dot --folder --full --memory --mermaid -o --output --perfetto --preemptions" \
 			"-p --profile -q --quiet --seconds --seed --shard --states --walks"
 		;;
 	locks)
@@ -66,6 +66,9 @@ _gmem_values()
 	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
 	explore:--memory | explore:--preemptions | explore:--seconds | explore:--seed | \
 		explore:--shard | explore:--states | explore:--walks) ;;
+	explore:--folder)
+		compgen -d
+		;;
 	*)
 		return 1
 		;;

@@ -156,6 +156,12 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 	return w->violated ? GMEM_VIOLATED : GMEM_DONE;
 }
 
+/* Nobody reads what an earlier call left there, but it would tell states apart that are the same. */
+static void forget_places(struct gmem_task *t)
+{
+	memset(&t->start, 0, sizeof(*t) - offsetof(struct gmem_task, start));
+}
+
 enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 {
 	struct gmem_run run = { .w = w };
@@ -166,8 +172,7 @@ enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 	if (!reserve_for(w, c))
 		return GMEM_FAILED;
 	begin_in_world(&run, c);
-	/* Numbers that an earlier call left, too: no row reads them, but they would be hashed. */
-	memset(&run.t->start, 0, sizeof(*run.t) - offsetof(struct gmem_task, start));
+	forget_places(run.t);
 	gmem_enter_table(&run, c->verb);
 	w->b->running += run.t->depth != 0;
 	w->violated = false;

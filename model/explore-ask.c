@@ -34,6 +34,8 @@ bool gmem_explore_makes_sense(const struct gmem_overlap *o, const struct gmem_bo
 		return false;
 	if (b->shards ? b->shard >= b->shards : b->shard)
 		return false;
+	if (b->shards && !b->exchange && !b->follow && !b->walks)
+		return false;
 	for (uint32_t i = 0; b->follow && i < b->nr_follow; i++)
 		if (!makes_a_call(o, b->follow[i]))
 			return false;

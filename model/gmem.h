@@ -786,6 +786,32 @@ struct gmem_overlap {
 
 struct gmem_explored;
 
+/*
+ * Shards: explorations of one overlap that run at the same time, in processes or machines of
+ * their own. Every state belongs to one of them, which alone goes on from it. They work in turns:
+ * in each a shard sends what belongs to others, and takes in what it was sent in the turn before.
+ * All are given the same, but for the number of the shard and for how much it may take.
+ */
+struct gmem_exchange {
+	/* Sends a message, which is gone afterwards, to a shard; which may be the sender. */
+	void (*send)(void *arg, uint32_t to, const void *bytes, size_t size);
+	/*
+	 * The shard has done its part of this turn, and says GMEM_SAYS_*. Waits until all have, and
+	 * returns what they have said together. Who has said FOUND or CUT takes no further turn,
+	 * and need not wait. May give up, for which it returns CUT.
+	 */
+	uint32_t (*turn)(void *arg, uint32_t says);
+	/*
+	 * The next message of the turn that is over, valid until the next call of one of the three;
+	 * 0 if that was the last. First those of shard 0, in the order in which it sent them.
+	 */
+	int (*receive)(void *arg, const void **bytes, size_t *size);
+	void *arg;
+};
+#define GMEM_SAYS_SENT 1u /* something, in this turn */
+#define GMEM_SAYS_FOUND 2u
+#define GMEM_SAYS_CUT 4u /* by a bound, or there is no memory */
+
 struct gmem_bounds {
 	uint64_t states;      /* to remember; at least 1 */
 	uint64_t memory;      /* bytes; 0: no bound */
@@ -798,6 +824,7 @@ struct gmem_bounds {
 	uint8_t reduce;
 	/* One part of several that together are the whole: shard < shards. 0, 0: all of it. */
 	uint32_t shard, shards;
+	const struct gmem_exchange *exchange; /* with the others; if there are shards */
 	/* Instead of all orders that many, drawn by chance from the seed. 0: all orders. */
 	uint64_t walks, seed;
 	/* 1: what is copied and hashed in part is held against the whole; I0 if they differ. Slow. */
@@ -829,9 +856,10 @@ enum gmem_finding {
 #define GMEM_CUT_PREEMPTIONS 8u
 #define GMEM_CUT_TOLD 16u   /* go_on() */
 #define GMEM_CUT_CHANCE 32u /* walks, or follow */
+#define GMEM_CUT_SHARD 64u  /* another shard has found something, or was cut */
 
 struct gmem_explored {
-	uint64_t states;   /* that were met, each once; with walks: rows */
+	uint64_t states;   /* that were met, each once; of a shard: its own; with walks: rows */
 	uint64_t steps;	   /* rows that ran */
 	uint64_t revisits; /* rows that led to a state met before */
 	uint64_t ends;	   /* states in which all calls are over; with walks: walks */
@@ -852,9 +880,9 @@ struct gmem_explored {
 
 /*
  * Runs them in every order of their rows, up to the first finding. GMEM_DONE, GMEM_FAILED, or
- * GMEM_MISUSE: what overlaps, or a bound, is not as above. Rows of one call run as gmem_step() runs
- * them. Invariants that hold after every row are checked after every row; those that hold between
- * calls, in every end.
+ * GMEM_MISUSE: what overlaps, or a bound, is not as above, or a shard was sent what makes no sense.
+ * Rows of one call run as gmem_step() runs them. Invariants that hold after every row are checked after
+ * every row; those that hold between calls, in every end.
  */
 enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,
 			      struct gmem_explored *x);

@@ -14,6 +14,7 @@
 
 #include "explore-scenarios.h"
 #include "ranges.h"
+#include "shards.h"
 #include "state.h"
 #include "step.h"
 
@@ -176,7 +177,10 @@ static void explore_walks(struct scenario *s, struct ends *ends, const struct gm
 					.arg = &a };
 
 	x->schedule = schedule;
-	assert_int_equal(gmem_explore(&o, bounds, x), GMEM_DONE);
+	if (bounds->shards)
+		explore_shards(&o, bounds, x);
+	else
+		assert_int_equal(gmem_explore(&o, bounds, x), GMEM_DONE);
 	ends->wrong |= x->finding != GMEM_FOUND_NOTHING;
 	if (x->finding == GMEM_FOUND_VIOLATION && !strcmp(x->violation.invariant, "I0")) {
 		show(s, 0, x);
@@ -295,37 +299,38 @@ static void reduced_as_full(void **state)
 	assert_true(sums.left_out < n / 4 + 1);
 }
 
-/* What the shards end in is together what the whole ends in. */
+/* What the shards meet, and what they end in, is together what the whole does. */
 static void shards_as_whole(void **state)
 {
 	struct random r;
 
 	(void)state;
 	random_seed(&r, 5);
-	for (unsigned long i = 0; i < scaled(200); i++) {
+	for (unsigned long i = 0; i < scaled(400); i++) {
 		struct ends whole = { 0 }, parts = { 0 };
-		const uint32_t shards = 1 + (uint32_t)random_below(&r, 5);
-		struct gmem_explored x;
+		const struct gmem_bounds bounds = {
+			.states = 10000000,
+			.depth = 10000,
+			.preemptions = GMEM_NO_BOUND,
+			.reduce = i & 1,
+			.shards = 1 + (uint32_t)random_below(&r, MOST_SHARDS),
+		};
+		struct gmem_explored x, together;
 		struct scenario s;
 
 		begin(&s, &r, 2 + i % 2, 2 + i % 3);
-		if (!explore(&s, &whole, 1, GMEM_NO_BOUND, &x) && !whole.wrong) {
+		if (!explore(&s, &whole, bounds.reduce, GMEM_NO_BOUND, &x) && !whole.wrong) {
 			end(&s);
 			continue;
 		}
-		for (uint32_t k = 0; k < shards; k++) {
-			const struct gmem_bounds bounds = { .states = 10000000,
-							    .depth = 10000,
-							    .preemptions = GMEM_NO_BOUND,
-							    .reduce = i & 1,
-							    .shard = k,
-							    .shards = shards };
-
-			explore_within(&s, &parts, &bounds, &x);
-		}
+		explore_within(&s, &parts, &bounds, &together);
 		if (!same_ends(&whole, &parts))
 			show(&s, i, &x);
 		assert_true(same_ends(&whole, &parts));
+		if (!whole.wrong) {
+			assert_int_equal(together.ends, x.ends);
+			assert_true(bounds.reduce || together.states == x.states);
+		}
 		end(&s);
 	}
 }

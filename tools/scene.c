@@ -135,14 +135,18 @@ void scene_explore(struct scene *s, const struct gmem_bounds *within)
 		.arg = s,
 	};
 	struct gmem_bounds bounds = *within;
-	enum gmem_status status;
 
 	bounds.depth = MOST_ROWS;
 	s->nr_outcomes = 0;
-	status = gmem_explore(&overlap, &bounds, &s->x);
-	if (status == GMEM_MISUSE)
+	if (s->t->par_end - s->t->par_first > UINT16_MAX)
 		die("%zu calls overlap, and at most %d can be explored",
 		    s->t->par_end - s->t->par_first, UINT16_MAX);
-	if (status != GMEM_DONE)
+	switch (gmem_explore(&overlap, &bounds, &s->x)) {
+	case GMEM_DONE:
+		return;
+	case GMEM_MISUSE:
+		die("what another part has sent is not of this exploration");
+	default:
 		die("no memory to explore in");
+	}
 }
