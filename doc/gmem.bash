@@ -66,9 +66,6 @@ _gmem_values()
 	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
 	explore:--memory | explore:--preemptions | explore:--seconds | explore:--seed | \
 		explore:--shard | explore:--states | explore:--walks) ;;
-	explore:--folder)
-		compgen -d
-		;;
 	*)
 		return 1
 		;;
@@ -98,7 +95,7 @@ _gmem()
 	COMPREPLY=()
 	if words=$(_gmem_values "$1" "$command" "$before"); then
 		:
-	elif [[ $command:$before == compare:-k || $command:$before == compare:--keep ]]; then
+	elif [[ $command:$before =~ ^(compare:(-k|--keep)|explore:--folder)$ ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return

@@ -149,9 +149,11 @@ static bool is_vm_or_gmem(struct gmem_run *run)
 	return run->t->vm != 0;
 }
 
+/* The file names it no more: it may be freed, and its cell another inode, before the file is. */
 static int iput(struct gmem_run *run)
 {
 	run->t->inode = file_of(run)->inode;
+	file_of(run)->inode = 0;
 	INODE(run->b, run->t->inode)->refs--;
 	return 0;
 }
@@ -245,8 +247,10 @@ const struct gmem_step gmem_op_release[] = {
 	END,
 };
 
+/* Nor does it name the VM any more. */
 static bool vm_has_users(struct gmem_run *run)
 {
+	file_of(run)->vm = 0;
 	return --VM(run->b, run->t->vm)->users != 0;
 }
 

@@ -318,8 +318,13 @@ static void bounds_of_no_sense(void **state)
 		uint32_t shard, shards;
 		enum gmem_status status;
 	} parts[] = {
-		{ 0, 0, GMEM_DONE },   { 0, 1, GMEM_DONE },   { 4, 5, GMEM_DONE },
-		{ 1, 0, GMEM_MISUSE }, { 1, 1, GMEM_MISUSE }, { 5, 2, GMEM_MISUSE },
+		{ 0, 0, GMEM_DONE },
+		/* with nothing to exchange states by */
+		{ 0, 1, GMEM_MISUSE },
+		{ 4, 5, GMEM_MISUSE },
+		{ 1, 0, GMEM_MISUSE },
+		{ 1, 1, GMEM_MISUSE },
+		{ 5, 2, GMEM_MISUSE },
 	};
 	struct scene s;
 

@@ -324,6 +324,15 @@ static uint32_t owner_of(const struct gmem_block *b, uint32_t task, enum touched
 	}
 }
 
+/* A file that nobody has any more forgets whose it was, and nobody asks. */
+static bool is_forgotten(const struct gmem_block *b, enum touched_kind kind,
+			 const struct touched *a)
+{
+	return kind == KIND_FILE && !CFILE(b, a->cell)->refs &&
+	       (a->offset == offsetof(struct gmem_file, inode) ||
+		a->offset == offsetof(struct gmem_file, vm));
+}
+
 struct touched_need touched_need_of(const struct gmem_block *before, uint32_t task,
 				    const struct touched *a, struct touched_need *also)
 {
@@ -333,8 +342,11 @@ struct touched_need touched_need_of(const struct gmem_block *before, uint32_t ta
 
 	*also = whole(NO_NEED, 0, false);
 	if (!f || f->place == SCRATCH || f->place == FIXED)
-		return whole(f && !(f->place == FIXED && a->write) ? NO_NEED : UNKNOWN_NEED, 0,
-			     a->write);
+		return whole(
+			f && !(f->place == FIXED && a->write && !is_forgotten(before, kind, a)) ?
+				NO_NEED :
+				UNKNOWN_NEED,
+			0, a->write);
 	if (kind == KIND_VMA)
 		return need_of_vma(before, f, a, also);
 	n.place = f->place;
