@@ -220,18 +220,28 @@ enum gmem_status gmem_step(struct gmem_world *w, uint32_t task, enum gmem_progre
 {
 	struct gmem_run run = { .w = w };
 
+	if (gmem_task_runs(w, task) && !gmem_task_can_step(w, task)) {
+		w->violated = false;
+		*progress = GMEM_WAITS;
+		return GMEM_DONE;
+	}
 	return gmem_step_run(&run, task, progress, r);
 }
 
-/* The world is only read: conditions look, and change nothing but locals that they set again. */
+/* The world is only read: conditions look, and the locals that they set are put back. */
 int gmem_task_can_step(const struct gmem_world *w, uint32_t task)
 {
 	struct gmem_run run = { .w = (struct gmem_world *)w };
+	struct gmem_task before;
+	int can;
 
 	if (!gmem_task_runs(w, task))
 		return 0;
 	gmem_resume(&run, task);
-	return gmem_can_run_row(&run);
+	before = *run.t;
+	can = gmem_can_run_row(&run);
+	*run.t = before;
+	return can;
 }
 
 const struct gmem_step *gmem_next_row(const struct gmem_world *w, uint32_t task)

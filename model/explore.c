@@ -51,15 +51,13 @@ static bool has_bound(const struct explorer *e)
 	return e->bounds->preemptions != GMEM_NO_BOUND;
 }
 
-/* Whether who ran last could run. Asking sets locals, so a copy is asked. */
-static bool last_could_run(struct explorer *e, const struct node *n)
+static bool last_could_run(const struct explorer *e, const struct node *n)
 {
-	return gmem_node_copy(e, &e->scratch, n) &&
-	       gmem_task_can_step(e->scratch.w, e->tasks[n->last]);
+	return gmem_task_can_step(n->w, e->tasks[n->last]);
 }
 
 /* Whether going on with t goes on within the bound on preemptions. */
-static bool may_go_on(struct explorer *e, const struct node *n, uint32_t t)
+static bool may_go_on(const struct explorer *e, const struct node *n, uint32_t t)
 {
 	if (!has_bound(e) || n->last == NOBODY || n->last == t)
 		return true;

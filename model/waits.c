@@ -114,27 +114,33 @@ int gmem_task_lock(const struct gmem_world *w, uint32_t task, unsigned int n,
 
 /* ---- what it waits for ---- */
 
-/* The row that has to wait, with run standing there; null if none has. */
+/*
+ * The row that has to wait, with run standing there; null if none has. The task's locals are then as
+ * that row's conditions set them, and before says what they were.
+ */
 static const struct gmem_step *waiting_row(const struct gmem_world *w, uint32_t task,
-					   struct gmem_run *run)
+					   struct gmem_run *run, struct gmem_task *before)
 {
 	if (!gmem_task_runs(w, task) || gmem_task_can_step(w, task))
 		return NULL;
 	*run = (struct gmem_run){ .w = (struct gmem_world *)w };
 	gmem_resume(run, task);
+	*before = *run->t;
 	return gmem_find_next_row(run);
 }
 
 int gmem_task_waits(const struct gmem_world *w, uint32_t task, struct gmem_task_lock *wanted)
 {
+	struct gmem_task before;
 	struct gmem_run run;
-	const struct gmem_step *s = waiting_row(w, task, &run);
+	const struct gmem_step *s = waiting_row(w, task, &run, &before);
 
 	if (!s)
 		return 0;
 	describe(w->b, run.t, s->lock, s->mode, gmem_lock_owner(run.t, s->lock), wanted);
 	wanted->table = gmem_innermost(&run)->table;
 	wanted->row = gmem_row_of(&run, s);
+	*run.t = before;
 	return 1;
 }
 
@@ -161,27 +167,39 @@ static bool is_notifier_in_the_way(const struct gmem_run *run, const struct gmem
 	return is_counted_in(run->b, other, run->t->vm);
 }
 
-int gmem_task_waits_for(const struct gmem_world *w, uint32_t task, uint32_t other,
-			struct gmem_task_lock *held)
+/* Whether what u does, or holds, is what row s waits for. */
+static int describe_in_the_way(const struct gmem_world *w, const struct gmem_run *run,
+			       const struct gmem_step *s, const struct gmem_task *u,
+			       struct gmem_task_lock *held)
 {
-	struct gmem_run run;
-	const struct gmem_step *s = waiting_row(w, task, &run);
-	const struct gmem_task *u = task_of(w, other);
-
-	if (!s || !u || !u->depth)
-		return 0;
 	if (s->lock == NOTIFIERS) {
-		if (!is_notifier_in_the_way(&run, s, u))
+		if (!is_notifier_in_the_way(run, s, u))
 			return 0;
-		describe_notifier(w->b, u, gmem_lock_owner(run.t, NOTIFIERS), held);
+		describe_notifier(w->b, u, gmem_lock_owner(run->t, NOTIFIERS), held);
 		return 1;
 	}
 	for (unsigned int i = 0; i < u->nr_held; i++)
-		if (is_in_the_way(&run, s, &COP(w->b, u->op)->held[i])) {
+		if (is_in_the_way(run, s, &COP(w->b, u->op)->held[i])) {
 			describe_held(w->b, u, &COP(w->b, u->op)->held[i], held);
 			return 1;
 		}
 	return 0;
+}
+
+int gmem_task_waits_for(const struct gmem_world *w, uint32_t task, uint32_t other,
+			struct gmem_task_lock *held)
+{
+	struct gmem_task before;
+	struct gmem_run run;
+	const struct gmem_step *s = waiting_row(w, task, &run, &before);
+	const struct gmem_task *u = task_of(w, other);
+	int is;
+
+	if (!s)
+		return 0;
+	is = u && u->depth && describe_in_the_way(w, &run, s, u, held);
+	*run.t = before;
+	return is;
 }
 
 /* ---- what VMs are told ---- */

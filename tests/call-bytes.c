@@ -17,6 +17,9 @@
 #define WITH_TASK 0x40
 #define WITH_EVERYTHING 0x80
 
+/* With verb 63, which there is not. */
+#define BREAK 0xff
+
 /* A number's first byte: 64 page counts, 64 small ones, 64 guest pages, and these. */
 #define BYTES_1 0xc0
 #define BYTES_2 0xc1
@@ -171,6 +174,26 @@ int bytes_to_call(struct byte_reader *b, uint32_t n, struct linked_call *l)
 	return 1;
 }
 
+int bytes_break(struct byte_reader *b)
+{
+	if (b->at >= b->end || *b->at != BREAK)
+		return 0;
+	b->at++;
+	return 1;
+}
+
+int bytes_to_turn(struct byte_reader *b, uint32_t *which, uint32_t *rows)
+{
+	uint8_t turn;
+
+	if (b->at >= b->end)
+		return 0;
+	turn = read_byte(b);
+	*which = turn % BYTES_TASKS;
+	*rows = turn / BYTES_TASKS + 1;
+	return 1;
+}
+
 void bytes_to_world(struct byte_reader *b, struct bytes_world *w)
 {
 	uint8_t first = read_byte(b), bits;
@@ -186,6 +209,7 @@ void bytes_to_world(struct byte_reader *b, struct bytes_world *w)
 	w->checking = bits & 8 ? GMEM_CHECK_STEPS : GMEM_CHECK_CALLS;
 	w->machine.in_place = !(bits >> 4 & 1);
 	w->machine.phys_bits = bits & 0x20 ? 46 : 0;
+	w->explore = bits >> 6 & 1;
 	w->machine.max_fds = (uint32_t)read_bytes(b, 2);
 }
 
@@ -263,8 +287,21 @@ size_t world_to_bytes(uint8_t bytes[BYTES_HEADER], const struct bytes_world *w)
 	bytes[1] = w->machine.vm_types;
 	bytes[2] = (uint8_t)((w->machine.arch == GMEM_ARM64) | w->machine.smm << 1 |
 			     w->machine.tdp << 2 | (w->checking == GMEM_CHECK_STEPS) << 3 |
-			     !w->machine.in_place << 4 | (w->machine.phys_bits == 46) << 5);
+			     !w->machine.in_place << 4 | (w->machine.phys_bits == 46) << 5 |
+			     w->explore << 6);
 	bytes[3] = (uint8_t)w->machine.max_fds;
 	bytes[4] = (uint8_t)(w->machine.max_fds >> 8);
 	return BYTES_HEADER;
+}
+
+size_t break_to_bytes(uint8_t bytes[1])
+{
+	bytes[0] = BREAK;
+	return 1;
+}
+
+size_t turn_to_bytes(uint8_t bytes[1], uint32_t which, uint32_t rows)
+{
+	bytes[0] = (uint8_t)(which + (rows - 1) * BYTES_TASKS);
+	return 1;
 }

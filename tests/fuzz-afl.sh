@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Every fuzz target under AFL++ for a few seconds: it starts, finds new paths from the stories on,
+# Every fuzz target under AFL++ for a few seconds: it starts, finds new paths from a few traces on,
 # and finds nothing wrong. GMEM_FUZZ_SECONDS makes it longer. What it wrote stays in fuzz-afl/.
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -9,7 +9,7 @@ export AFL_NO_UI=1 AFL_NO_COLOR=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1
 export AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1
 [ "${GMEM_AFL_CC:-no}" != no ] || skip_all 'no AFL++ was found by configure'
 command -v afl-fuzz >/dev/null || skip_all 'there is no afl-fuzz'
-seconds=$((${GMEM_FUZZ_SECONDS:-10} / 2))
+seconds=$((${GMEM_FUZZ_SECONDS:-10} / 3))
 [ "$seconds" -gt 0 ] || seconds=1
 
 if ! said=$("${MAKE:-make}" fuzz-afl 2>&1); then
@@ -47,11 +47,16 @@ for program in fuzz-afl/fuzz-*; do
 		seeds=fuzz-afl/few-seeds
 		rm -rf "$seeds"
 		mkdir "$seeds"
-		./tests/fuzz-seed "$seeds" "$src"/traces/stories/*.trace
+		case $name in
+		fuzz-order) ./tests/fuzz-seed --order "$seeds" "$src"/traces/overlap/punch-*.trace ;;
+		*) ./tests/fuzz-seed "$seeds" "$src"/traces/stories/*.trace ;;
+		esac
 	fi
 	out=fuzz-afl/check-$name
+	limit=1000
+	[ "$name" != fuzz-order ] || limit=10000
 	rm -rf "$out"
-	said=$(timeout $((seconds + 60)) afl-fuzz -s 1 -V "$seconds" -t 1000 -i "$seeds" -o "$out" \
+	said=$(timeout $((seconds + 60)) afl-fuzz -s 1 -V "$seconds" -t "$limit" -i "$seeds" -o "$out" \
 		-- "$program" 2>&1)
 	status=$?
 	if [ "$status" -eq 0 ]; then

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Every fuzz target for a few seconds, from a seed corpus made of traces/: the traces themselves
-# for fuzz-trace, what tests/fuzz-seed makes of them for the others. GMEM_FUZZ_SECONDS makes it
-# longer. A finding stays in the build directory, and is shown.
+# for fuzz-trace, what tests/fuzz-seed makes of them for fuzz-calls, and for fuzz-order of those in
+# which calls overlap. GMEM_FUZZ_SECONDS makes it longer. A finding stays in the build directory,
+# and is shown.
 . "${srcdir:-.}/tests/tap.sh"
 
 [ -n "${GMEM_FUZZ_TARGETS:-}" ] || skip_all 'no clang with libFuzzer was found by configure'
@@ -15,12 +16,15 @@ for target in "${targets[@]}"; do
 	name=${target#tests/}
 	corpus=fuzz-corpus/$name
 	seeds=$src/traces
+	options=()
+	[ "$name" != fuzz-order ] || options=(--order)
 	mkdir -p "$corpus"
 	if [ "$name" != fuzz-trace ]; then
 		seeds=fuzz-corpus/$name.seeds
 		rm -rf "$seeds"
 		mkdir -p "$seeds"
-		if ! find "$src/traces" -name '*.trace' -print0 | xargs -0 ./tests/fuzz-seed "$seeds"; then
+		if ! find "$src/traces" -name '*.trace' -print0 |
+			xargs -0 ./tests/fuzz-seed "${options[@]}" "$seeds"; then
 			not_ok "$name: its seed corpus is made"
 			continue
 		fi

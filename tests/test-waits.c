@@ -452,6 +452,34 @@ static void mappings_come_when_a_punch_has_gone_through_them(void **state)
 	gmem_world_free(f.w);
 }
 
+/* Whoever asks, and whoever waits, leaves the world as it is: after each row of a punch and a load. */
+static void to_ask_and_to_wait_change_nothing(void **state)
+{
+	enum gmem_progress progress[3] = { GMEM_OVER };
+	struct gmem_task_lock lock;
+	struct gmem_result r;
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	begin(&f, .verb = GMEM_FALLOCATE, .task = 1, .fd = f.file, .length = PAGE,
+	      .mode = GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE);
+	begin(&f, .verb = GMEM_LOAD, .task = 2, .addr = f.shown, .size = 1);
+	for (uint32_t i = 0; progress[1] != GMEM_OVER || progress[2] != GMEM_OVER; i++) {
+		const uint32_t task = 1 + i % 2;
+		const uint64_t hash = gmem_world_hash(f.w);
+		const int can = gmem_task_can_step(f.w, task);
+
+		gmem_task_waits(f.w, task, &lock);
+		gmem_task_waits_for(f.w, task, 3 - task, &lock);
+		assert_int_equal(gmem_world_hash(f.w), hash);
+		if (gmem_task_runs(f.w, task))
+			progress[task] = step(&f, task, &r);
+		assert_true(can || gmem_world_hash(f.w) == hash);
+	}
+	gmem_world_free(f.w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +493,7 @@ int main(void)
 		cmocka_unit_test(vms_come_and_go_after_a_notification),
 		cmocka_unit_test(what_a_vm_is_told),
 		cmocka_unit_test(mappings_come_when_a_punch_has_gone_through_them),
+		cmocka_unit_test(to_ask_and_to_wait_change_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

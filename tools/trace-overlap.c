@@ -8,6 +8,10 @@
 #include "backend-model.h"
 #include "trace.h"
 
+/* Rows of one call after the schedule, before others get a turn: who goes round may wait for them. */
+#define MOST_ROWS_OF_A_TURN 1000u
+#define MOST_TURNS_IN_VAIN 100u
+
 struct overlap {
 	struct trace_run *run;
 	const struct trace *t;
@@ -119,28 +123,43 @@ static int deadlocked(struct overlap *o)
 	return 0;
 }
 
+/* To the end of one call, or as far as it can; 1 if a row was run. */
+static int run_turn(struct overlap *o, uint32_t task)
+{
+	const size_t left = o->left;
+	unsigned int rows = 0;
+	int waits;
+
+	while (o->left == left && rows < MOST_ROWS_OF_A_TURN && run_row(o, task, &waits)) {
+		if (!gmem_task_runs(o->w, task) && o->left == left)
+			break; /* it has no more calls */
+		rows++;
+	}
+	return rows || o->left != left;
+}
+
 /* What is left: the first task that can go on, as far as it can. */
 static int run_rest(struct overlap *o)
 {
+	unsigned int in_vain = 0;
+	int ran = 1;
 	size_t i;
-	int waits, ran = 1;
 
-	while (o->left && ran) {
+	while (o->left && ran && in_vain++ < MOST_TURNS_IN_VAIN) {
 		ran = 0;
 		for (i = o->t->par_first; i < o->t->par_end && o->left; i++) {
-			uint32_t task = o->t->calls[i].linked.call.task;
-			size_t left = o->left;
+			const size_t left = o->left;
 
-			while (o->left == left && run_row(o, task, &waits)) {
-				if (!gmem_task_runs(o->w, task) && o->left == left)
-					break; /* it has no more calls */
-				ran = 1;
-			}
+			ran |= run_turn(o, o->t->calls[i].linked.call.task);
 			if (o->run->status != BACKEND_DONE)
 				return 0;
-			ran |= o->left != left;
+			if (o->left != left)
+				in_vain = 0;
 		}
 	}
+	if (o->left && ran)
+		return stop(o, "it goes round and round, and others with it",
+			    o->t->calls[o->t->par_first].linked.call.task);
 	return o->left ? deadlocked(o) : 1;
 }
 

@@ -93,11 +93,12 @@ static int task_is_there(const struct trace_run *run, const struct trace_call *c
 
 int trace_run_step(struct trace_run *run, const struct trace *t, const struct backend *b, void *ctx)
 {
-	const struct trace_call *c = &t->calls[run->done];
+	const struct trace_call *c;
 	struct gmem_call call;
 
 	if (run->done == t->nr_calls || run->status != BACKEND_DONE)
 		return 0;
+	c = &t->calls[run->done];
 	if (!task_is_there(run, c)) {
 		run->status = BACKEND_BROKEN;
 		snprintf(run->error.why, sizeof(run->error.why),
