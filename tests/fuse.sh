@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# gmemfs as programs see it: the tree, reading and writing, mappings, conversions, what guests see,
+# errnos, and the ways in which a mount ends.
+. "${srcdir:-.}/tests/fuse-mount.sh"
+
+v13=(-o "profile=linux-coco-v13,type=SW_PROTECTED,check")
+
+# expect WANT COMMAND...: complains unless the command prints that, errors included.
+expect()
+{
+	local want=$1 said
+
+	shift
+	said=$("$@" 2>&1)
+	[ "$said" = "$want" ] || printf '%s: %s\n    instead of: %s\n' "$*" "$said" "$want"
+}
+
+# refuses ERROR COMMAND...: complains unless it fails with that error.
+refuses()
+{
+	local error=$1 said
+
+	shift
+	if said=$("$@" 2>&1); then
+		echo "$*: succeeds"
+	elif [[ $said != *"$error"* ]]; then
+		echo "$*: $said"
+	fi
+}
+
+if ! mount_fs "${v13[@]}"; then
+	not_ok 'gmemfs can be mounted'
+	finish
+fi
+ok 'gmemfs can be mounted'
+
+for check in sigbus in-flight errnos holes guest pin limits-of-fuse; do
+	mkdir "$mnt/$check"
+	judge "$check" < <("$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1)
+done
+
+judge 'directories and files' < <(
+	mkdir "$mnt/vm0" "$mnt/vm1" || echo 'no mkdir'
+	refuses 'File exists' mkdir "$mnt/vm0"
+	refuses 'Operation not permitted' mkdir "$mnt/vm0/inside"
+	refuses 'Operation not permitted' truncate -s 4K "$mnt/outside"
+	refuses 'Operation not permitted' truncate -s 4K "$mnt/vm0/gmem-77"
+	refuses 'Operation not permitted' ln -s x "$mnt/vm0/link"
+	truncate -s 64K "$mnt/vm0/ram" || echo 'no truncate'
+	expect 65536 stat -c %s "$mnt/vm0/ram"
+	refuses 'Invalid argument' truncate -s 128K "$mnt/vm0/ram"
+	refuses 'Directory not empty' rmdir "$mnt/vm0"
+	rmdir "$mnt/vm1" || echo 'no rmdir'
+	expect ram ls "$mnt/vm0")
+
+judge 'reading and writing' < <(
+	expect '' cmp <(head -c 65536 /dev/zero) "$mnt/vm0/ram"
+	head -c 65536 /dev/urandom >"$tmp/bytes"
+	dd if="$tmp/bytes" of="$mnt/vm0/ram" bs=16K conv=notrunc status=none || echo 'no dd'
+	expect '' cmp "$tmp/bytes" "$mnt/vm0/ram"
+	cp "$mnt/vm0/ram" "$tmp/copy" || echo 'no cp'
+	expect '' cmp "$tmp/bytes" "$tmp/copy"
+	fallocate -p -o 4096 -l 4096 "$mnt/vm0/ram" || echo 'no fallocate'
+	expect '' cmp -n 4096 /dev/zero "$mnt/vm0/ram" -i 0:4096
+	refuses 'No space left' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K seek=16 count=1 conv=notrunc)
+
+if command -v setfattr >/dev/null; then
+	judge 'extended attributes' < <(
+		setfattr -n user.gmem.convert -v 8K+4K=private "$mnt/vm0/ram" || echo 'no setfattr'
+		expect '8192+4096=private,allocated' sed -n 2p \
+			<(getfattr --only-values -n user.gmem.ranges "$mnt/vm0/ram" 2>/dev/null)
+		expect SW_PROTECTED getfattr --only-values --absolute-names -n user.gmem.type "$mnt/vm0"
+		refuses 'Permission denied' dd if="$mnt/vm0/ram" bs=4K skip=2 count=1 of=/dev/null
+		refuses 'Invalid argument' setfattr -n user.gmem.convert -v 1+1=private "$mnt/vm0/ram"
+		refuses 'Invalid argument' setfattr -n user.gmem.convert -v nonsense "$mnt/vm0/ram"
+		refuses 'not supported' setfattr -n user.other -v x "$mnt/vm0/ram"
+		setfattr -n user.gmem.convert -v 8K+4K=shared "$mnt/vm0/ram"
+		expect '' cmp -n 4096 "$tmp/bytes" "$mnt/vm0/ram" -i 8192)
+else
+	skip 'extended attributes' 'setfattr is not installed'
+fi
+
+judge 'the trace of all this is answered in the same way by the library' < <(
+	cat "$mnt/.gmem/trace" >"$tmp/mount.trace"
+	[ "$(wc -l <"$tmp/mount.trace")" -gt 100 ] || echo 'it is short'
+	gmem replay --quiet "$tmp/mount.trace" 2>&1)
+judge 'events are JSON, one object a line' < <(
+	cat "$mnt/.gmem/events" >"$tmp/events"
+	grep -vE '^\{"event":"(call|told)",.*\}$' "$tmp/events"
+	grep -q '"told":"invalidate_start"' "$tmp/events" || echo 'no notification'
+	grep -q '"event":"violation"' "$tmp/events" && echo 'a violation')
+judge 'state, lockdep, profile' < <(
+	grep -q '^vm0: descriptor' "$mnt/.gmem/state" || echo 'no vm0'
+	expect '0 problems' tail -n 1 "$mnt/.gmem/lockdep"
+	expect linux-coco-v13 cat "$mnt/.gmem/profile")
+judge 'removing' < <(
+	exec 5<"$mnt/vm0/ram"
+	rm "$mnt/vm0/ram" || echo 'no rm'
+	expect '' cmp -n 4096 "$tmp/bytes" /dev/fd/5
+	exec 5<&-
+	expect '' ls "$mnt/vm0"
+	rmdir "$mnt/vm0" || echo 'no rmdir')
+
+unmount_fs
+status=$?
+judge 'fusermount3 -u ends it cleanly' < <(
+	[ "$status" -eq 0 ] || echo "status $status"
+	cat "$tmp/log")
+
+judge 'SIGTERM ends it cleanly' < <(
+	mount_fs || echo 'no mount'
+	kill -TERM "$daemon"
+	wait "$daemon" || echo "status $?"
+	! grep " $mnt " /proc/mounts)
+
+judge 'a daemon that was killed leaves ENOTCONN, and a mount that can be unmounted' < <(
+	mount_fs || echo 'no mount'
+	mkdir "$mnt/vm0"
+	kill -KILL "$daemon"
+	wait "$daemon" 2>/dev/null
+	refuses 'not connected' ls "$mnt/vm0"
+	fusermount3 -u "$mnt" || echo 'no unmount')
+
+judge 'it runs in the background' < <(
+	"$build/gmemfs" "$mnt" || echo 'no mount'
+	expect linux-6.18 cat "$mnt/.gmem/profile"
+	fusermount3 -u "$mnt" || echo 'no unmount')
+
+judge 'strictly' < <(
+	mount_fs -o strict || echo 'no mount'
+	mkdir "$mnt/vm0"
+	setfattr -n user.gmem.flags -v 0 "$mnt/vm0" 2>/dev/null && echo 'flags of a directory'
+	truncate -s 4K "$mnt/vm0/ram"
+	refuses 'Invalid argument' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K count=1 conv=notrunc
+	refuses 'Invalid argument' sync "$mnt/vm0/ram"
+	unmount_fs || echo 'no unmount')
+
+judge 'limits are ENOSPC or ENOMEM' < <(
+	mount_fs -o limit-files=2,limit-vms=1,limit-memory=16K || echo 'no mount'
+	mkdir "$mnt/vm0"
+	refuses 'No space left' mkdir "$mnt/vm1"
+	truncate -s 64K "$mnt/vm0/a" "$mnt/vm0/b" || echo 'no files'
+	refuses 'No space left' truncate -s 64K "$mnt/vm0/c"
+	refuses 'No space left' dd if=/dev/zero of="$mnt/vm0/a" bs=4K count=16 conv=notrunc
+	rm "$mnt/vm0/a"
+	truncate -s 64K "$mnt/vm0/c" || echo 'no file afterwards'
+	unmount_fs || echo 'no unmount')
+finish
