@@ -83,11 +83,12 @@ struct log {
 	bool events_full;
 };
 
-/* Pages whose write-backs were overtaken by a punch. */
+/* Pages that the kernel is being told to drop. */
 struct window {
 	struct window *next;
-	const struct node *n;
+	struct node *n; /* counts as a handle */
 	uint64_t first, end;
+	bool punched; /* what it still writes back is older than the punch */
 };
 
 struct fs {
@@ -127,8 +128,6 @@ void options_read(struct fuse_args *args);
 int flags_number(const char *words, uint64_t *flags);
 int type_number(const char *word, uint64_t *type);
 const char *type_word(uint64_t type);
-/* "64K"; 0 if it is no size, else 1 and where it ended. */
-int size_number(const char *s, const char **end, uint64_t *size);
 
 /* ---- world.c: the model ---- */
 
@@ -239,7 +238,7 @@ struct job {
 	fuse_req_t req;
 	fuse_ino_t ino;
 	uint64_t offset, length; /* bytes of the file that the kernel is to write back and drop */
-	struct window *window;	 /* taken away afterwards; or null */
+	struct window *window;	 /* open until that is done; or null */
 	/* What to do then, without the lock: answers the request. */
 	void (*then)(struct job *j);
 	int result;
@@ -254,6 +253,12 @@ int notify_begin(void);
 /* Without the lock. 0 if the thread waits for the kernel, and cannot be ended. */
 int notify_end(void);
 struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uint64_t end);
+/* As long as the job is not done, the pages have a window. */
+void notify_open_window(struct job *j, struct node *n, bool punched);
+/* 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. */
+int notify_may_have(const struct node *n, uint64_t first, uint64_t end);
+/* 1 if write-backs of the page are of the time before a punch; else 0. */
+int notify_is_punched(const struct node *n, uint64_t page);
 /* The job is notify.c's from now on. */
 void notify_queue(struct job *j);
 /* The kernel's copy becomes these bytes, too. Without the lock, from a job. */

@@ -105,7 +105,7 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 	fs_lock();
 	n = look_gpa(vm, m->call.gpa, &offset);
 	page = n ? offset >> GMEM_PAGE_SHIFT : 0;
-	if (n && look_any_mapped(n, page, page + 1))
+	if (n && notify_may_have(n, page, page + 1))
 		j = notify_job(req, n, page, page + 1);
 	else
 		j = notify_job(req, vm, 0, 0);

@@ -11,8 +11,12 @@
  *
  * Write-backs of pages that have become private are accepted at any time: their bytes were stored
  * before the conversion, since nothing can be stored through a mapping afterwards. Those of pages
- * that were punched are of the time before the punch, and are dropped as long as the punch's window
- * is open.
+ * that were punched are of the time before the punch, and are thrown away as long as the punch's
+ * window is open.
+ *
+ * The model's page tables say what the kernel may have, except for pages that it has been told to
+ * drop and has not dropped yet: these have a window. Whoever else wants them gone has to wait for
+ * the same, and does: the queue is worked off in order.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +42,36 @@ struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uin
 	j->offset = first << GMEM_PAGE_SHIFT;
 	j->length = (end - first) << GMEM_PAGE_SHIFT;
 	return j;
+}
+
+void notify_open_window(struct job *j, struct node *n, bool punched)
+{
+	struct window *w = xcalloc(1, sizeof(*w));
+
+	*w = (struct window){ fs.windows, n, j->offset >> GMEM_PAGE_SHIFT,
+			      (j->offset + j->length) >> GMEM_PAGE_SHIFT, punched };
+	j->window = fs.windows = w;
+	n->opens++;
+}
+
+static int in_window(const struct node *n, uint64_t first, uint64_t end, bool punched)
+{
+	const struct window *w;
+
+	for (w = fs.windows; w; w = w->next)
+		if (w->n == n && first < w->end && w->first < end && (w->punched || !punched))
+			return 1;
+	return 0;
+}
+
+int notify_may_have(const struct node *n, uint64_t first, uint64_t end)
+{
+	return first < end && (look_any_mapped(n, first, end) || in_window(n, first, end, false));
+}
+
+int notify_is_punched(const struct node *n, uint64_t page)
+{
+	return in_window(n, page, page + 1, true);
 }
 
 void notify_queue(struct job *j)
@@ -73,6 +107,7 @@ static void close_window(struct window *w)
 	for (at = &fs.windows; *at != w; at = &(*at)->next)
 		;
 	*at = w->next;
+	tree_release(w->n);
 	fs_unlock();
 	free(w);
 }

@@ -68,8 +68,10 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *c
 
 	fs_lock();
 	pages_of(n, c, &first, &end);
-	mapped = first < end && look_any_mapped(n, first, end);
+	mapped = notify_may_have(n, first, end);
 	j = notify_job(req, n, first, mapped ? end : first);
+	if (mapped)
+		notify_open_window(j, n, false);
 	if (fits_ranges(n)) {
 		j->result = (int)world_call(c, &r);
 		settle_contents(n, c, j->result);

@@ -149,11 +149,8 @@ static int64_t write_file(struct node *n, const char *from, size_t size, uint64_
 /* Punched meanwhile, or of a guest whose memory is the vendor's affair. */
 static bool is_overtaken(const struct node *n, uint64_t page)
 {
-	const struct window *w;
-
-	for (w = fs.windows; w; w = w->next)
-		if (w->n == n && page >= w->first && page < w->end)
-			return true;
+	if (notify_is_punched(n, page))
+		return true;
 	return look_open(n, page) && look_shared_until(n, page, page + 1) == page;
 }
 
@@ -213,9 +210,7 @@ static struct job *punched(fuse_req_t req, struct node *n, uint64_t first, uint6
 	if (!was_mapped)
 		return NULL;
 	j = notify_job(req, n, first, end);
-	j->window = xcalloc(1, sizeof(*j->window));
-	*j->window = (struct window){ fs.windows, n, first, end };
-	fs.windows = j->window;
+	notify_open_window(j, n, true);
 	j->then = reply_result;
 	return j;
 }
@@ -248,7 +243,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 	if (!err) {
 		uint64_t first = PAGE(c.offset), end = PAGE_UP(c.offset + c.length);
 
-		was_mapped = n->map && look_any_mapped(n, first, end);
+		was_mapped = notify_may_have(n, first, end);
 		c.fd = n->fd;
 		n->ranges += 4;
 		err = (int)world_call(&c, &r);

@@ -2,6 +2,7 @@
 /*
  * Extended attributes, for shells: what is known of a file or directory, and conversions.
  *
+ *	user.gmem.profile	of all: what the mount answers as
  *	user.gmem.ranges	of a file: its pages, one run a line
  *	user.gmem.fd		its descriptor in the model, for guest_memfd of a memslot
  *	user.gmem.flags		of a file; can be set until it has its size
@@ -31,6 +32,8 @@ static char *value_of(const struct node *n, const char *name, size_t *size)
 	text_begin(&t);
 	if (!strcmp(name, "ranges") && n->kind == NODE_FILE && n->fd != NO_FD)
 		look_print_runs(t.f, n);
+	else if (!strcmp(name, "profile"))
+		fputs(gmem_profile_name(fs.profile), t.f);
 	else if (!strcmp(name, "fd") && n->fd != NO_FD)
 		fprintf(t.f, "%" PRId64, n->fd);
 	else if (!strcmp(name, "flags") && n->kind == NODE_FILE)
@@ -72,18 +75,26 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	static const char of_file[] = PREFIX "ranges\0" PREFIX "fd\0" PREFIX "flags";
-	static const char of_vm[] = PREFIX "fd\0" PREFIX "type";
-	const struct node *n = tree_node(ino);
+	static const char *const names[] = { "profile", "ranges", "fd", "flags", "type" };
+	struct text t;
+	size_t i, have;
+	char *value;
 
-	if (n->kind == NODE_FILE && n->fd == NO_FD)
-		reply_bytes(req, of_file + strlen(of_file) * 2 - 3, sizeof(PREFIX "flags"), size);
-	else if (n->kind == NODE_FILE)
-		reply_bytes(req, of_file, sizeof(of_file), size);
-	else if (n->kind == NODE_VM)
-		reply_bytes(req, of_vm, sizeof(of_vm), size);
-	else
-		reply_bytes(req, "", 0, size);
+	text_begin(&t);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), PREFIX "%s", names[i]);
+		fs_lock();
+		value = value_of(tree_node(ino), name, &have);
+		fs_unlock();
+		if (value)
+			fwrite(name, 1, strlen(name) + 1, t.f);
+		free(value);
+	}
+	text_end(&t);
+	reply_bytes(req, t.bytes, t.size, size);
+	free(t.bytes);
 }
 
 static int has_shareability(void)

@@ -2,7 +2,6 @@
 /*
  * The options of gmemfs(1), and the words in which they, and the extended attributes, are written.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,31 +83,6 @@ const char *type_word(uint64_t type)
 		if (n->value == type)
 			return n->name;
 	return "?";
-}
-
-int size_number(const char *s, const char **end, uint64_t *size)
-{
-	static const char suffixes[] = "KMGT";
-	const char *suffix;
-	char *stop;
-
-	if (*s < '0' || *s > '9')
-		return 0;
-	errno = 0;
-	*size = strtoull(s, &stop, 0);
-	if (errno)
-		return 0;
-	suffix = *stop ? strchr(suffixes, *stop) : NULL;
-	if (suffix) {
-		unsigned int shift = 10 * (unsigned int)(suffix - suffixes + 1);
-
-		if (*size >> (64 - shift))
-			return 0;
-		*size <<= shift;
-		stop++;
-	}
-	*end = stop;
-	return 1;
 }
 
 static void judge_options(void)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static void catch_faults(void)
 }
 
 /* The byte, or SIGBUS_RAISED. */
-static int load(const volatile unsigned char *p)
+static inline int load(const volatile unsigned char *p)
 {
 	if (sigsetjmp(after_fault, 1))
 		return SIGBUS_RAISED;
@@ -46,7 +47,7 @@ static int load(const volatile unsigned char *p)
 }
 
 /* 0, or SIGBUS_RAISED. */
-static int store(volatile unsigned char *p, unsigned char value)
+static inline int store(volatile unsigned char *p, unsigned char value)
 {
 	if (sigsetjmp(after_fault, 1))
 		return SIGBUS_RAISED;
