@@ -38,8 +38,9 @@ static int64_t guest_load(const struct node *vm, const struct gmem_call *c, stru
 	int64_t err = world_ask(c, r);
 	struct node *n = look_gpa(vm, c->gpa, &offset);
 
-	if (err == -ENOMEM || err == -EIO || r->outcome != GMEM_VALUE || result_is_errno(r) || !n ||
-	    !look_guest_has(vm, c->gpa)) {
+	if (err < 0 && !r->clause)
+		return err; /* the model was not asked */
+	if (r->outcome != GMEM_VALUE || result_is_errno(r) || !n || !look_guest_has(vm, c->gpa)) {
 		world_log(c, r);
 		return err;
 	}
@@ -47,7 +48,8 @@ static int64_t guest_load(const struct node *vm, const struct gmem_call *c, stru
 		return -EIO;
 	if (value != (uint64_t)r->value) {
 		tell_bytes(n, c, offset, value);
-		world_ask(c, r);
+		if (world_ask(c, r) < 0 && !r->clause)
+			return -EIO;
 	}
 	world_log(c, r);
 	result_load(r, value);
@@ -113,7 +115,6 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 	fs_unlock();
 	j->vm = vm;
 	j->call = *m;
-	j->call.call.task = 0;
 	j->call.call.fd = vm->fd;
 	j->then = access_memory;
 	notify_queue(j);

@@ -116,6 +116,12 @@ static size_t map_at(uint64_t addr)
 	return i;
 }
 
+/* A number that is nobody's: in traces, those that may become somebody's stand for none. */
+static int64_t not_open(int64_t fd)
+{
+	return fd >= 0 && fd < 1000 && fd != GMEM_KVM_FD ? 1000 : fd;
+}
+
 static struct linked_call link_call(const struct gmem_call *c)
 {
 	struct linked_call l = { .call = *c, .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
@@ -132,6 +138,10 @@ static struct linked_call link_call(const struct gmem_call *c)
 			l.call.addr -= fs.log.maps[i].addr;
 		}
 	}
+	if (l.fd_from < 0)
+		l.call.fd = not_open(c->fd);
+	if (l.memfd_from < 0)
+		l.call.memfd = not_open(c->memfd);
 	return l;
 }
 

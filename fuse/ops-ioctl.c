@@ -216,6 +216,31 @@ static void reply_call(struct job *j)
 	fuse_reply_ioctl(j->req, 0, &j->call, sizeof(j->call));
 }
 
+/* The words that the verb takes, and nothing of the others. */
+static struct gmem_call only_what_counts(const struct gmem_call *c)
+{
+	uint64_t mask = c->size < 8 ? (UINT64_C(1) << 8 * c->size) - 1 : UINT64_MAX;
+
+	switch (c->verb) {
+	case GMEM_GUEST_LOAD:
+		return (struct gmem_call){
+			.verb = c->verb, .gpa = c->gpa, .size = c->size, .access = c->access
+		};
+	case GMEM_GUEST_STORE:
+		return (struct gmem_call){ .verb = c->verb,
+					   .gpa = c->gpa,
+					   .size = c->size,
+					   .value = c->value & mask,
+					   .access = c->access };
+	case GMEM_UNPIN:
+		return (struct gmem_call){ .verb = c->verb, .fd = c->fd };
+	default:
+		return (struct gmem_call){ .verb = c->verb,
+					   .offset = c->offset,
+					   .length = c->length };
+	}
+}
+
 /* A page that has failed leaves the kernel's cache, too. */
 static void own_call(const struct request *q)
 {
@@ -224,7 +249,7 @@ static void own_call(const struct request *q)
 	struct job *j = NULL;
 	int64_t result;
 
-	m.call.task = 0;
+	m.call = only_what_counts(&m.call);
 	m.result = (struct gmem_result){ 0 };
 	if (q->n->kind == NODE_VM &&
 	    (m.call.verb == GMEM_GUEST_LOAD || m.call.verb == GMEM_GUEST_STORE)) {

@@ -30,7 +30,7 @@ static void on_fault(int signal)
 	siglongjmp(after_fault, 1);
 }
 
-static void catch_faults(void)
+static inline void catch_faults(void)
 {
 	struct sigaction a = { .sa_handler = on_fault };
 
@@ -56,7 +56,8 @@ static inline int store(volatile unsigned char *p, unsigned char value)
 }
 
 /* As linux-coco-v13 has it: 0 or an errno, and where in *error_offset (may be null). */
-static int convert(int fd, uint64_t offset, uint64_t size, int private, uint64_t *error_offset)
+static inline int convert(int fd, uint64_t offset, uint64_t size, int private,
+			  uint64_t *error_offset)
 {
 	struct kvm_attributes2 a = { .offset = offset,
 				     .size = size,
