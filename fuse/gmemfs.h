@@ -42,6 +42,7 @@ struct node {
 	unsigned int opens;
 	uid_t uid;
 	gid_t gid;
+	mode_t mode; /* permissions of a directory */
 	struct timespec born;
 	int64_t fd;	      /* the model's descriptor of the VM or guest_memfd; NO_FD: none yet */
 	uint64_t type;	      /* of a VM */

@@ -113,14 +113,31 @@ static int set_attr_of_file(struct node *n, const struct stat *st, int what)
 	return (int)world_call(&c, &r);
 }
 
+static int set_attr_of_dir(struct node *n, const struct stat *st, int what)
+{
+	if (what & FUSE_SET_ATTR_MODE)
+		n->mode = st->st_mode & 07777;
+	if (what & FUSE_SET_ATTR_UID)
+		n->uid = st->st_uid;
+	if (what & FUSE_SET_ATTR_GID)
+		n->gid = st->st_gid;
+	return 0;
+}
+
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		       struct fuse_file_info *fi)
 {
 	struct node *n = tree_node(ino);
 
+	int err = -EPERM;
+
 	(void)fi;
 	fs_lock();
-	reply_attr(req, n->kind == NODE_FILE ? set_attr_of_file(n, st, what) : -EPERM, n);
+	if (n->kind == NODE_FILE)
+		err = set_attr_of_file(n, st, what);
+	else if (n->kind != NODE_CONTROL)
+		err = set_attr_of_dir(n, st, what);
+	reply_attr(req, err, n);
 }
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)

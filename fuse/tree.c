@@ -32,6 +32,7 @@ static void init(struct node *n, enum node_kind kind, const char *name)
 	n->name = xstrndup(name, strlen(name));
 	n->fd = NO_FD;
 	n->contents = -1;
+	n->mode = kind == NODE_VM ? 0700 : kind == NODE_CONTROL_DIR ? 0500 : 0755;
 	n->uid = getuid();
 	n->gid = getgid();
 	clock_gettime(CLOCK_REALTIME, &n->born);
@@ -352,9 +353,7 @@ void tree_attr(const struct node *n, struct stat *st)
 		if (n->control == CONTROL_EVENTS)
 			st->st_size = (off_t)fs.log.events_size;
 	} else {
-		st->st_mode = S_IFDIR | (n->kind == NODE_VM	     ? 0700 :
-					 n->kind == NODE_CONTROL_DIR ? 0500 :
-								       0755);
+		st->st_mode = S_IFDIR | n->mode;
 		st->st_nlink = 2;
 	}
 }

@@ -66,6 +66,42 @@ judge 'reading and writing' < <(
 	expect '' cmp -n 4096 /dev/zero "$mnt/vm0/ram" -i 0:4096
 	refuses 'No space left' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K seek=16 count=1 conv=notrunc)
 
+if command -v python3 >/dev/null; then
+	judge 'mmap of Python' < <(
+		python3 - "$mnt/vm0/ram" <<'END' 2>&1
+import mmap, sys
+with open(sys.argv[1], "r+b") as f:
+    m = mmap.mmap(f.fileno(), 65536)
+m[100:105] = b"hello"
+m.flush()
+if m[100:105] != b"hello":
+    print("other bytes:", m[100:105])
+m[100:105] = b"again"
+with open(sys.argv[1], "rb", buffering=0) as f:
+    f.seek(100)
+    if f.read(5) != b"again":
+        print("read sees other bytes")
+m[100:105] = open("/proc/self/cmdline", "rb").read(5)
+m[0:65536] = bytes(65536)
+END
+		dd if="$tmp/bytes" of="$mnt/vm0/ram" bs=16K conv=notrunc status=none)
+else
+	skip 'mmap of Python' 'python3 is not installed'
+fi
+
+if command -v xfs_io >/dev/null; then
+	judge 'xfs_io' < <(
+		expect 'read 4096/4096 bytes at offset 8192' sed -n 1p \
+			<(xfs_io -c 'pread 8192 4096' "$mnt/vm0/ram" 2>&1)
+		xfs_io -c 'pwrite -S 0x5a 4096 4096' -c 'mmap 0 65536' -c 'mread 4096 4' \
+			-c 'fpunch 4096 4096' -c 'mread -v 4096 4' "$mnt/vm0/ram" >"$tmp/xfs" 2>&1
+		grep -q '00001000:  00 00 00 00' "$tmp/xfs" || cat "$tmp/xfs"
+		refuses 'nvalid argument' xfs_io -c 'truncate 4096' "$mnt/vm0/ram"
+		dd if="$tmp/bytes" of="$mnt/vm0/ram" bs=16K conv=notrunc status=none)
+else
+	skip 'xfs_io' 'xfs_io is not installed'
+fi
+
 if command -v setfattr >/dev/null; then
 	judge 'extended attributes' < <(
 		setfattr -n user.gmem.convert -v 8K+4K=private "$mnt/vm0/ram" || echo 'no setfattr'
@@ -136,6 +172,57 @@ judge 'strictly' < <(
 	refuses 'Invalid argument' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K count=1 conv=notrunc
 	refuses 'Invalid argument' sync "$mnt/vm0/ram"
 	unmount_fs || echo 'no unmount')
+
+as_nobody()
+{
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# The folder of the build may be closed to others, so the mount is at an open one.
+if [ "$(id -u)" -ne 0 ] || ! as_nobody true 2>/dev/null; then
+	skip 'others are kept out, or their permissions are checked' 'not root, or no setpriv'
+else
+	closed=$mnt
+	mnt=$(mktemp -d /tmp/gmemfs-test.XXXXXX)
+	chmod 755 "$mnt"
+	judge 'others are kept out, or their permissions are checked' < <(
+		mount_fs "${v13[@]}" || echo 'no mount'
+		refuses 'Permission denied' as_nobody ls "$mnt"
+		unmount_fs
+		mount_fs "${v13[@]}" -o allow_other || echo 'no mount'
+		expect '' as_nobody ls "$mnt"
+		refuses 'Permission denied' as_nobody mkdir "$mnt/vm0"
+		refuses 'Permission denied' as_nobody cat "$mnt/.gmem/events"
+		mkdir "$mnt/vm0"
+		truncate -s 4K "$mnt/vm0/ram"
+		refuses 'Permission denied' as_nobody cat "$mnt/vm0/ram"
+		chmod 755 "$mnt/vm0"
+		refuses 'Permission denied' as_nobody cat "$mnt/vm0/ram"
+		refuses 'Permission denied' as_nobody setfattr -n user.gmem.convert \
+			-v 0+4K=private "$mnt/vm0/ram"
+		chmod 1777 "$mnt"
+		as_nobody mkdir "$mnt/vm1" || echo 'no mkdir'
+		as_nobody truncate -s 4K "$mnt/vm1/ram" || echo 'no truncate'
+		unmount_fs || echo 'no unmount')
+	rmdir "$mnt"
+	mnt=$closed
+fi
+
+if [ "$(id -u)" -ne 0 ] || ! command -v mount.fuse3 >/dev/null; then
+	skip 'the helper of mount -t fuse.gmemfs' 'not root, or no mount.fuse3'
+else
+	judge 'the helper of mount -t fuse.gmemfs' < <(
+		mount.fuse3 "$build/gmemfs#none" "$mnt" -o rw,profile=coco-v8 || echo 'no mount'
+		expect coco-v8 cat "$mnt/.gmem/profile"
+		umount "$mnt" || echo 'no umount')
+fi
+
+judge 'a wrong option is refused with a reason' < <(
+	refuses 'unknown profile nonsense' "$build/gmemfs" -o profile=nonsense "$mnt"
+	refuses 'unknown type' "$build/gmemfs" -o type=nonsense "$mnt"
+	refuses 'no size' "$build/gmemfs" -o limit-memory=nonsense "$mnt"
+	refuses 'unknown option' "$build/gmemfs" -o nonsense "$mnt"
+	refuses 'no mount point' "$build/gmemfs")
 
 judge 'limits are ENOSPC or ENOMEM' < <(
 	mount_fs -o limit-files=2,limit-vms=1,limit-memory=16K || echo 'no mount'
