@@ -51,10 +51,12 @@ struct node {
 	uint64_t size;	/* bytes; 0 until it has one */
 	uint64_t flags; /* that it has, or will have */
 	bool flags_asked;
-	uint64_t map;	 /* the model's address of the daemon's mapping; 0: it cannot be mapped */
-	int contents;	 /* the memfd; -1: none */
-	uint64_t blocks; /* bytes of it that take memory */
-	unsigned int ranges; /* at most so many */
+	uint64_t map; /* the model's address of the daemon's mapping; 0: it cannot be mapped */
+	int contents; /* the memfd; -1: none */
+	char *bytes;  /* a mapping of it; null where it is too large */
+	unsigned char *written; /* and then a bit for each page that was written */
+	uint64_t blocks;	/* bytes of it that take memory */
+	unsigned int ranges;	/* at most so many */
 };
 
 enum control { CONTROL_EVENTS, CONTROL_STATE, CONTROL_TRACE, CONTROL_LOCKDEP, CONTROL_PROFILE };
@@ -78,8 +80,10 @@ struct log {
 	} * maps;
 	size_t nr_maps, room_maps;
 	unsigned int counts[4]; /* names given: vm, f, p, m */
-	uint64_t calls;		/* made since mount */
-	int events;		/* the memfd that holds them */
+	struct happening *pending;
+	size_t nr_pending, room_pending;
+	uint64_t calls; /* made since mount */
+	int events;	/* the memfd that holds them */
 	uint64_t events_size;
 	bool events_full;
 };
@@ -193,6 +197,8 @@ void log_call(const struct gmem_call *c, const struct gmem_result *r);
 void log_violation(const struct gmem_violation *v);
 /* From now on notifications to the VM are events. */
 void log_listen(int64_t vm);
+/* Writes down what happened since the last time: before somebody reads the events. */
+void log_flush(void);
 void log_print_trace(FILE *f);
 
 /* ---- contents.c: bytes ---- */
@@ -200,6 +206,8 @@ void log_print_trace(FILE *f);
 /* Of a new file. */
 int contents_new(struct node *n);
 void contents_free(struct node *n);
+/* Where these bytes are, until the lock is released; null if a page of them was never written. */
+const void *contents_at(const struct node *n, size_t size, uint64_t offset);
 /* All bytes that are asked for; what was never written is zero. */
 int contents_read(const struct node *n, void *to, size_t size, uint64_t offset);
 int contents_write(struct node *n, const void *from, size_t size, uint64_t offset);

@@ -35,6 +35,7 @@ void log_begin(void)
 void log_end(void)
 {
 	trace_free(&fs.log.t);
+	free(fs.log.pending);
 	free(fs.log.made_by);
 	free(fs.log.maps);
 	close(fs.log.events);
@@ -185,62 +186,55 @@ static int has_room(void)
 
 /* ---- events ---- */
 
-static void call_event(const struct trace *t, const struct trace_call *c,
-		       const struct gmem_result *r)
+/*
+ * A call or a notification that nobody has read yet: words are found for it when somebody does, as
+ * that takes longer than the call.
+ */
+struct happening {
+	bool is_told;
+	uint64_t number;
+	int32_t call; /* of the trace; -1 if that is full */
+	struct gmem_call bare;
+	struct gmem_result result;
+	struct gmem_event event;
+};
+
+#define MOST_PENDING 8192
+
+static struct happening *happen(void)
 {
-	const struct gmem_clause *clause = gmem_clause(r->clause);
+	struct log *l = &fs.log;
+
+	if (l->nr_pending == MOST_PENDING)
+		log_flush();
+	l->pending = xgrow(l->pending, l->nr_pending, &l->room_pending, sizeof(*l->pending));
+	return &l->pending[l->nr_pending++];
+}
+
+static void call_event(const struct happening *h)
+{
+	const struct gmem_clause *clause = gmem_clause(h->result.clause);
+	struct trace_call loose = { .task_from = -1, .linked = { h->bare, -1, -1, -1, 0 } };
+	const struct trace_call *c = h->call < 0 ? &loose : &fs.log.t.calls[h->call];
 	struct text text;
 
 	begin_event(&text, "call");
-	fprintf(text.f, ",\"number\":%" PRIu64 ",\"call\":\"", fs.log.calls);
-	trace_print_call(text.f, t, c);
+	fprintf(text.f, ",\"number\":%" PRIu64 ",\"call\":\"", h->number);
+	trace_print_call(text.f, &fs.log.t, c);
 	fputs("\",\"result\":\"", text.f);
-	trace_print_result(text.f, c->linked.call.verb, r);
+	trace_print_result(text.f, c->linked.call.verb, &h->result);
 	fputc('"', text.f);
 	if (clause)
 		fprintf(text.f, ",\"clause\":\"%s\"", clause->name);
 	end_event(&text);
 }
 
-void log_call(const struct gmem_call *c, const struct gmem_result *r)
-{
-	struct log *l = &fs.log;
-	struct linked_call linked = link_call(c);
-	struct trace_call *t, loose = { .task_from = -1 };
-
-	l->calls++;
-	if (l->full || !has_room()) {
-		l->full = true;
-		loose.linked = (struct linked_call){ *c, -1, -1, -1, 0 };
-		call_event(&l->t, &loose, r);
-		return;
-	}
-	t = trace_add(&l->t, &linked);
-	trace_demand_result(&l->t, t, r);
-	if (gmem_verb_info(c->verb)->binds && result_succeeded(r))
-		name_result(t);
-	call_event(&l->t, t, r);
-	remember(c, r, (int32_t)l->t.nr_calls - 1);
-}
-
-void log_violation(const struct gmem_violation *v)
-{
-	struct text t;
-
-	begin_event(&t, "violation");
-	fprintf(t.f, ",\"invariant\":\"%s\",\"sentence\":\"%s\",\"saw\":\"%s\"", v->invariant,
-		v->sentence, v->saw);
-	end_event(&t);
-}
-
-/* The listener must not call the library, and does not: it only writes. */
-static void told(void *arg, const struct gmem_event *e)
+static void told_event(const struct gmem_event *e)
 {
 	static const char *const kinds[] = { "invalidate_start", "invalidate_end", "memory_error" };
 	static const char *const origins[] = { "file", "attributes", "host" };
 	struct text t;
 
-	(void)arg;
 	begin_event(&t, "told");
 	fprintf(t.f,
 		",\"told\":\"%s\",\"by\":\"%s\",\"slot\":%u,\"gfn\":%" PRIu64
@@ -248,6 +242,60 @@ static void told(void *arg, const struct gmem_event *e)
 		kinds[e->kind], origins[e->origin], e->slot | (uint32_t)e->as_id << 16, e->gfn,
 		e->gfn_end, e->pgoff, e->pgoff_end);
 	end_event(&t);
+}
+
+void log_flush(void)
+{
+	struct log *l = &fs.log;
+	size_t i;
+
+	for (i = 0; i < l->nr_pending && !l->events_full; i++) {
+		if (l->pending[i].is_told)
+			told_event(&l->pending[i].event);
+		else
+			call_event(&l->pending[i]);
+	}
+	l->nr_pending = 0;
+}
+
+void log_call(const struct gmem_call *c, const struct gmem_result *r)
+{
+	struct log *l = &fs.log;
+	struct linked_call linked;
+	struct trace_call *t;
+	struct happening *h;
+
+	h = happen();
+	*h = (struct happening){ .number = ++l->calls, .call = -1, .result = *r, .bare = *c };
+	if (l->full || !has_room()) {
+		l->full = true;
+		return;
+	}
+	linked = link_call(c);
+	t = trace_add(&l->t, &linked);
+	trace_demand_result(&l->t, t, r);
+	if (gmem_verb_info(c->verb)->binds && result_succeeded(r))
+		name_result(t);
+	h->call = (int32_t)l->t.nr_calls - 1;
+	remember(c, r, h->call);
+}
+
+void log_violation(const struct gmem_violation *v)
+{
+	struct text t;
+
+	log_flush();
+	begin_event(&t, "violation");
+	fprintf(t.f, ",\"invariant\":\"%s\",\"sentence\":\"%s\",\"saw\":\"%s\"", v->invariant,
+		v->sentence, v->saw);
+	end_event(&t);
+}
+
+/* The listener must not call the library, and does not: it only writes down. */
+static void told(void *arg, const struct gmem_event *e)
+{
+	(void)arg;
+	*happen() = (struct happening){ .is_told = true, .event = *e };
 }
 
 void log_listen(int64_t vm)

@@ -82,7 +82,8 @@ static int64_t strictly(const struct node *n, uint32_t verb, size_t size)
 	return world_call(&(struct gmem_call){ .verb = verb, .fd = n->fd, .length = size }, &r);
 }
 
-static int64_t read_file(struct node *n, char *to, size_t size, uint64_t offset)
+/* How many bytes may be read. */
+static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset)
 {
 	uint64_t end;
 	int err;
@@ -99,26 +100,42 @@ static int64_t read_file(struct node *n, char *to, size_t size, uint64_t offset)
 		return err;
 	if (offset + size > end << GMEM_PAGE_SHIFT)
 		size = (end << GMEM_PAGE_SHIFT) - offset;
-	err = contents_read(n, to, size, offset);
-	return err ? err : (int64_t)size;
+	return (int64_t)size;
+}
+
+/* With the lock held until the kernel has the bytes; it does not wait for anybody meanwhile. */
+static int reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
+{
+	const void *bytes = contents_at(n, size, offset);
+	char *buffer;
+	int err = -ENOMEM;
+
+	if (bytes || !size) {
+		fuse_reply_buf(req, bytes, size);
+		return 0;
+	}
+	buffer = malloc(size);
+	if (buffer)
+		err = contents_read(n, buffer, size, offset);
+	if (!err)
+		fuse_reply_buf(req, buffer, size);
+	free(buffer);
+	return err;
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	char *buffer = malloc(size);
-	int64_t got = -ENOMEM;
+	struct node *n = tree_node(ino);
+	int64_t got;
 
 	(void)fi;
-	if (buffer) {
-		fs_lock();
-		got = read_file(tree_node(ino), buffer, size, (uint64_t)off);
-		fs_unlock();
-	}
+	fs_lock();
+	got = ask_to_read(n, size, (uint64_t)off);
+	if (got >= 0)
+		got = reply_bytes(req, n, (size_t)got, (uint64_t)off);
+	fs_unlock();
 	if (got < 0)
 		fuse_reply_err(req, (int)-got);
-	else
-		fuse_reply_buf(req, buffer, (size_t)got);
-	free(buffer);
 }
 
 static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset)

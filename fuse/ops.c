@@ -384,8 +384,10 @@ static void read_control(fuse_req_t req, const struct node *n, size_t size, off_
 	uint64_t there = s->size, from = (uint64_t)off;
 
 	fs_lock();
-	if (n->control == CONTROL_EVENTS)
+	if (n->control == CONTROL_EVENTS) {
+		log_flush();
 		there = fs.log.events_size;
+	}
 	fs_unlock();
 	if (from >= there) {
 		fuse_reply_buf(req, NULL, 0);

@@ -350,8 +350,10 @@ void tree_attr(const struct node *n, struct stat *st)
 	} else if (n->kind == NODE_CONTROL) {
 		st->st_mode = S_IFREG | 0400;
 		st->st_nlink = 1;
-		if (n->control == CONTROL_EVENTS)
+		if (n->control == CONTROL_EVENTS) {
+			log_flush();
 			st->st_size = (off_t)fs.log.events_size;
+		}
 	} else {
 		st->st_mode = S_IFDIR | n->mode;
 		st->st_nlink = 2;
