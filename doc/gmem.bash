@@ -74,6 +74,7 @@ _gmem_values()
 		;;
 	replay:-o | replay:--on)
 		echo model kvm
+		compgen -d -- "$cur" || :
 		;;
 	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
 	create:-f | create:--flags)

@@ -36,6 +36,7 @@ struct node {
 	uint64_t number;  /* st_ino; never used twice */
 	uint64_t lookups; /* how often the kernel was told of it, less what it has forgotten */
 	struct node *parent, *children, *next;
+	struct node *next_file; /* of all files, also those without a name */
 	unsigned int nr_children;
 	char *name;
 	bool unlinked;
@@ -107,8 +108,9 @@ struct fs {
 	struct gmem_lockdep *locks;
 	struct log log;
 	struct node root, control_dir, controls[NR_CONTROLS];
+	struct node *files;
 	uint64_t next_number;
-	unsigned int nr_files, nr_vms;
+	unsigned int nr_files, nr_vms, handles;
 	uint64_t blocks; /* bytes of all contents */
 	struct window *windows;
 };
@@ -235,7 +237,10 @@ int tree_remove(struct node *dir, const char *name, enum node_kind kind);
 /* Another type of a VM that has no file yet. */
 int tree_set_type(struct node *vm, uint64_t type);
 void tree_forget(struct node *n, uint64_t lookups);
-/* One handle less. */
+/* Of a VM or a file, when all is over. */
+void tree_free(struct node *n);
+/* One handle more, one less. */
+void tree_open(struct node *n);
 void tree_release(struct node *n);
 void tree_attr(const struct node *n, struct stat *st);
 void tree_entry(struct node *n, struct fuse_entry_param *e);

@@ -111,7 +111,7 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 		j = notify_job(req, n, page, page + 1);
 	else
 		j = notify_job(req, vm, 0, 0);
-	vm->opens++;
+	tree_open(vm);
 	fs_unlock();
 	j->vm = vm;
 	j->call = *m;

@@ -175,11 +175,11 @@ unsigned int look_ranges(const struct node *n)
 	return count_ranges(inode->attributes, end) + count_ranges(inode->folios, end);
 }
 
-static struct node *node_of_file(const struct node *vm, uint32_t file)
+static struct node *node_of_file(uint32_t file)
 {
 	struct node *n;
 
-	for (n = vm->children; n; n = n->next)
+	for (n = fs.files; n; n = n->next_file)
 		if (n->fd != NO_FD &&
 		    gmem_range_get(fs.w->b, process()->fds, (uint64_t)n->fd) == file)
 			return n;
@@ -200,7 +200,7 @@ struct node *look_gpa(const struct node *vm, uint64_t gpa, uint64_t *offset)
 	if (!s || !s->file)
 		return NULL;
 	*offset = ((s->pgoff + (gfn - s->gfn)) << GMEM_PAGE_SHIFT) + gpa % GMEM_PAGE_SIZE;
-	return node_of_file(vm, s->file);
+	return node_of_file(s->file);
 }
 
 int look_guest_has(const struct node *vm, uint64_t gpa)
@@ -216,7 +216,7 @@ void look_print_slots(FILE *f, const struct node *vm)
 
 	while (gmem_range_next(fs.w->b, vm_behind(vm)->slots, r.end, &r)) {
 		const struct gmem_slot *s = CSLOT(fs.w->b, r.value);
-		const struct node *n = s->file ? node_of_file(vm, s->file) : NULL;
+		const struct node *n = s->file ? node_of_file(s->file) : NULL;
 
 		fprintf(f, "    slot %u: gpa 0x%llx, %llu bytes", s->id,
 			(unsigned long long)s->gfn << GMEM_PAGE_SHIFT,

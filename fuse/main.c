@@ -102,11 +102,20 @@ static void free_children(struct node *dir)
 	for (n = dir->children; n; n = next) {
 		next = n->next;
 		free_children(n);
-		contents_free(n);
-		free(n->name);
 		if (n->kind == NODE_VM || n->kind == NODE_FILE)
-			free(n);
+			tree_free(n);
+		else
+			free(n->name);
 	}
+}
+
+/* Those without a name are nobody's children. */
+static void free_tree(void)
+{
+	free_children(&fs.root);
+	while (fs.files)
+		tree_free(fs.files);
+	free(fs.root.name);
 }
 
 static int run(struct fuse_args *args, const struct fuse_cmdline_opts *opts)
@@ -130,8 +139,7 @@ static int run(struct fuse_args *args, const struct fuse_cmdline_opts *opts)
 		die("no memory for a world");
 	tree_begin();
 	status = mount_and_serve(args, opts);
-	free_children(&fs.root);
-	free(fs.root.name);
+	free_tree();
 	log_end();
 	world_end();
 	return status;

@@ -51,7 +51,7 @@ void notify_open_window(struct job *j, struct node *n, bool punched)
 	*w = (struct window){ fs.windows, n, j->offset >> GMEM_PAGE_SHIFT,
 			      (j->offset + j->length) >> GMEM_PAGE_SHIFT, punched };
 	j->window = fs.windows = w;
-	n->opens++;
+	tree_open(n);
 }
 
 static int in_window(const struct node *n, uint64_t first, uint64_t end, bool punched)

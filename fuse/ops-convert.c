@@ -20,12 +20,18 @@ static void reply_err(struct job *j)
 	fuse_reply_err(j->req, -j->result);
 }
 
+/* Whoever asks for zeros does not want what was stored before, written back or not. */
+static bool zeroes(const struct gmem_call *c, int64_t result)
+{
+	return !result && (c->flags & GMEM_CONTENT_ZERO);
+}
+
 /* What the design leaves open, or says is zero, is zero. */
 static void settle_contents(struct node *n, const struct gmem_call *c, int64_t result)
 {
 	uint64_t start = c->offset, limit = c->offset + c->size, end = limit;
 
-	if (!result && (c->flags & GMEM_CONTENT_ZERO))
+	if (zeroes(c, result))
 		contents_zero(n, c->offset, c->size);
 	for (; look_next_open(n, &start, &end); start = end, end = limit)
 		contents_zero(n, start, end - start);
@@ -75,6 +81,8 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *c
 	if (fits_ranges(n)) {
 		j->result = (int)world_call(c, &r);
 		settle_contents(n, c, j->result);
+		if (j->window)
+			j->window->punched = zeroes(c, j->result);
 	} else {
 		j->result = -ENOMEM;
 		r.out = c->error_offset;
@@ -84,7 +92,8 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *c
 	if (out) {
 		memcpy(j->out, out, out_size);
 		memcpy(j->out + error_offset, &r.out, sizeof(r.out));
-		j->out_size = out_size;
+		/* nothing is written back where nothing has changed */
+		j->out_size = memcmp(j->out, out, out_size) ? out_size : 0;
 	}
 	if (j->length) {
 		notify_queue(j);

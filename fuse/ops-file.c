@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -138,6 +139,33 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 		fuse_reply_err(req, (int)-got);
 }
 
+/*
+ * What was open in the page is so no more, and the model has to know: by stores of what is written.
+ * Only guests of SNP and TDX leave such pages.
+ */
+static void settle(const struct node *n, const char *bytes, size_t size, uint64_t offset)
+{
+	struct gmem_result r;
+	size_t at, part;
+
+	for (at = 0; at < size; at += part) {
+		uint64_t value = 0;
+
+		part = (offset + at) % 8 || size - at < 8 ? 1 : 8;
+		memcpy(&value, bytes + at, part);
+		if (n->map && look_open(n, PAGE(offset + at)))
+			world_call(&(struct gmem_call){ .verb = GMEM_STORE,
+							.addr = n->map + offset + at,
+							.size = part,
+							.value = value },
+				   &r);
+		else
+			part = size - at < GMEM_PAGE_SIZE ?
+				       size - at :
+				       GMEM_PAGE_SIZE - (offset + at) % GMEM_PAGE_SIZE;
+	}
+}
+
 static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset)
 {
 	uint64_t end;
@@ -159,6 +187,7 @@ static int64_t write_file(struct node *n, const char *from, size_t size, uint64_
 		return err;
 	if (offset + size > end << GMEM_PAGE_SHIFT)
 		size = (end << GMEM_PAGE_SHIFT) - offset;
+	settle(n, from, size, offset);
 	err = contents_write(n, from, size, offset);
 	return err ? err : (int64_t)size;
 }
@@ -178,16 +207,14 @@ static int64_t write_back(struct node *n, const char *from, size_t size, uint64_
 
 	if (n->fd == NO_FD || offset >= n->size)
 		return (int64_t)size;
-	if (!look_all_mapped(n, PAGE(offset), PAGE_UP(offset + size)) &&
-	    look_shared_until(n, PAGE(offset), PAGE_UP(offset + size)) >= PAGE_UP(offset + size) &&
-	    !is_overtaken(n, PAGE(offset)))
-		touch(n, PAGE(offset), PAGE_UP(offset + size), true);
 	for (done = 0; done < size; done += part) {
 		part = GMEM_PAGE_SIZE - (offset + done) % GMEM_PAGE_SIZE;
 		if (part > size - done)
 			part = size - done;
-		if (!is_overtaken(n, PAGE(offset + done)))
-			contents_write(n, from + done, part, offset + done);
+		if (is_overtaken(n, PAGE(offset + done)))
+			continue;
+		settle(n, from + done, part, offset + done);
+		contents_write(n, from + done, part, offset + done);
 	}
 	return (int64_t)size;
 }

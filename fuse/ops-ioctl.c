@@ -179,12 +179,12 @@ static void attributes2_of_vm(const struct request *q)
 	result = c.fd == NO_FD ? -EBADF : world_call(&c, &r);
 	fs_unlock();
 	memcpy(out + offsetof(struct kvm_attributes2, error_offset), &r.out, sizeof(r.out));
-	answer(q, result, out, q->in_size);
+	answer(q, result, out, memcmp(out, q->in, q->in_size) ? q->in_size : 0);
 }
 
 /* ---- the one of gmemfs' own ---- */
 
-/* A pin is of the file's offsets; and an unpin of the number that it has resulted in. */
+/* A pin is of the file's offsets. */
 static int64_t file_call(struct node *n, struct mount_call *m)
 {
 	struct gmem_call *c = &m->call;
@@ -197,10 +197,6 @@ static int64_t file_call(struct node *n, struct mount_call *m)
 			return -EFAULT;
 		c->addr = n->map + c->offset;
 		break;
-	case GMEM_UNPIN:
-		if (!(gmem_fd_kind(fs.w, 0, c->fd) & GMEM_FD_PIN))
-			return -EBADF;
-		return world_call(c, &m->result);
 	case GMEM_CACHESTAT:
 	case GMEM_MEMORY_FAILURE:
 		break;
@@ -241,6 +237,14 @@ static struct gmem_call only_what_counts(const struct gmem_call *c)
 	}
 }
 
+/* On whatever file or directory: a pin outlives what it is of. */
+static int64_t unpin(struct mount_call *m)
+{
+	if (!(gmem_fd_kind(fs.w, 0, m->call.fd) & GMEM_FD_PIN))
+		return -EBADF;
+	return world_call(&m->call, &m->result);
+}
+
 /* A page that has failed leaves the kernel's cache, too. */
 static void own_call(const struct request *q)
 {
@@ -258,7 +262,9 @@ static void own_call(const struct request *q)
 	}
 	fs_lock();
 	result = q->n->fd == NO_FD ? -EBADF : -ENOTTY;
-	if (q->n->kind == NODE_FILE && q->n->fd != NO_FD) {
+	if (m.call.verb == GMEM_UNPIN) {
+		result = unpin(&m);
+	} else if (q->n->kind == NODE_FILE && q->n->fd != NO_FD) {
 		result = file_call(q->n, &m);
 	} else if (q->n->fd != NO_FD && m.call.verb == GMEM_LAUNCH_FINISH) {
 		m.call.fd = q->n->fd;

@@ -3,6 +3,9 @@
  * Extended attributes, for shells: what is known of a file or directory, and conversions.
  *
  *	user.gmem.profile	of all: what the mount answers as
+ *	user.gmem.handles	of the root: how many handles are open; so what has been closed
+ *				can be waited for
+ *	user.gmem.strict	of the root, if it is mounted so
  *	user.gmem.ranges	of a file: its pages, one run a line
  *	user.gmem.fd		its descriptor in the model, for guest_memfd of a memslot
  *	user.gmem.flags		of a file; can be set until it has its size
@@ -34,6 +37,10 @@ static char *value_of(const struct node *n, const char *name, size_t *size)
 		look_print_runs(t.f, n);
 	else if (!strcmp(name, "profile"))
 		fputs(gmem_profile_name(fs.profile), t.f);
+	else if (!strcmp(name, "handles") && n->kind == NODE_ROOT)
+		fprintf(t.f, "%u", fs.handles);
+	else if (!strcmp(name, "strict") && n->kind == NODE_ROOT && fs.o.strict)
+		fputs("yes", t.f);
 	else if (!strcmp(name, "fd") && n->fd != NO_FD)
 		fprintf(t.f, "%" PRId64, n->fd);
 	else if (!strcmp(name, "flags") && n->kind == NODE_FILE)

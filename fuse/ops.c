@@ -247,7 +247,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (n->kind == NODE_CONTROL)
 		open_control(n, fi);
 	how_to_open(n, fi);
-	n->opens++;
+	tree_open(n);
 	fs_unlock();
 	if (!fuse_reply_open(req, fi))
 		return;
@@ -270,7 +270,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	if (!err) {
 		tree_entry(n, &e);
 		how_to_open(n, fi);
-		n->opens++;
+		tree_open(n);
 	}
 	fs_unlock();
 	if (err) {
@@ -322,7 +322,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		tree_attr(n, &st);
 		add_entry(req, s, n->name, &st);
 	}
-	dir->opens++;
+	tree_open(dir);
 	fs_unlock();
 	fi->fh = (uintptr_t)s;
 	if (fuse_reply_open(req, fi)) {

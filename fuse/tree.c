@@ -79,6 +79,10 @@ static struct node *new_node(struct node *dir, enum node_kind kind, const char *
 	n->uid = uid;
 	n->gid = gid;
 	add(dir, n);
+	if (kind == NODE_FILE) {
+		n->next_file = fs.files;
+		fs.files = n;
+	}
 	return n;
 }
 
@@ -267,6 +271,19 @@ static void close_node(struct node *n)
 	contents_free(n);
 }
 
+void tree_free(struct node *n)
+{
+	struct node **at;
+
+	for (at = &fs.files; *at && *at != n; at = &(*at)->next_file)
+		;
+	if (*at)
+		*at = n->next_file;
+	contents_free(n);
+	free(n->name);
+	free(n);
+}
+
 static void put(struct node *n)
 {
 	if (!n->unlinked || n->opens)
@@ -274,8 +291,7 @@ static void put(struct node *n)
 	close_node(n);
 	if (n->lookups)
 		return;
-	free(n->name);
-	free(n);
+	tree_free(n);
 }
 
 int tree_remove(struct node *dir, const char *name, enum node_kind kind)
@@ -308,9 +324,16 @@ void tree_forget(struct node *n, uint64_t lookups)
 	put(n);
 }
 
+void tree_open(struct node *n)
+{
+	n->opens++;
+	fs.handles++;
+}
+
 void tree_release(struct node *n)
 {
 	n->opens--;
+	fs.handles--;
 	put(n);
 }
 

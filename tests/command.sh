@@ -150,7 +150,7 @@ END
 
 run gmem replay --on kvm --check missing.trace
 ends 'what is only for the model is said to be' 2 < <(
-	has err 'gmem replay: --profile, --bug, --check and --clauses work only on the model, not with --on kvm')
+	has err 'gmem replay: --profile, --bug, --check and --clauses work only on the model, not with --on kvm or a mount')
 run gmem replay --json --quiet missing.trace
 ends 'and what JSON does not go with' 2 < <(
 	has err 'gmem replay: --json cannot be combined with --quiet or --clauses')

@@ -65,7 +65,7 @@ struct kvm_pre_fault {
 
 /*
  * One call of the model, and its result. On a directory: guest_load, guest_store, launch_finish.
- * On a file: pin (offset and length), unpin (fd), memory_failure, cachestat. The descriptor is
+ * On a file: pin (offset and length), memory_failure, cachestat. On both: unpin (fd). The descriptor is
  * that of the directory or file, except for unpin. Answers 0 where the result is filled in; ENOTTY
  * for other calls.
  */
