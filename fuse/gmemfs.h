@@ -304,12 +304,12 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /*
- * ops-convert.c: makes a conversion, and answers the request when the kernel has forgotten what
+ * ops-convert.c: makes a conversion of the file, and answers the request when the kernel has forgotten what
  * became private. Takes the lock itself. The result and out_size bytes of out are the ioctl's
  * answer; with out null it is that of a setxattr. error_offset is written into out at that place.
  */
-void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *c, const void *out,
-		       size_t out_size, size_t error_offset);
+void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *what,
+		       const void *out, size_t out_size, size_t error_offset);
 /* guest.c: a call of a guest, on its VM; answers a MOUNT_CALL. Takes the lock itself. */
 void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m);
 

@@ -82,6 +82,7 @@ static void access_memory(struct job *j)
 	int64_t err = 0;
 
 	fs_lock();
+	m->call.fd = j->vm->fd;
 	if (j->vm->fd == NO_FD)
 		err = -ENOENT;
 	else if (m->call.verb == GMEM_GUEST_STORE)
@@ -105,7 +106,7 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 	struct job *j;
 
 	fs_lock();
-	n = look_gpa(vm, m->call.gpa, &offset);
+	n = vm->fd == NO_FD ? NULL : look_gpa(vm, m->call.gpa, &offset);
 	page = n ? offset >> GMEM_PAGE_SHIFT : 0;
 	if (n && notify_may_have(n, page, page + 1))
 		j = notify_job(req, n, page, page + 1);
@@ -115,7 +116,6 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 	fs_unlock();
 	j->vm = vm;
 	j->call = *m;
-	j->call.call.fd = vm->fd;
 	j->then = access_memory;
 	notify_queue(j);
 }

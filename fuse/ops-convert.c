@@ -64,15 +64,23 @@ static int fits_ranges(struct node *n)
 	return 1;
 }
 
-void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *c, const void *out,
-		       size_t out_size, size_t error_offset)
+void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *what,
+		       const void *out, size_t out_size, size_t error_offset)
 {
+	struct gmem_call with_fd = *what;
+	const struct gmem_call *c = &with_fd;
 	struct gmem_result r = { 0 };
 	uint64_t first, end;
 	struct job *j;
 	int mapped;
 
 	fs_lock();
+	if (n->fd == NO_FD) {
+		fs_unlock();
+		fuse_reply_err(req, EBADF);
+		return;
+	}
+	with_fd.fd = n->fd;
 	pages_of(n, c, &first, &end);
 	mapped = notify_may_have(n, first, end);
 	j = notify_job(req, n, first, mapped ? end : first);
@@ -85,8 +93,9 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *c
 			j->window->punched = zeroes(c, j->result);
 	} else {
 		j->result = -ENOMEM;
-		r.out = c->error_offset;
 	}
+	if (!r.clause) /* the model was not asked */
+		r.out = c->error_offset;
 	fs_unlock();
 	j->then = out ? reply_ioctl : reply_err;
 	if (out) {

@@ -137,7 +137,6 @@ static struct gmem_call attributes2(const struct request *q)
 	const struct kvm_attributes2 *a = q->in;
 
 	return (struct gmem_call){ .verb = GMEM_SET_MEMORY_ATTRIBUTES2,
-				   .fd = q->n->fd,
 				   .offset = a->offset,
 				   .size = a->size,
 				   .attributes = a->attributes,
@@ -157,7 +156,6 @@ static void convert(const struct request *q, uint32_t verb)
 		c = attributes2(q);
 	} else {
 		c = (struct gmem_call){ .verb = verb,
-					.fd = q->n->fd,
 					.offset = a->offset,
 					.size = a->size,
 					.error_offset = a->error_offset,
@@ -176,6 +174,7 @@ static void attributes2_of_vm(const struct request *q)
 
 	memcpy(out, q->in, q->in_size);
 	fs_lock();
+	c.fd = q->n->fd;
 	result = c.fd == NO_FD ? -EBADF : world_call(&c, &r);
 	fs_unlock();
 	memcpy(out + offsetof(struct kvm_attributes2, error_offset), &r.out, sizeof(r.out));
@@ -336,9 +335,7 @@ static int is_attributes2(unsigned int cmd)
 
 static void file_ioctl(const struct request *q)
 {
-	if (q->n->fd == NO_FD)
-		fuse_reply_err(q->req, EBADF);
-	else if (is_attributes2(q->cmd))
+	if (is_attributes2(q->cmd))
 		convert(q, GMEM_SET_MEMORY_ATTRIBUTES2);
 	else if (q->cmd == MOUNT_CONVERT_SHARED)
 		convert(q, GMEM_CONVERT_SHARED);

@@ -137,9 +137,9 @@ static int parse_conversion(const char *s, struct gmem_call *c)
 
 static void set_convert(fuse_req_t req, struct node *n, const char *value)
 {
-	struct gmem_call c = { .fd = n->fd };
+	struct gmem_call c = { 0 };
 
-	if (n->kind != NODE_FILE || n->fd == NO_FD || !parse_conversion(value, &c))
+	if (n->kind != NODE_FILE || !parse_conversion(value, &c))
 		fuse_reply_err(req, EINVAL);
 	else
 		convert_and_reply(req, n, &c, NULL, 0, 0);

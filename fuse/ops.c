@@ -220,14 +220,24 @@ struct snapshot {
 	size_t size;
 };
 
+/* Before a file has its size, whoever opens it may yet want to map it. */
+static bool can_be_mapped(const struct node *n)
+{
+	if (n->kind != NODE_FILE || n->fd != NO_FD)
+		return n->map;
+	return n->flags_asked ? n->flags & GMEM_FLAG_MMAP :
+	       fs.o.flags     ? fs.flags & GMEM_FLAG_MMAP :
+				true;
+}
+
 /*
  * What cannot be mapped is read and written past the kernel's cache, where a shared mapping is
  * ENODEV. What can be mapped is read and written through the cache, which is told to drop pages.
  */
 static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 {
-	fi->direct_io = !n->map;
-	fi->keep_cache = !!n->map;
+	fi->direct_io = !can_be_mapped(n);
+	fi->keep_cache = !fi->direct_io;
 	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && n->fd != NO_FD;
 }
 

@@ -81,9 +81,15 @@ with open(sys.argv[1], "rb", buffering=0) as f:
     f.seek(100)
     if f.read(5) != b"again":
         print("read sees other bytes")
-m[100:105] = open("/proc/self/cmdline", "rb").read(5)
 m[0:65536] = bytes(65536)
+with open(sys.argv[1] + "-new", "w+b") as f:
+    f.truncate(8192)
+    n = mmap.mmap(f.fileno(), 8192)
+    n[0:5] = b"hello"
+    if f.read(5) != b"hello":
+        print("a new file has other bytes")
 END
+		rm "$mnt/vm0/ram-new" || echo 'no rm'
 		dd if="$tmp/bytes" of="$mnt/vm0/ram" bs=16K conv=notrunc status=none)
 else
 	skip 'mmap of Python' 'python3 is not installed'
@@ -233,5 +239,17 @@ judge 'limits are ENOSPC or ENOMEM' < <(
 	refuses 'No space left' dd if=/dev/zero of="$mnt/vm0/a" bs=4K count=16 conv=notrunc
 	rm "$mnt/vm0/a"
 	truncate -s 64K "$mnt/vm0/c" || echo 'no file afterwards'
+	unmount_fs || echo 'no unmount'
+	mount_fs -o profile=linux-coco-v13,type=SW_PROTECTED,limit-ranges=20 || echo 'no mount'
+	mkdir "$mnt/vm0"
+	truncate -s 1M "$mnt/vm0/ram"
+	for ((page = 0; page < 7; page++)); do
+		gmem convert "$mnt/vm0/ram" $((page * 8192)) 4K private 2>&1
+	done
+	for ((; page < 30; page++)); do
+		gmem convert "$mnt/vm0/ram" $((page * 8192)) 4K private 2>/dev/null
+	done
+	refuses ENOMEM gmem convert "$mnt/vm0/ram" $((page * 8192)) 4K private
+	gmem convert "$mnt/vm0/ram" 0 1M shared 2>&1 | grep -v ENOMEM
 	unmount_fs || echo 'no unmount')
 finish
