@@ -157,6 +157,68 @@ judge 'SIGTERM ends it cleanly' < <(
 	wait "$daemon" || echo "status $?"
 	! grep " $mnt " /proc/mounts)
 
+if command -v python3 >/dev/null; then
+	judge 'a daemon that was killed leaves SIGBUS in mappings' < <(
+		mount_fs || echo 'no mount'
+		mkdir "$mnt/vm0"
+		truncate -s 64K "$mnt/vm0/ram"
+		{
+			{
+				until [ -e "$tmp/killed" ]; do sleep 0.1; done
+				echo
+			} | python3 -c 'import mmap, sys
+f = open(sys.argv[1], "r+b")
+m = mmap.mmap(f.fileno(), 65536)
+m[0]
+open(sys.argv[2], "w")
+input()
+m[8192]' "$mnt/vm0/ram" "$tmp/mapped"
+			echo $? >"$tmp/status"
+		} 2>/dev/null &
+		client=$!
+		for ((i = 0; i < 100; i++)); do
+			[ ! -e "$tmp/mapped" ] || break
+			sleep 0.1
+		done
+		kill -KILL "$daemon"
+		wait "$daemon" 2>/dev/null
+		touch "$tmp/killed"
+		wait "$client"
+		expect 135 cat "$tmp/status"
+		fusermount3 -u "$mnt" || echo 'no unmount')
+else
+	skip 'a daemon that was killed leaves SIGBUS in mappings' 'python3 is not installed'
+fi
+
+judge 'a terabyte costs what was written' < <(
+	mount_fs -o limit-memory=64K || echo 'no mount'
+	mkdir "$mnt/vm0"
+	truncate -s 1T "$mnt/vm0/ram"
+	for offset in 0 1000000 200000000; do
+		dd if=/dev/urandom of="$mnt/vm0/ram" bs=4K seek="$offset" count=1 conv=notrunc status=none
+	done
+	dd if="$mnt/vm0/ram" bs=4K skip=100000000 count=15 status=none | tr -d '\0' | wc -c |
+		grep -vx 0
+	fallocate -p -o 4K -l 1023G "$mnt/vm0/ram" || echo 'no fallocate'
+	awk '/^VmRSS:/ && $2 > 200000 { exit 1 }' "/proc/$daemon/status" ||
+		grep VmRSS "/proc/$daemon/status"
+	unmount_fs || echo 'no unmount')
+
+judge 'tail -f follows the events' < <(
+	mount_fs || echo 'no mount'
+	timeout 10 tail -n 0 -f "$mnt/.gmem/events" >"$tmp/followed" &
+	follower=$!
+	sleep 0.5
+	mkdir "$mnt/followed"
+	for ((i = 0; i < 50; i++)); do
+		! grep -q create_vm "$tmp/followed" || break
+		sleep 0.1
+	done
+	grep -q '"call":"vm0 = create_vm()"' "$tmp/followed" || echo 'it does not'
+	kill "$follower"
+	wait "$follower"
+	unmount_fs || echo 'no unmount')
+
 judge 'a daemon that was killed leaves ENOTCONN, and a mount that can be unmounted' < <(
 	mount_fs || echo 'no mount'
 	mkdir "$mnt/vm0"
