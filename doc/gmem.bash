@@ -36,7 +36,7 @@ _gmem_options()
 		echo "$common -l --list -p --profile"
 		;;
 	explore)
-		echo "$common -b --bug --dot --full --memory --mermaid -o --output --perfetto --preemptions" \
+		echo "$common -b --bug --complete --dot --folder --full --memory --mermaid -o --output --perfetto --preemptions" \
 			"-p --profile -q --quiet --seconds --seed --shard --states --walks"
 		;;
 	locks)
@@ -87,6 +87,9 @@ _gmem_values()
 		pin:-u | pin:--unpin) ;;
 	explore:--memory | explore:--preemptions | explore:--seconds | explore:--seed | \
 		explore:--shard | explore:--states | explore:--walks) ;;
+	explore:--folder)
+		compgen -d
+		;;
 	*)
 		return 1
 		;;

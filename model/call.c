@@ -49,10 +49,13 @@ static void begin_in_world(struct gmem_run *run, const struct gmem_call *c)
 }
 
 /* It was stopped by a violation, and is still there. */
-static void leave_in_world(struct gmem_run *run)
+static void stopped(struct gmem_run *run, const struct gmem_result *r)
 {
 	struct gmem_op *op = OP(run->b, run->t->op);
 
+	run->b->running++;
+	if (run->res != r)
+		return; /* it is in the world already */
 	op->call = *run->c;
 	op->result = *run->res;
 }
@@ -99,6 +102,15 @@ static enum gmem_status refuse(struct gmem_result *r, int value, enum gmem_statu
 	return status;
 }
 
+/*
+ * Calls that are under way hold locks, and have left things half done: what is run at once among
+ * them would see a violation where it has to wait.
+ */
+static enum gmem_status refuse_under_way(const struct gmem_world *w, struct gmem_result *r)
+{
+	return w->violated ? refuse(r, 0, GMEM_VIOLATED) : refuse(r, -EINVAL, GMEM_MISUSE);
+}
+
 /* The descriptor is of a kind that the call has no answer for: it is as if it had not been made. */
 static enum gmem_status misuse(struct gmem_run *run, struct gmem_result *r)
 {
@@ -120,8 +132,8 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 
 	if (!can_be_asked(w, c))
 		return refuse(r, -EINVAL, GMEM_MISUSE);
-	if (TASK(w->b, w->b->tasks[c->task])->depth)
-		return refuse(r, 0, GMEM_VIOLATED); /* its call was stopped by a violation */
+	if (w->b->running)
+		return refuse_under_way(w, r);
 	if (!gmem_reserve(w, cells_for(w->b, c)))
 		return refuse(r, -ENOMEM, GMEM_FAILED);
 	/* Nobody sees a call that is run in one go, unless somebody watches its rows. */
@@ -136,12 +148,18 @@ enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *c, stru
 		*r = *run.res;
 	if (!run.t->depth)
 		finish(&run);
-	else if (run.res == r)
-		leave_in_world(&run);
+	else
+		stopped(&run, r);
 	if (!w->violated && w->checking != GMEM_CHECK_NEVER &&
 	    gmem_check(w, &w->violation) != GMEM_DONE)
 		w->violated = true;
 	return w->violated ? GMEM_VIOLATED : GMEM_DONE;
+}
+
+/* Nobody reads what an earlier call left there, but it would tell states apart that are the same. */
+static void forget_places(struct gmem_task *t)
+{
+	memset(&t->start, 0, sizeof(*t) - offsetof(struct gmem_task, start));
 }
 
 enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
@@ -154,7 +172,9 @@ enum gmem_status gmem_begin(struct gmem_world *w, const struct gmem_call *c)
 	if (!reserve_for(w, c))
 		return GMEM_FAILED;
 	begin_in_world(&run, c);
+	forget_places(run.t);
 	gmem_enter_table(&run, c->verb);
+	w->b->running += run.t->depth != 0;
 	w->violated = false;
 	return GMEM_DONE;
 }
@@ -180,6 +200,7 @@ enum gmem_status gmem_step_run(struct gmem_run *run, uint32_t task, enum gmem_pr
 	gmem_resume(run, task);
 	w->violated = false;
 	*progress = gmem_run_row(run);
+	w->b->running -= run->misused || *progress == GMEM_OVER;
 	if (run->misused) {
 		*progress = GMEM_OVER;
 		return misuse(run, r);

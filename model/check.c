@@ -210,11 +210,15 @@ static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, u
 		if (r.value != GMEM_ATTRIBUTE_PRIVATE)
 			return s->a = vm->number, s->b = r.start, "an unknown attribute: VM, gfn";
 	r.end = 0;
-	while (gmem_range_next(b, vm->sptes, r.end, &r))
+	while (gmem_range_next(b, vm->sptes, r.end, &r)) {
+		if ((r.value & SPTE_PRIVATE) && !gmem_guest_may_map_private(b, vm))
+			return s->a = vm->number, s->b = r.start,
+			       "a guest without private memory maps some: VM, gfn";
 		for (uint64_t gfn = r.start; gfn < r.end; gfn++)
 			if (!(r.value & SPTE_PRIVATE) == gmem_is_private_gfn(b, idx, gfn))
 				return s->a = vm->number, s->b = gfn,
 				       "the guest maps against the attribute: VM, gfn";
+	}
 	return NULL;
 }
 

@@ -98,11 +98,6 @@ bool gmem_is_private_gfn(const struct gmem_block *b, uint32_t vm, uint64_t gfn)
 	return is_private_in(b, vm, gfn, slot_at(b, vm, gfn));
 }
 
-bool gfn_is_private(struct gmem_run *run)
-{
-	return gmem_is_private_gfn(run->b, run->t->vm, run->t->gfn);
-}
-
 bool gmem_ask_gfn(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
@@ -117,6 +112,15 @@ bool gmem_ask_gfn(struct gmem_run *run)
 	return is_private_in(run->b, t->vm, t->gfn, s);
 }
 
+/*
+ * Shareability was posted on a kernel whose pre-fault asked whether the VM may have guest_memfds at
+ * all; here every VM may.
+ */
+bool gmem_guest_may_map_private(const struct gmem_block *b, const struct gmem_vm *vm)
+{
+	return b->profile->n.has_shareability || gmem_has_private_mem(b, vm);
+}
+
 /* The first page of [start, end) that is long-term pinned, or end. */
 static uint64_t first_pinned(const struct gmem_block *b, uint32_t inode, uint64_t start,
 			     uint64_t end)
@@ -128,6 +132,18 @@ static uint64_t first_pinned(const struct gmem_block *b, uint32_t inode, uint64_
 			if (r.value == inode)
 				end = r.start;
 	}
+	return end;
+}
+
+/* The first page of [start, end) that has failed, or end: memory_failure() keeps its reference. */
+static uint64_t first_poisoned(const struct gmem_block *b, uint32_t inode, uint64_t start,
+			       uint64_t end)
+{
+	struct gmem_range r = { 0, start, 0 };
+
+	while (gmem_range_next_in(b, CINODE(b, inode)->folios, r.end, end, &r))
+		if (r.value & FOLIO_POISONED)
+			return r.start;
 	return end;
 }
 
@@ -157,6 +173,7 @@ uint64_t gmem_first_busy(const struct gmem_run *run, uint64_t start, uint64_t en
 	uint32_t inode = run->t->inode;
 
 	end = gmem_first_mapped(b, inode, start, first_pinned(b, inode, start, end));
+	end = first_poisoned(b, inode, start, end);
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++) {
 		const struct gmem_task *t = b->tasks[i] ? CTASK(b, b->tasks[i]) : run->t;
 

@@ -25,9 +25,10 @@ bool gmem_has_attribute(const struct gmem_block *b, const struct gmem_inode *ino
 			uint64_t end, uint32_t attribute);
 /* Whether a guest's page is private: by the file that is bound there, or by the VM's attributes. */
 bool gmem_is_private_gfn(const struct gmem_block *b, uint32_t vm, uint64_t gfn);
-bool gfn_is_private(struct gmem_run *run); /* t->gfn of t->vm */
 /* The same; sets t->file, t->inode, t->start and t->end to where it was asked. */
 bool gmem_ask_gfn(struct gmem_run *run);
+/* Whether private pages can be mapped for the VM's guest. */
+bool gmem_guest_may_map_private(const struct gmem_block *b, const struct gmem_vm *vm);
 
 /* Whether the guest's memory there is the file's alone, whatever userspace_addr maps. */
 bool gmem_slot_is_gmem_only(const struct gmem_block *b, const struct gmem_slot *s);

@@ -125,7 +125,8 @@ static void verify_hash(struct explorer *e, struct node *n)
 		lost_track(n, "a change of objects that a row does not say: table, row",
 			   e->ran_table, e->ran_row);
 	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (whole.names[e->tasks[t]] != n->shared.names[e->tasks[t]])
+		if (gmem_task_exists(n->w, e->tasks[t]) &&
+		    whole.names[e->tasks[t]] != n->shared.names[e->tasks[t]])
 			lost_track(n, "a change of what a task names: table, row", e->ran_table,
 				   e->ran_row);
 }
@@ -264,13 +265,16 @@ static void note_undo(const struct explorer *e, struct node *n, uint32_t task,
 	const struct gmem_task *t = CTASK(b, b->tasks[task]);
 	const struct gmem_step *table = b->profile->tables[e->ran_table];
 
-	if (t->work || t->dying || b->used - b->nr_free != before->cells)
+	if (t->work || t->dying)
 		return;
 	/* A memslot that is not there for others yet is its own as well. */
 	n->undo = (struct undo){ .known = true, .cells = { b->tasks[task], t->op, t->new_slot } };
-	if (e->ran_something)
+	if (e->ran_something) {
 		n->undo.cells[7] = owner_of_lock(&table[e->ran_row], COP(b, t->op), t,
 						 before->held);
+		/* Where a check was left out, the lock of nothing can be taken. */
+		n->undo.known = n->undo.cells[7] || table[e->ran_row].kind != STEP_LOCK;
+	}
 	if (!t->depth ||
 	    (e->ran_something && gmem_row_touches(e, e->ran_table, e->ran_row)->fgets)) {
 		n->undo.cells[3] = t->file;
@@ -283,12 +287,15 @@ static void note_undo(const struct explorer *e, struct node *n, uint32_t task,
 /* A row of task t has run. */
 static void hash_again(struct explorer *e, struct node *n, uint32_t t, const struct earlier *before)
 {
+	const struct gmem_block *b = n->w->b;
 	uint32_t task = e->tasks[t];
+	bool took_cells = b->used - b->nr_free != before->cells;
 
-	n->changed = !n->w->b->tasks[task] ||
+	n->changed = !b->tasks[task] ||
 		     (e->ran_something && gmem_row_touches(e, e->ran_table, e->ran_row)->changes);
 	n->hashes[t] = hash_of_task(e, n, t);
-	if (n->changed || !gmem_hash_names(n->w, task, &n->shared))
+	/* A cell that is taken may be one that another task still names, who has no use for it. */
+	if (n->changed || took_cells || !gmem_hash_names(n->w, task, &n->shared))
 		gmem_hash_all(n->w, &n->shared);
 	else
 		note_undo(e, n, task, before);
@@ -298,7 +305,7 @@ static bool begin_next(struct explorer *e, struct node *n, uint32_t t)
 {
 	uint32_t number = e->calls[e->first[t] + n->pos[t]];
 	struct gmem_call c = e->o->call(e->o->arg, number, n->results);
-	enum gmem_status status = gmem_begin(n->w, &c);
+	enum gmem_status status = c.task == e->tasks[t] ? gmem_begin(n->w, &c) : GMEM_MISUSE;
 
 	memset(&n->results[number], 0, sizeof(n->results[number]));
 	n->pos[t]++;

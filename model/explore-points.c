@@ -67,8 +67,7 @@ static bool grow_index(struct explorer *e)
 	return true;
 }
 
-/* The number of the point with that key; NOBODY if there is no memory. */
-static uint32_t point_with(struct explorer *e, uint64_t key)
+uint32_t gmem_point_with(struct explorer *e, uint64_t key)
 {
 	struct reduction *r = e->reduction;
 	struct point *points;
@@ -162,7 +161,7 @@ static bool add_to_point(struct explorer *e, struct point *p, struct guarded *g)
 }
 
 /* At a point, and at all that lead there. */
-static void learn_access(struct explorer *e, uint32_t number, struct guarded g)
+void gmem_learn_access(struct explorer *e, uint32_t number, struct guarded g)
 {
 	struct point *p = &e->reduction->points[number];
 
@@ -170,10 +169,10 @@ static void learn_access(struct explorer *e, uint32_t number, struct guarded g)
 		return;
 	e->reduction->learned = true;
 	for (uint32_t i = 0; i < p->nr_before; i++)
-		learn_access(e, p->before[i], g);
+		gmem_learn_access(e, p->before[i], g);
 }
 
-static void learn_way(struct explorer *e, uint32_t from, uint32_t to)
+void gmem_learn_way(struct explorer *e, uint32_t from, uint32_t to)
 {
 	struct point *p = &e->reduction->points[to];
 	uint32_t *before;
@@ -189,7 +188,7 @@ static void learn_way(struct explorer *e, uint32_t from, uint32_t to)
 	p->before = before;
 	p->before[p->nr_before++] = from;
 	for (uint32_t i = 0; i < p->nr_future; i++)
-		learn_access(e, from, p->future[i]);
+		gmem_learn_access(e, from, p->future[i]);
 }
 
 /* ---- learning ---- */
@@ -231,7 +230,7 @@ static uint64_t hash_of_step(const struct footprint *f, uint32_t from, uint32_t 
 
 uint32_t gmem_point_of(struct explorer *e, const struct node *n, uint32_t t)
 {
-	return point_with(e, key_of(e, n, t));
+	return gmem_point_with(e, key_of(e, n, t));
 }
 
 void gmem_point_learn(struct explorer *e, const struct node *n, uint32_t t, const struct node *led,
@@ -249,15 +248,15 @@ void gmem_point_learn(struct explorer *e, const struct node *n, uint32_t t, cons
 		g.a = f->list[i];
 		g.nr_locks = 0;
 		guard(e, n, t, &g);
-		learn_access(e, from, g);
+		gmem_learn_access(e, from, g);
 	}
 	for (unsigned int place = 0; f->all && place < NR_PLACES; place++) {
 		g = (struct guarded){
 			.a = { .place = (uint8_t)place, .writes = true, .end = EVERY_PAGE }
 		};
-		learn_access(e, from, g);
+		gmem_learn_access(e, from, g);
 	}
-	learn_way(e, from, to);
+	gmem_learn_way(e, from, to);
 }
 
 void gmem_points_free(struct explorer *e)
@@ -273,4 +272,7 @@ void gmem_points_free(struct explorer *e)
 	gmem_explore_get(e, r->points, r->points_room * sizeof(*r->points), 0);
 	gmem_explore_get(e, r->index, r->index_room * sizeof(*r->index), 0);
 	gmem_seen_free(e, &r->known);
+	r->points = NULL;
+	r->index = NULL;
+	r->nr_points = r->points_room = r->index_room = 0;
 }

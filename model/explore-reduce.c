@@ -19,7 +19,11 @@
  * itself. So it was seen and learned.
  *
  * A set is not used where its row leads back to a state of the path: going round there, others
- * could be forgotten.
+ * could be forgotten. A shard does not see all of a path, so there a set is not used if a row of
+ * it goes back in its table, as a RETRY does. A circle has such a row: between two of them each task
+ * goes on in its tables, where loops over objects and pages are the only other way back, and those
+ * end. (Of a circle that can be left nothing is forgotten anyway: who goes round runs to an end in
+ * some order, and a persistent set takes part in every order that leads to an end.)
  */
 #include <string.h>
 
@@ -148,6 +152,37 @@ static uint32_t close_set(struct explorer *e, const struct node *n, uint32_t t)
 	return set;
 }
 
+/* Whether task t, whose row led from n to child, stands further up in a table than before. */
+static bool went_back(const struct explorer *e, const struct node *n, const struct node *child,
+		      uint32_t t)
+{
+	const struct gmem_block *a = n->w->b, *b = child->w->b;
+	const uint32_t task = e->tasks[t];
+	const struct gmem_task *from = CTASK(a, a->tasks[task]), *to;
+
+	if (n->pos[t] != child->pos[t] || !b->tasks[task])
+		return false;
+	to = CTASK(b, b->tasks[task]);
+	for (unsigned int i = 0; i < from->depth && i < to->depth; i++)
+		if (from->level[i].pc != to->level[i].pc)
+			return to->level[i].pc < from->level[i].pc;
+	return false;
+}
+
+static bool goes_back(const struct explorer *e, const struct node *n, uint32_t set)
+{
+	const struct reduction *r = e->reduction;
+
+	for (; set; set &= set - 1) {
+		uint32_t t = (uint32_t)__builtin_ctz(set);
+
+		if (r->next[t].known && r->next[t].ran == RAN &&
+		    went_back(e, n, &r->next[t].child, t))
+			return true;
+	}
+	return false;
+}
+
 static unsigned int count_running(const struct reduction *r, uint32_t set)
 {
 	unsigned int n = 0;
@@ -174,6 +209,8 @@ uint32_t gmem_reduce(struct explorer *e, const struct node *n)
 		if (!(n->all >> t & 1))
 			continue;
 		set = close_set(e, n, t);
+		if (gmem_is_shard(e) && goes_back(e, n, set))
+			continue;
 		running = count_running(r, set);
 		if (running && (!best || running < fewest)) {
 			best = set;

@@ -51,6 +51,12 @@ uint32_t gmem_point_of(struct explorer *e, const struct node *n, uint32_t t);
 /* Task t touched that on its way from n, where it stood, to the state to. */
 void gmem_point_learn(struct explorer *e, const struct node *n, uint32_t t, const struct node *to,
 		      const struct footprint *f);
+/* The number of the point with that key; NOBODY if there is no memory. */
+uint32_t gmem_point_with(struct explorer *e, uint64_t key);
+/* That g may be touched from a point on; that a point leads to another. */
+void gmem_learn_access(struct explorer *e, uint32_t number, struct guarded g);
+void gmem_learn_way(struct explorer *e, uint32_t from, uint32_t to);
+/* Forgets everything. */
 void gmem_points_free(struct explorer *e);
 
 #endif

@@ -64,6 +64,11 @@ enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash)
 	return NEW;
 }
 
+bool gmem_seen_has(const struct seen *s, uint64_t hash)
+{
+	return s->room && *place_of(s, as_kept(hash));
+}
+
 void gmem_seen_leave(struct seen *s, uint64_t hash)
 {
 	*place_of(s, as_kept(hash)) &= ~UINT64_C(1);

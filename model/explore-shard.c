@@ -1,163 +1,209 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One part of an exploration: the states after the first rows, every so manieth of them, with all
- * that follows. Every shard goes through the first rows in the same way, in every order, until
- * there are enough states to share out; what is found or ends there is the first shard's.
+ * One of several explorations that share the states among them.
+ *
+ * Every state that is remembered belongs to one shard, by its hash. Who comes to a state of another
+ * shard sends it there, once: as the tasks of the rows that lead to it, which the other repeats.
+ * What is sent one after the other mostly begins alike, so the states of the last way stay, and only
+ * the rest of the next one is run.
+ *
+ * A shard goes on as far as it can; then all wait for each other, and take in what they were sent.
+ * When nothing was sent by anybody, the search is over. With the reduction all shards begin a search
+ * with the same knowledge of what rows touch; what one of them has learned is then sent to all, and
+ * all search again. So the last search is one that a single exploration could have made.
  */
 #include <string.h>
 
-#include "explore.h"
-#include "ops.h"
+#include "explore-reduce.h"
 
-#define STATES_A_SHARD 16u
-
-struct layer {
-	struct node *nodes;
-	uint32_t *schedules; /* of each, rows long */
-	uint32_t n, room;
-};
-
-struct shard {
-	struct layer layer;
-	uint32_t rows;
-};
-
-static bool is_mine(const struct explorer *e, uint64_t number)
+void gmem_bytes_put(struct explorer *e, struct bytes *b, uint64_t number, unsigned int size)
 {
-	return number % e->bounds->shards == e->bounds->shard;
-}
+	if (b->n + size > b->room) {
+		size_t room = b->room ? 2 * b->room : 256;
+		uint8_t *at = gmem_explore_get(e, b->at, b->room, room);
 
-static bool make_room(struct explorer *e, struct layer *l, uint32_t rows)
-{
-	uint32_t room = l->room ? 2 * l->room : 64;
-	size_t row = (rows ? rows : 1) * sizeof(*l->schedules);
-
-	if (l->n < l->room)
-		return true;
-	l->nodes = gmem_explore_get(e, l->nodes, l->room * sizeof(*l->nodes),
-				    room * sizeof(*l->nodes));
-	l->schedules = gmem_explore_get(e, l->schedules, l->room * row, room * row);
-	if (!l->nodes || !l->schedules)
-		return false;
-	memset(l->nodes + l->room, 0, (room - l->room) * sizeof(*l->nodes));
-	l->room = room;
-	return true;
-}
-
-static void free_layer(struct explorer *e, struct layer *l, uint32_t rows)
-{
-	size_t row = (rows ? rows : 1) * sizeof(*l->schedules);
-
-	for (uint32_t i = 0; i < l->room; i++)
-		gmem_node_free(e, &l->nodes[i]);
-	gmem_explore_get(e, l->nodes, l->room * sizeof(*l->nodes), 0);
-	gmem_explore_get(e, l->schedules, l->room * row, 0);
-	*l = (struct layer){ 0 };
-}
-
-/* A state of the first rows that has no row left to run, or finds something. */
-static void stop_here(struct explorer *e, struct node *n, const uint32_t *schedule, uint32_t rows)
-{
-	if (e->bounds->shard)
-		return;
-	memcpy(e->x->schedule, schedule, rows * sizeof(*schedule));
-	if (n->found.finding != GMEM_FOUND_NOTHING)
-		gmem_explore_found(e, n, rows);
-	else
-		gmem_explore_end(e, n, rows);
-}
-
-/* From node i of one layer, by task t, to a node of the next; whether t could run. */
-static bool run_to(struct explorer *e, struct layer *from, uint32_t i, uint32_t t, uint32_t rows,
-		   struct layer *to)
-{
-	struct node *child;
-	uint32_t *schedule;
-	enum ran ran;
-
-	if (!make_room(e, to, rows + 1) ||
-	    !gmem_node_copy(e, child = &to->nodes[to->n], &from->nodes[i]))
-		return false;
-	ran = gmem_node_run(e, child, t, NULL);
-	if (ran == WAITS || e->failed)
-		return false;
-	schedule = to->schedules + (size_t)to->n * (rows + 1);
-	memcpy(schedule, from->schedules + (size_t)i * rows, rows * sizeof(*schedule));
-	schedule[rows] = e->tasks[t];
-	child->last = t;
-	child->hash = gmem_node_hash(e, child);
-	if (ran == RAN)
-		ran = gmem_node_check(child);
-	if (ran == FOUND)
-		stop_here(e, child, schedule, rows + 1);
-	else if (gmem_seen_meet(e, &e->seen, child->hash) == NEW)
-		to->n++;
-	return true;
-}
-
-static void run_all(struct explorer *e, struct layer *from, uint32_t i, uint32_t rows,
-		    struct layer *to)
-{
-	struct node *n = &from->nodes[i];
-	const uint32_t all = gmem_node_tasks(e, n);
-	bool ran = false;
-
-	for (uint32_t t = 0; t < e->nr_tasks && !e->x->finding; t++)
-		if (all >> t & 1)
-			ran |= run_to(e, from, i, t, rows, to);
-	e->x->states += !e->bounds->shard;
-	if (ran || e->failed)
-		return;
-	if (all)
-		n->found.finding = GMEM_FOUND_DEADLOCK;
-	stop_here(e, n, from->schedules + (size_t)i * rows, rows);
-}
-
-bool gmem_shard_begin(struct explorer *e, const struct node *root)
-{
-	struct shard *s = gmem_explore_get(e, NULL, 0, sizeof(*s));
-	struct layer *l = &s->layer;
-
-	e->shard = s;
-	if (!s)
-		return false;
-	memset(s, 0, sizeof(*s));
-	if (!make_room(e, l, 0) || !gmem_node_copy(e, &l->nodes[l->n++], root))
-		return false;
-	while (l->n && l->n < STATES_A_SHARD * (uint64_t)e->bounds->shards &&
-	       !gmem_explore_must_stop(e) && s->rows < e->bounds->depth - 1) {
-		struct layer next = { 0 };
-
-		for (uint32_t i = 0; i < l->n && !gmem_explore_must_stop(e); i++)
-			run_all(e, l, i, s->rows, &next);
-		free_layer(e, l, s->rows++);
-		*l = next;
+		if (!at)
+			return;
+		b->at = at;
+		b->room = room;
 	}
-	return !gmem_explore_must_stop(e);
+	for (; size; size--, number >>= 8)
+		b->at[b->n++] = (uint8_t)number;
 }
 
-void gmem_shard_each(struct explorer *e, void (*fn)(struct explorer *e, const struct node *root))
+static void free_bytes(struct explorer *e, struct bytes *b)
 {
-	const struct shard *s = e->shard;
+	gmem_explore_get(e, b->at, b->room, 0);
+	*b = (struct bytes){ 0 };
+}
 
-	e->begins = s->rows;
-	for (uint32_t i = 0; i < s->layer.n && !e->failed && !e->x->finding &&
-			     !(e->x->cut & (GMEM_CUT_STATES | GMEM_CUT_MEMORY | GMEM_CUT_TOLD));
-	     i++) {
-		if (!is_mine(e, i))
-			continue;
-		memcpy(e->x->schedule, s->layer.schedules + (size_t)i * s->rows,
-		       s->rows * sizeof(*e->x->schedule));
-		e->nr_waiting = (s->layer.n - i - 1) / e->bounds->shards;
-		fn(e, &s->layer.nodes[i]);
+/* ---- to others ---- */
+
+/*
+ * By what most rows leave as it is, so that few lead to another shard; but not by so little that
+ * some shard would have much more than another: the objects, and the first task.
+ */
+uint32_t gmem_shard_of(const struct explorer *e, const struct node *n)
+{
+	return (uint32_t)((gmem_mixed(gmem_mixed(n->shared.objects, n->hashes[0]), 2) >> 16) %
+			  e->bounds->shards);
+}
+
+static uint8_t number_of_task(const struct explorer *e, uint32_t task)
+{
+	uint8_t t = 0;
+
+	while (e->tasks[t] != task)
+		t++;
+	return t;
+}
+
+/* The tasks of the rows, by number, and then the hash. */
+void gmem_shard_send(struct explorer *e, const struct node *n, uint32_t rows)
+{
+	const struct gmem_exchange *with = e->bounds->exchange;
+	struct bytes *b = &e->shard.message;
+
+	b->n = 0;
+	for (uint32_t i = 0; i < rows; i++)
+		gmem_bytes_put(e, b, number_of_task(e, e->x->schedule[i]), 1);
+	gmem_bytes_put(e, b, n->hash, 8);
+	if (e->failed)
+		return;
+	with->send(with->arg, gmem_shard_of(e, n), b->at, b->n);
+	e->shard.sent = true;
+}
+
+/* ---- from others ---- */
+
+/* How many rows of the two are the same, of those that lead to states that are kept. */
+static uint32_t rows_kept(const struct explorer *e, const uint8_t *tasks, uint32_t rows)
+{
+	const struct bytes *kept = &e->shard.kept;
+	uint32_t n = 0;
+
+	while (n < rows && n + 1 < e->nr_kept && tasks[n] == kept->at[n])
+		n++;
+	return n;
+}
+
+static void keep_tasks(struct explorer *e, const uint8_t *tasks, uint32_t rows)
+{
+	struct bytes *kept = &e->shard.kept;
+
+	kept->n = 0;
+	for (uint32_t i = 0; i < rows; i++)
+		gmem_bytes_put(e, kept, tasks[i], 1);
+}
+
+static void take(struct explorer *e, const struct node *root, const uint8_t *bytes, size_t size)
+{
+	uint32_t rows = (uint32_t)size - 8;
+	uint64_t hash = 0;
+
+	if (size <= 8 || rows > e->bounds->depth) {
+		e->shard.misused = true;
+		return;
 	}
+	for (unsigned int i = 8; i-- > 0;)
+		hash = hash << 8 | bytes[rows + i];
+	if (gmem_seen_has(&e->seen, hash))
+		return;
+	if (e->nr_kept)
+		e->nr_kept = rows_kept(e, bytes, rows) + 1;
+	if (e->nr_kept > rows)
+		e->nr_kept = rows;
+	keep_tasks(e, bytes, rows);
+	if (!gmem_explore_repeat(e, root, bytes, rows) || !gmem_explore_from(e, hash))
+		e->shard.misused = !e->failed && !(e->x->cut & GMEM_CUT_MEMORY);
+}
+
+/* ---- turns ---- */
+
+static bool was_stopped(const struct explorer *e)
+{
+	return e->failed || e->shard.misused ||
+	       (e->x->cut & (GMEM_CUT_STATES | GMEM_CUT_MEMORY | GMEM_CUT_TOLD));
+}
+
+static bool is_last(uint32_t said)
+{
+	return said & (GMEM_SAYS_FOUND | GMEM_SAYS_CUT);
+}
+
+/* What all have said. There is no turn after one in which somebody said FOUND or CUT. */
+static uint32_t end_turn(struct explorer *e, uint32_t says)
+{
+	const struct gmem_exchange *with = e->bounds->exchange;
+	uint32_t said;
+
+	if (e->x->finding != GMEM_FOUND_NOTHING)
+		says |= GMEM_SAYS_FOUND;
+	else if (was_stopped(e))
+		says |= GMEM_SAYS_CUT;
+	said = with->turn(with->arg, says) | says;
+	e->shard.over = is_last(said);
+	if (is_last(said) && !is_last(says))
+		e->x->cut |= GMEM_CUT_SHARD;
+	return said;
+}
+
+void gmem_shard_search(struct explorer *e, const struct node *root)
+{
+	const struct gmem_exchange *with = e->bounds->exchange;
+	const void *bytes;
+	uint32_t said;
+	size_t size;
+
+	if (gmem_shard_of(e, root) == e->bounds->shard)
+		gmem_explore_root(e, root);
+	for (;;) {
+		said = end_turn(e, e->shard.sent ? GMEM_SAYS_SENT : 0);
+		e->shard.sent = false;
+		if (e->shard.over || !(said & GMEM_SAYS_SENT))
+			break;
+		while (!gmem_explore_must_stop(e) && with->receive(with->arg, &bytes, &size))
+			take(e, root, bytes, size);
+	}
+	e->nr_path = e->nr_kept = 0;
+}
+
+/* All that is known to this shard, to every one: also to itself, so that all take it in alike. */
+static void tell_all(struct explorer *e)
+{
+	const struct gmem_exchange *with = e->bounds->exchange;
+	struct bytes *b = &e->shard.message;
+
+	b->n = 0;
+	gmem_points_put(e, b);
+	for (uint32_t i = 0; i < e->bounds->shards && !e->failed; i++)
+		with->send(with->arg, i, b->at, b->n);
+}
+
+bool gmem_shard_learned(struct explorer *e)
+{
+	const struct gmem_exchange *with = e->bounds->exchange;
+	const void *bytes;
+	uint32_t said;
+	size_t size;
+
+	if (e->shard.over)
+		return false;
+	said = gmem_reduce_learned(e) ? GMEM_SAYS_SENT : 0;
+	if (said)
+		tell_all(e);
+	said = end_turn(e, said);
+	if (e->shard.over || !(said & GMEM_SAYS_SENT))
+		return false;
+	gmem_points_free(e);
+	while (!e->failed && !e->shard.misused && with->receive(with->arg, &bytes, &size))
+		e->shard.misused = !gmem_points_take(e, bytes, size) && !e->failed;
+	gmem_reduce_learned(e);
+	return true;
 }
 
 void gmem_shard_end(struct explorer *e)
 {
-	if (!e->shard)
-		return;
-	free_layer(e, &e->shard->layer, e->shard->rows);
-	gmem_explore_get(e, e->shard, sizeof(*e->shard), 0);
-	e->shard = NULL;
+	free_bytes(e, &e->shard.message);
+	free_bytes(e, &e->shard.kept);
 }

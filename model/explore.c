@@ -17,35 +17,6 @@
 
 #include "ops.h"
 
-/* ---- findings ---- */
-
-void gmem_explore_found(struct explorer *e, const struct node *n, uint32_t rows)
-{
-	struct gmem_explored *x = e->x;
-
-	if (x->finding != GMEM_FOUND_NOTHING)
-		return;
-	x->finding = n->found.finding;
-	x->call = n->found.call;
-	x->result = n->found.result;
-	x->violation = n->found.violation;
-	x->nr_schedule = rows;
-	if (e->o->found)
-		e->o->found(e->o->arg, n->w);
-}
-
-void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows)
-{
-	e->x->ends++;
-	n->undo.known = false; /* looking leaves marks */
-	if (gmem_check(n->w, &n->found.violation) != GMEM_DONE)
-		n->found.finding = GMEM_FOUND_VIOLATION;
-	else if (!e->o->end(e->o->arg, n->w, n->results))
-		n->found.finding = GMEM_FOUND_END;
-	if (n->found.finding != GMEM_FOUND_NOTHING)
-		gmem_explore_found(e, n, rows);
-}
-
 /* ---- the path ---- */
 
 static struct node *top_of(struct explorer *e)
@@ -55,7 +26,7 @@ static struct node *top_of(struct explorer *e)
 
 static uint32_t rows_to_top(const struct explorer *e)
 {
-	return e->begins + e->nr_path - 1;
+	return e->nr_path - 1;
 }
 
 /* The place after the last state of the path; its world is whatever it was used for last. */
@@ -102,10 +73,15 @@ static bool is_one(uint32_t set)
 	return set && !(set & (set - 1));
 }
 
-static void meet_state(struct explorer *e, struct node *n)
+static void meet_state(struct explorer *e, struct node *n, uint32_t rows)
 {
 	n->hash = gmem_node_hash(e, n);
 	n->met = (uint8_t)gmem_seen_meet(e, &e->seen, n->hash);
+	if (n->met == NEW && gmem_is_shard(e) && gmem_shard_of(e, n) != e->bounds->shard) {
+		n->met = SENT;
+		gmem_seen_leave(&e->seen, n->hash);
+		gmem_shard_send(e, n, rows);
+	}
 	e->x->states += n->met == NEW;
 }
 
@@ -148,7 +124,7 @@ static void push(struct explorer *e)
 		return;
 	}
 	n->alone = 0;
-	meet_state(e, n);
+	meet_state(e, n, rows);
 	if (n->met == NEW)
 		check(e, n, rows);
 }
@@ -195,21 +171,27 @@ static struct node *run_after(struct explorer *e, uint32_t t, enum ran *ran)
 	return child;
 }
 
+/* Task t has run a row that led from n to child. */
+static void note_switch(struct explorer *e, const struct node *n, struct node *child, uint32_t t)
+{
+	child->preemptions = n->preemptions;
+	if (has_bound(e) && n->last != NOBODY && n->last != t)
+		child->preemptions += last_could_run(e, n);
+	child->last = t;
+}
+
 /* Task t has run a row that led to the state after the last one. */
 static void arrive(struct explorer *e, struct node *child, uint32_t t)
 {
 	struct node *n = top_of(e);
 
 	n->ran = true;
-	child->preemptions = n->preemptions;
-	if (has_bound(e) && n->last != NOBODY && n->last != t)
-		child->preemptions += last_could_run(e, n);
-	child->last = t;
+	note_switch(e, n, child, t);
 	child->alone = n->alone;
 	push(e);
-	if (child->met != SEEN && child->met != ON_PATH)
+	if (child->met == NOT_MET || child->met == NEW)
 		return;
-	e->x->revisits++;
+	e->x->revisits += child->met != SENT;
 	e->nr_path--;
 	/* Round and round: who is left out now would be left out for ever. */
 	if (child->met == ON_PATH)
@@ -246,48 +228,10 @@ static uint32_t next_task(const struct node *n)
 	return (uint32_t)__builtin_ctz(n->todo);
 }
 
-static uint64_t count_queue(const struct explorer *e)
-{
-	uint64_t queue = e->nr_waiting;
-
-	for (uint32_t i = 0; i < e->nr_path; i++)
-		queue += e->path[i].todo != 0;
-	return queue;
-}
-
-/* Now and then. */
-static bool was_told_to(struct explorer *e)
-{
-	const struct gmem_bounds *b = e->bounds;
-
-	if (!b->go_on || e->x->steps < e->asked)
-		return false;
-	e->asked = e->x->steps + 4096;
-	e->x->queue = count_queue(e);
-	return !b->go_on(b->arg, e->x);
-}
-
-bool gmem_explore_must_stop(struct explorer *e)
-{
-	const struct gmem_bounds *b = e->bounds;
-
-	if (e->failed || e->x->finding || (e->x->cut & GMEM_CUT_MEMORY))
-		return true;
-	if (e->x->states >= b->states)
-		e->x->cut |= GMEM_CUT_STATES;
-	else if (b->memory && e->x->memory > b->memory)
-		e->x->cut |= GMEM_CUT_MEMORY;
-	else if (was_told_to(e))
-		e->x->cut |= GMEM_CUT_TOLD;
-	else
-		return false;
-	return true;
-}
-
-/* Everything from the last state of the path on. */
+/* Everything from the last state of the path on, up to those that are kept. */
 static void go(struct explorer *e)
 {
-	while (e->nr_path && !gmem_explore_must_stop(e)) {
+	while (e->nr_path > e->nr_kept && !gmem_explore_must_stop(e)) {
 		const struct node *n = top_of(e);
 
 		if (n->todo)
@@ -295,22 +239,97 @@ static void go(struct explorer *e)
 		else
 			leave_state(e);
 	}
-	e->x->queue = count_queue(e);
+	e->x->queue = gmem_explore_queue(e);
 }
 
-static void go_from(struct explorer *e, const struct node *root)
+/* The first state, with nothing before it. */
+static struct node *begin_path(struct explorer *e, const struct node *root)
 {
-	struct node *first = spare_node(e);
+	struct node *first;
 
+	e->nr_path = e->nr_kept = 0;
+	first = spare_node(e);
 	if (!first || !gmem_node_copy(e, first, root))
-		return;
+		return NULL;
 	first->last = NOBODY;
+	first->preemptions = 0;
 	first->alone = MOST_ALONE;
+	return first;
+}
+
+void gmem_explore_root(struct explorer *e, const struct node *root)
+{
+	if (!begin_path(e, root))
+		return;
 	push(e);
-	if (first->met != NEW)
-		e->nr_path = 0;
 	go(e);
 	e->nr_path = 0;
+}
+
+/* ---- from a state that another shard came to ---- */
+
+/* One more row on the way there; false if it cannot be run. */
+static bool repeat_row(struct explorer *e, uint32_t t)
+{
+	struct node *child = spare_node(e), *n = child ? top_of(e) : NULL;
+
+	if (!child || t >= e->nr_tasks || !(gmem_node_tasks(e, n) >> t & 1) ||
+	    !gmem_node_copy_again(e, child, n) || gmem_node_run(e, child, t, NULL) != RAN)
+		return false;
+	e->x->schedule[rows_to_top(e)] = e->tasks[t];
+	note_switch(e, n, child, t);
+	child->todo = 0;
+	child->serial = ++e->serial;
+	return true;
+}
+
+bool gmem_explore_repeat(struct explorer *e, const struct node *root, const uint8_t *tasks,
+			 uint32_t rows)
+{
+	if (!e->nr_kept) {
+		struct node *first = begin_path(e, root);
+
+		if (!first)
+			return false;
+		first->todo = 0;
+		first->serial = ++e->serial;
+		e->nr_kept = 1;
+	}
+	e->nr_path = e->nr_kept;
+	while (e->nr_path <= rows) {
+		if (!repeat_row(e, tasks[e->nr_path - 1]))
+			return false;
+		e->nr_path++;
+	}
+	e->nr_path = e->nr_kept = rows;
+	return true;
+}
+
+bool gmem_explore_from(struct explorer *e, uint64_t hash)
+{
+	struct node *n = &e->path[e->nr_path];
+	bool same;
+
+	n->alone = MOST_ALONE;
+	push(e);
+	same = n->met == NEW && n->hash == hash;
+	if (same)
+		go(e);
+	e->nr_path = e->nr_kept;
+	return same;
+}
+
+/* ---- all of it ---- */
+
+/* Whether to begin again, knowing more. */
+static bool is_to_repeat(struct explorer *e)
+{
+	if (!e->reduction)
+		return false;
+	if (gmem_is_shard(e))
+		return gmem_shard_learned(e);
+	return gmem_reduce_learned(e) && !e->failed && !e->x->finding &&
+	       !(e->x->cut & ~GMEM_CUT_DEPTH);
 }
 
 /* Again and again, until a whole round has shown nothing new of what rows touch. */
@@ -326,12 +345,11 @@ static void explore(struct explorer *e, const struct node *root)
 		e->x->cut = before.cut;
 		e->x->rounds++;
 		gmem_seen_free(e, &e->seen);
-		if (e->shard)
-			gmem_shard_each(e, go_from);
+		if (gmem_is_shard(e))
+			gmem_shard_search(e, root);
 		else
-			go_from(e, root);
-	} while (e->reduction && gmem_reduce_learned(e) && !e->failed && !e->x->finding &&
-		 !(e->x->cut & ~GMEM_CUT_DEPTH));
+			gmem_explore_root(e, root);
+	} while (is_to_repeat(e));
 }
 
 /* ---- beginning and end ---- */
@@ -359,12 +377,16 @@ static bool sort_calls(struct explorer *e)
 	return e->calls;
 }
 
-/* Where objects are made it is not known beforehand how many cells the calls may need. */
+/*
+ * Where objects are made it is not known beforehand how many cells the calls may need; nor where a
+ * task is. What cannot be asked needs none.
+ */
 static void count_cells(struct explorer *e)
 {
 	static const struct gmem_result none;
 	struct gmem_result *results = gmem_explore_get(e, NULL, 0,
 						       e->o->nr_calls * sizeof(*results));
+	bool all_known = true;
 
 	if (!results)
 		return;
@@ -373,10 +395,16 @@ static void count_cells(struct explorer *e)
 	for (uint32_t i = 0; i < e->o->nr_calls; i++) {
 		const struct gmem_call c = e->o->call(e->o->arg, i, results);
 
+		if (c.verb >= GMEM_NR_VERBS)
+			continue;
+		if (!gmem_task_exists(e->o->world, c.task)) {
+			all_known = false;
+			continue;
+		}
 		e->fresh |= gmem_kinds_made_by(&c);
 		e->cells += 2 * gmem_cells_for_call(e->o->world, &c) + 16 * e->o->nr_calls;
 	}
-	if (e->fresh)
+	if (e->fresh || !all_known)
 		e->cells = 0;
 	gmem_explore_get(e, results, e->o->nr_calls * sizeof(*results), 0);
 }
@@ -427,14 +455,18 @@ enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bo
 	struct node root = { 0 };
 
 	*x = (struct gmem_explored){ .schedule = schedule };
+	if (!gmem_explore_makes_sense(o, bounds))
+		return GMEM_MISUSE;
 	if (begin_exploring(&e, &root)) {
 		if (bounds->follow)
 			gmem_follow(&e, &root);
 		else if (bounds->walks)
 			gmem_walk(&e, &root, bounds->walks, bounds->seed);
-		else if (!bounds->shards || gmem_shard_begin(&e, &root))
+		else
 			explore(&e, &root);
 	}
 	end_exploring(&e, &root);
+	if (e.shard.misused)
+		return GMEM_MISUSE;
 	return e.failed ? GMEM_FAILED : GMEM_DONE;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The explorer, between its files: explore.c searches, explore-node.c runs rows in the states of
- * a path, explore-seen.c remembers states, explore-touch.c says what a row touched, and
- * explore-reduce.c which tasks it is enough to go on with.
+ * a path, explore-seen.c remembers states, explore-touch.c says what a row touched,
+ * explore-reduce.c which tasks it is enough to go on with, and explore-shard.c speaks with others
+ * that explore the same.
  */
 #ifndef GMEM_EXPLORE_H
 #define GMEM_EXPLORE_H
@@ -101,6 +102,20 @@ struct row_touches {
 	bool fgets;			     /* and references on files, if it does that */
 };
 
+/* Bytes that are sent. */
+struct bytes {
+	uint8_t *at;
+	size_t n, room;
+};
+
+/* What a shard has of its own. */
+struct shard {
+	bool sent;		    /* something, in this turn */
+	bool over;		    /* the last turn was taken */
+	bool misused;		    /* it received what makes no sense */
+	struct bytes message, kept; /* kept: the tasks, by number, of the rows to the states kept */
+};
+
 struct explorer {
 	const struct gmem_overlap *o;
 	const struct gmem_bounds *bounds;
@@ -112,10 +127,9 @@ struct explorer {
 	uint16_t first[GMEM_MAX_TASKS + 1];
 	struct node *path;
 	uint32_t nr_path, room;
-	uint32_t begins;     /* rows before the first state of the path */
-	uint64_t nr_waiting; /* states of a shard that come after this path */
-	uint64_t asked;	     /* rows at which go_on() is asked next */
-	struct shard *shard; /* null: the whole */
+	uint32_t nr_kept; /* of it: states that lead to one that was received */
+	uint64_t asked;	  /* rows at which go_on() is asked next */
+	struct shard shard;
 	struct seen seen;
 	struct reduction *reduction; /* null: every order */
 	struct row_touches *rows;    /* of every table in turn */
@@ -130,6 +144,9 @@ struct explorer {
 	bool verify;
 	bool failed; /* no memory */
 };
+
+/* explore-ask.c: whether there is anything to explore, and within bounds that mean something. */
+bool gmem_explore_makes_sense(const struct gmem_overlap *o, const struct gmem_bounds *b);
 
 /* explore-node.c */
 void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new);
@@ -150,7 +167,8 @@ enum ran gmem_node_check(struct node *n);
 enum ran gmem_node_run(struct explorer *e, struct node *n, uint32_t t, struct footprint *touched);
 
 /* explore-seen.c */
-enum met { NOT_MET, NEW, SEEN, ON_PATH };
+enum met { NOT_MET, NEW, SEEN, ON_PATH, SENT };
+bool gmem_seen_has(const struct seen *s, uint64_t hash);
 /* Meets a state: it is on the path from now on. */
 enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash);
 /* The state is on the path no more. */
@@ -187,21 +205,47 @@ enum ran gmem_reduce_run(struct explorer *e, const struct node *from, struct nod
 			 struct footprint *touched);
 
 /* explore-shard.c */
-/* Goes through the first rows, in every order, and keeps the states that are this shard's. */
-bool gmem_shard_begin(struct explorer *e, const struct node *root);
-void gmem_shard_each(struct explorer *e, void (*fn)(struct explorer *e, const struct node *root));
+static inline bool gmem_is_shard(const struct explorer *e)
+{
+	return e->bounds->shards != 0;
+}
+/* The shard that goes on from n; which has its hash. */
+uint32_t gmem_shard_of(const struct explorer *e, const struct node *n);
+/* Sends n, which rows of the schedule lead to, to its shard. */
+void gmem_shard_send(struct explorer *e, const struct node *n, uint32_t rows);
+/* All shards together: from root, and from what is received. */
+void gmem_shard_search(struct explorer *e, const struct node *root);
+/* Whether any shard has learned something; if so, all know the same afterwards. */
+bool gmem_shard_learned(struct explorer *e);
 void gmem_shard_end(struct explorer *e);
+void gmem_bytes_put(struct explorer *e, struct bytes *b, uint64_t number, unsigned int size);
+
+/* explore-tell.c: all that was learned, as bytes; and from there. */
+void gmem_points_put(struct explorer *e, struct bytes *b);
+bool gmem_points_take(struct explorer *e, const uint8_t *at, size_t n);
 
 /* explore-walk.c: that many orders by chance; x->cut says so. */
 void gmem_walk(struct explorer *e, const struct node *root, uint64_t walks, uint64_t seed);
 /* The order that the bounds give, as far as it goes. */
 void gmem_follow(struct explorer *e, const struct node *root);
 
-/* explore.c: what was found at n, after rows rows, is what the exploration found. */
+/* explore-stop.c */
+/* How many states of the path, without those that are kept, have tasks to go on with. */
+uint64_t gmem_explore_queue(const struct explorer *e);
+/* What was found at n, after rows rows, is what the exploration found. */
 void gmem_explore_found(struct explorer *e, const struct node *n, uint32_t rows);
 /* Whether there is no going on: a finding, no memory, or a bound, which is noted. */
 bool gmem_explore_must_stop(struct explorer *e);
 /* Of an end: is it as it must be? */
 void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows);
+
+/* explore.c */
+/* Everything from the first state on. */
+void gmem_explore_root(struct explorer *e, const struct node *root);
+/* Repeats the rows of a schedule from the first state: those that are kept, and then these. */
+bool gmem_explore_repeat(struct explorer *e, const struct node *root, const uint8_t *tasks,
+			 uint32_t rows);
+/* Everything from the state on that was repeated; its hash has to be that. */
+bool gmem_explore_from(struct explorer *e, uint64_t hash);
 
 #endif

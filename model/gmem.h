@@ -527,6 +527,8 @@ enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct
 /*
  * A copy in which one row of a table is without effect: a lock is not taken, nor given back; a
  * check is asked, and does not refuse; any other row is passed over. For finding out what notices.
+ * Rows of the kinds "lock", "unlock" and "check" are safe to leave out. Without another one, rows
+ * after it may take what it did not make for made: a call may then crash, or not end.
  * GMEM_DONE, GMEM_FAILED or GMEM_MISUSE (there is no such row).
  */
 enum gmem_status gmem_profile_without(struct gmem_profile **copy, const struct gmem_profile *p,
@@ -536,13 +538,14 @@ void gmem_profile_free(struct gmem_profile *copy);
 
 /* The machine and the kernel's configuration, as far as a caller can tell. */
 struct gmem_machine {
-	uint8_t arch;	   /* enum gmem_arch */
-	uint8_t vm_types;  /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
-	uint8_t smm;	   /* x86: a second address space for memslots */
-	uint8_t tdp;	   /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
-	uint32_t max_fds;  /* RLIMIT_NOFILE of every process; 0 means 1024 */
-	uint8_t phys_bits; /* x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
-	uint8_t in_place;  /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
+	uint8_t arch;	  /* enum gmem_arch */
+	uint8_t vm_types; /* bit n: KVM_CREATE_VM accepts type n; bit 0 is always on */
+	uint8_t smm;	  /* x86: a second address space for memslots */
+	uint8_t tdp;	  /* hardware page tables for guests: KVM_PRE_FAULT_MEMORY works */
+	uint32_t max_fds; /* RLIMIT_NOFILE of every process; 0 means 1024 */
+	/* 32 to 52; x86 with tdp: MAXPHYADDR, 0 means 52; arm64: IPA limit, 0 means 48 */
+	uint8_t phys_bits;
+	uint8_t in_place; /* kvm.ko's gmem_in_place_conversion, in profiles that have it */
 };
 extern const struct gmem_machine gmem_machine_default; /* x86-64 with everything */
 
@@ -562,7 +565,8 @@ struct gmem_config {
 
 /*
  * Makes a world with one process and task 0, in which descriptor GMEM_KVM_FD is /dev/kvm.
- * config may be null. GMEM_DONE or GMEM_FAILED; then *w is null.
+ * config may be null. GMEM_DONE; GMEM_FAILED, or GMEM_MISUSE (such a machine there cannot be), and
+ * then *w is null.
  */
 enum gmem_status gmem_world_new(struct gmem_world **w, const struct gmem_config *config);
 #define GMEM_KVM_FD 3
@@ -589,8 +593,9 @@ void gmem_world_set_profile(struct gmem_world *w, const struct gmem_profile *p);
 
 /*
  * Makes one call and runs it to its end. See enum gmem_verb. GMEM_DONE, GMEM_MISUSE (r.value
- * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. Where a violation stopped the call half way, its task
- * answers GMEM_VIOLATED from then on, until another world is copied over this one.
+ * is -EINVAL), GMEM_VIOLATED or GMEM_FAILED. While a call that gmem_begin() began is under way, of
+ * any task, it is GMEM_MISUSE: it might have to wait. Where a violation stopped a call half way, it
+ * is GMEM_VIOLATED from then on, until another world is copied over this one.
  */
 enum gmem_status gmem_call(struct gmem_world *w, const struct gmem_call *call,
 			   struct gmem_result *r);
@@ -765,8 +770,8 @@ int gmem_invalidation(const struct gmem_world *w, uint32_t task, unsigned int n,
  */
 struct gmem_overlap {
 	const struct gmem_world *world; /* where all of them begin; no task is in a call */
-	uint32_t nr_calls;		/* at most 65535 */
-	const uint32_t *tasks;		/* of each call: who makes it */
+	uint32_t nr_calls;		/* 1 to 65535 */
+	const uint32_t *tasks;		/* of each call: who makes it; below GMEM_MAX_TASKS */
 	struct gmem_call (*call)(void *arg, uint32_t n, const struct gmem_result *results);
 	/* 0 if a call must not result in that */
 	int (*accepts)(void *arg, uint32_t n, const struct gmem_result *r);
@@ -781,6 +786,32 @@ struct gmem_overlap {
 
 struct gmem_explored;
 
+/*
+ * Shards: explorations of one overlap that run at the same time, in processes or machines of
+ * their own. Every state belongs to one of them, which alone goes on from it. They work in turns:
+ * in each a shard sends what belongs to others, and takes in what it was sent in the turn before.
+ * All are given the same, but for the number of the shard and for how much it may take.
+ */
+struct gmem_exchange {
+	/* Sends a message, which is gone afterwards, to a shard; which may be the sender. */
+	void (*send)(void *arg, uint32_t to, const void *bytes, size_t size);
+	/*
+	 * The shard has done its part of this turn, and says GMEM_SAYS_*. Waits until all have, and
+	 * returns what they have said together. Who has said FOUND or CUT takes no further turn,
+	 * and need not wait. May give up, for which it returns CUT.
+	 */
+	uint32_t (*turn)(void *arg, uint32_t says);
+	/*
+	 * The next message of the turn that is over, valid until the next call of one of the three;
+	 * 0 if that was the last. First those of shard 0, in the order in which it sent them.
+	 */
+	int (*receive)(void *arg, const void **bytes, size_t *size);
+	void *arg;
+};
+#define GMEM_SAYS_SENT 1u /* something, in this turn */
+#define GMEM_SAYS_FOUND 2u
+#define GMEM_SAYS_CUT 4u /* by a bound, or there is no memory */
+
 struct gmem_bounds {
 	uint64_t states;      /* to remember; at least 1 */
 	uint64_t memory;      /* bytes; 0: no bound */
@@ -793,11 +824,15 @@ struct gmem_bounds {
 	uint8_t reduce;
 	/* One part of several that together are the whole: shard < shards. 0, 0: all of it. */
 	uint32_t shard, shards;
+	const struct gmem_exchange *exchange; /* with the others; if there are shards */
 	/* Instead of all orders that many, drawn by chance from the seed. 0: all orders. */
 	uint64_t walks, seed;
 	/* 1: what is copied and hashed in part is held against the whole; I0 if they differ. Slow. */
 	uint8_t verify;
-	/* Instead of all orders this one: the tasks of nr_follow rows, in turn. Null: all orders. */
+	/*
+	 * Instead of all orders this one: the tasks of nr_follow rows, in turn, each of which makes
+	 * a call. Null: all orders.
+	 */
 	const uint32_t *follow;
 	uint32_t nr_follow;
 	/* asked now and then: 0 ends it. May be null. */
@@ -811,7 +846,7 @@ enum gmem_finding {
 	GMEM_FOUND_DEADLOCK,  /* every task that is not over waits */
 	GMEM_FOUND_RESULT,    /* a call must not result in that: call, result */
 	GMEM_FOUND_END,	      /* it must not end so */
-	GMEM_FOUND_MISUSE,    /* a call that cannot be asked: call */
+	GMEM_FOUND_MISUSE,    /* a call that cannot be asked, or is not its task's: call */
 };
 
 /* Why not everything was seen */
@@ -821,9 +856,10 @@ enum gmem_finding {
 #define GMEM_CUT_PREEMPTIONS 8u
 #define GMEM_CUT_TOLD 16u   /* go_on() */
 #define GMEM_CUT_CHANCE 32u /* walks, or follow */
+#define GMEM_CUT_SHARD 64u  /* another shard has found something, or was cut */
 
 struct gmem_explored {
-	uint64_t states;   /* that were met, each once; with walks: rows */
+	uint64_t states;   /* that were met, each once; of a shard: its own; with walks: rows */
 	uint64_t steps;	   /* rows that ran */
 	uint64_t revisits; /* rows that led to a state met before */
 	uint64_t ends;	   /* states in which all calls are over; with walks: walks */
@@ -843,8 +879,9 @@ struct gmem_explored {
 };
 
 /*
- * Runs them in every order of their rows, up to the first finding. GMEM_DONE or GMEM_FAILED. Rows
- * of one call run as gmem_step() runs them. Invariants that hold after every row are checked after
+ * Runs them in every order of their rows, up to the first finding. GMEM_DONE, GMEM_FAILED, or
+ * GMEM_MISUSE: what overlaps, or a bound, is not as above, or a shard was sent what makes no sense.
+ * Rows of one call run as gmem_step() runs them. Invariants that hold after every row are checked after
  * every row; those that hold between calls, in every end.
  */
 enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,

@@ -191,7 +191,7 @@ static void mix_process(struct walk *k, uint32_t idx)
 
 	if (!meet(k, &p->mark))
 		return;
-	mix(k, k->locks ? (uint16_t)p->mmap_lock : 0, p->tasks);
+	mix(k, k->locks ? (uint16_t)p->mmap_lock : 0, (uint64_t)p->tasks << 40 | p->mmap_next);
 	while (gmem_range_next(k->b, p->fds, r.end, &r)) {
 		mix(k, r.start, r.end);
 		mix_file(k, r.value);

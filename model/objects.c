@@ -189,6 +189,17 @@ bool gmem_has_private_mem(const struct gmem_block *b, const struct gmem_vm *vm)
 		vm->type == GMEM_VM_TDX);
 }
 
+/*
+ * kvm_is_gfn_alias(): the bit of an address by which a TDX guest says that it means shared memory,
+ * the highest of the two widths that guests can have. It is whoever starts the guest who chooses;
+ * here it is the greater one that the machine has.
+ */
+bool gmem_is_gfn_alias(const struct gmem_vm *vm, uint64_t gfn)
+{
+	return vm->type == GMEM_VM_TDX &&
+	       (gfn & PAGES(UINT64_C(1) << (vm->gpa_bits > 48 ? 51 : 47)));
+}
+
 /* A guest whose registers the host cannot read cannot have its writes emulated. */
 bool gmem_has_readonly_mem(const struct gmem_vm *vm)
 {

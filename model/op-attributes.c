@@ -64,6 +64,12 @@ static bool a_memslot_is_concerned(struct gmem_run *run)
 	return found;
 }
 
+/* kvm_arch_pre_set_memory_attributes(): what becomes private was shared, and the other way round. */
+static unsigned int old_kind(struct gmem_run *run)
+{
+	return run->c->attributes & GMEM_ATTRIBUTE_PRIVATE ? FILTER_SHARED : FILTER_PRIVATE;
+}
+
 /* Every memslot in the range, of every address space, is told of its part. */
 static int pre_set_attributes(struct gmem_run *run)
 {
@@ -85,7 +91,7 @@ static int pre_set_attributes(struct gmem_run *run)
 
 			gmem_mmu_invalidate_range_add(run, t->vm, r.start, r.end);
 			gmem_unmap_gfns(run->b, t->vm, r.start, r.end,
-					FILTER_SHARED | FILTER_PRIVATE);
+					gmem_invalidate_filter(run->b, t->vm, old_kind(run)));
 			gmem_emit(run, t->vm, &e);
 		}
 	}

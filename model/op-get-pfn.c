@@ -45,12 +45,17 @@ static bool there_is_no_folio(struct gmem_run *run)
 	return !folio_at_pgoff(run);
 }
 
-/* Zeroed when it is used for the first time; that is also what preparing it marks. */
+/*
+ * Zeroed when it is used for the first time; that is also what preparing it marks. What the page is
+ * already it stays: it may have failed since it was looked at, which takes no lock of the folio.
+ */
 static int prepare_folio(struct gmem_run *run)
 {
-	if (!(folio_at_pgoff(run) & FOLIO_UPTODATE))
+	uint32_t folio = folio_at_pgoff(run);
+
+	if (!(folio & FOLIO_UPTODATE))
 		gmem_add_folios(run->b, INODE(run->b, run->t->inode), run->t->pgoff,
-				run->t->pgoff + 1, FOLIO_PRESENT | FOLIO_UPTODATE);
+				run->t->pgoff + 1, folio | FOLIO_PRESENT | FOLIO_UPTODATE);
 	return 0;
 }
 
@@ -66,6 +71,12 @@ const struct gmem_step gmem_op_get_pfn[] = {
 	DO(fput, PFN_1, .at = L_END),
 	END,
 };
+
+/* kvm_gmem_is_private_mem(): the inode is asked, also where it is the VM's attributes that count */
+static bool file_calls_page_private(struct gmem_run *run)
+{
+	return !gmem_is_shared(run->b, INODE(run->b, run->t->inode), run->t->pgoff);
+}
 
 /* kvm_arch_gmem_make_private(): SNP and TDX; what it does to the bytes is the vendor's affair */
 static int make_private(struct gmem_run *run)
@@ -86,7 +97,7 @@ const struct gmem_step gmem_op_get_pfn_locked[] = {
 	CHECK(no_memory_pressure, PFN_3, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
 	CHECK(folio_is_not_poisoned, PFN_4, EHWPOISON, .to = L_UNLOCK),
 	DO(prepare_folio, PFN_5),
-	DO(make_private, PFN_7, WHEN(gfn_is_private)),
+	DO(make_private, PFN_7, WHEN(file_calls_page_private)),
 	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK_OUTER),
 	DO(fput, PFN_1),
@@ -106,7 +117,7 @@ const struct gmem_step gmem_op_get_pfn_held[] = {
 	CHECK(no_memory_pressure, PFN_3, ENOMEM, WHEN(there_is_no_folio), .to = L_UNLOCK),
 	CHECK(folio_is_not_poisoned, PFN_4, EHWPOISON, .to = L_UNLOCK),
 	DO(prepare_folio, PFN_5),
-	DO(make_private, PFN_7, WHEN(gfn_is_private)),
+	DO(make_private, PFN_7, WHEN(file_calls_page_private)),
 	DO(hold_folio, PFN_8),
 	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),
 	UNLOCK(INVALIDATE_LOCK, .at = L_UNLOCK_OUTER),

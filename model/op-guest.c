@@ -11,11 +11,11 @@
 #include "ops.h"
 #include "profile.h"
 
-/* A pre-fault is for whoever the attribute allows. */
+/* A pre-fault is for whoever the attribute allows, as far as the guest has private memory. */
 static bool access_is_private(struct gmem_run *run)
 {
 	if (run->c->verb == GMEM_PRE_FAULT_MEMORY)
-		return gmem_ask_gfn(run);
+		return gmem_guest_may_map_private(run->b, vm_of(run)) && gmem_ask_gfn(run);
 	switch (vm_of(run)->type) {
 	case GMEM_VM_SW_PROTECTED:
 		return gmem_ask_gfn(run);
@@ -88,6 +88,12 @@ static bool fault_is_stale(struct gmem_run *run)
 	const struct gmem_task *t = run->t;
 
 	return gmem_mmu_invalidate_retry(vm_of(run), t->seq, t->gfn);
+}
+
+/* mmu_invalidate_retry_gfn_unsafe(): the same, without the lock; a fault that will not do is not begun */
+static bool fault_will_not_do(struct gmem_run *run)
+{
+	return fault_is_stale(run);
 }
 
 static bool fault_was_fresh(struct gmem_run *run)
@@ -192,14 +198,16 @@ const struct gmem_step gmem_op_guest_fault[] = {
 	LOCK(SRCU, READ, GUEST_17, WHEN(slot_was_invalid)),
 	RETRY_IF(slot_was_invalid, GUEST_17, .to = L_AGAIN),
 	DONE_IF(becomes_mmio, GUEST_5),
+	RETRY_IF(fault_will_not_do, GUEST_18, .to = L_AGAIN),
 	CHECK(slot_has_gmem, GUEST_6, EFAULT, WHEN(access_was_private), .to = L_EXIT),
 	CALL(T_GET_PFN, GUEST_7, WHEN(faults_from_gmem), .to = L_EXIT),
 	DONE_IF(write_becomes_mmio, GUEST_8, .to = L_END),
 	CALL(T_GET_USER_PAGE, GUEST_9, WHEN(faults_from_host)),
-	LOCK(MMU_LOCK, READ, GUEST_16),
-	DO(note_staleness, GUEST_16),
+	DO(note_staleness, GUEST_18),
+	LOCK(MMU_LOCK, READ, GUEST_16, WHEN(fault_was_fresh)),
+	DO(note_staleness, GUEST_16, WHEN(holds_mmu_lock)),
 	DO(install_spte, GUEST_10, WHEN(fault_was_fresh)),
-	UNLOCK(MMU_LOCK),
+	UNLOCK(MMU_LOCK, WHEN(holds_mmu_lock)),
 	DO(put_folio, GUEST_10, .at = L_END),
 	RETRY_IF(fault_was_stale, GUEST_16, .to = L_AGAIN),
 	DO(prepare_memory_fault_exit, GUEST_11, WHEN(has_failed), .at = L_EXIT),

@@ -36,6 +36,12 @@ static bool gfns_are_in_reach(struct gmem_run *run)
 	       run->c->gpa + run->c->size - 1 < UINT64_C(1) << vm_of(run)->gpa_bits;
 }
 
+/* Only the last is looked at. */
+static bool last_gfn_is_no_alias(struct gmem_run *run)
+{
+	return !gmem_is_gfn_alias(vm_of(run), PAGES(run->c->gpa + run->c->size - 1));
+}
+
 static bool gfns_are_in_ipa_space(struct gmem_run *run)
 {
 	return run->b->machine.arch != GMEM_ARM64 ||
@@ -122,6 +128,7 @@ const struct gmem_step gmem_op_create_slot[] = {
 	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNBIND),
+	CHECK(last_gfn_is_no_alias, SLOT_32, EINVAL, .to = L_UNBIND),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNBIND),
 	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
 	      .to = L_UNBIND),
@@ -149,6 +156,7 @@ const struct gmem_step gmem_op_create_slot_v13[] = {
 	CALL(T_BIND, SLOT_23, WHEN(wants_guest_memfd), .to = L_END),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_24),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(last_gfn_is_no_alias, SLOT_32, EINVAL, .to = L_UNLOCK),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
 	CHECK(arch_takes_this_guest_memfd, SLOT_25, EINVAL, WHEN(wants_guest_memfd),
 	      .to = L_UNLOCK),
@@ -194,20 +202,31 @@ static int make_valid(struct gmem_run *run)
 	return 0;
 }
 
-/* kvm_set_memslot(), kvm_move_memslot() */
+static bool holds_slots_arch_lock(struct gmem_run *run)
+{
+	return gmem_lock_is_held(run, SLOTS_ARCH_LOCK);
+}
+
+/*
+ * kvm_set_memslot(), kvm_move_memslot(). L_EXIT is for who was refused before anything was exchanged,
+ * and has nobody to wait for.
+ */
 const struct gmem_step gmem_op_move_slot[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
+	CHECK(no_memory_pressure, SLOT_33, ENOMEM, .to = L_EXIT),
 	SWAP_MEMSLOTS(mark_invalid),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
 	DO(flush_shadow, SLOT_26),
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_26),
 	CHECK(gfns_are_in_reach, SLOT_24, EINVAL, .to = L_UNLOCK),
+	CHECK(last_gfn_is_no_alias, SLOT_32, EINVAL, .to = L_UNLOCK),
 	CHECK(gfns_are_in_ipa_space, SLOT_29, EFAULT, .to = L_UNLOCK),
 	DO(move_gfns, SLOT_26),
 	SWAP_MEMSLOTS(make_valid, .at = L_UNLOCK),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
+	UNLOCK(SLOTS_ARCH_LOCK, WHEN(holds_slots_arch_lock), .at = L_EXIT),
 	END,
 };
 
@@ -242,6 +261,7 @@ static int remove_slot(struct gmem_run *run)
 /* kvm_set_memslot(), kvm_delete_memslot() */
 const struct gmem_step gmem_op_delete_slot[] = {
 	LOCK(SLOTS_ARCH_LOCK, WRITE, SLOT_15),
+	CHECK(no_memory_pressure, SLOT_33, ENOMEM, .to = L_EXIT),
 	SWAP_MEMSLOTS(mark_invalid),
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
@@ -251,6 +271,7 @@ const struct gmem_step gmem_op_delete_slot[] = {
 	UNLOCK(SLOTS_ARCH_LOCK),
 	SYNCHRONIZE_SRCU,
 	CALL(T_FREE_SLOT, SLOT_15),
+	UNLOCK(SLOTS_ARCH_LOCK, WHEN(holds_slots_arch_lock), .at = L_EXIT),
 	END,
 };
 

@@ -3,8 +3,11 @@
  * KVM_SET_USER_MEMORY_REGION and KVM_SET_USER_MEMORY_REGION2: what is refused, and which of
  * creating, moving, other flags and deleting is meant. Doing it is in op-memslot-change.c.
  *
- * Everything that can be refused is refused here, before slots_arch_lock is taken, except what
- * the architecture refuses.
+ * What is wrong with the call, and with what is there already, is refused here, before
+ * slots_arch_lock is taken. What is wrong with the guest_memfd is refused in op-bind.c, before that
+ * lock as well; but in linux-coco-v13 a range that is bound already, and want of memory for the
+ * binding, come under it. So do, in op-memslot-change.c, what the architecture refuses, and want of
+ * memory to delete or to move.
  */
 #include "bugs.h"
 #include "ops.h"

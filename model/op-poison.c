@@ -18,9 +18,9 @@ static bool page_is_present(struct gmem_run *run)
 	return gmem_folio(run->b, INODE(run->b, t->inode), t->start) != 0;
 }
 
-static bool page_is_not_poisoned(struct gmem_run *run)
+static bool page_is_poisoned(struct gmem_run *run)
 {
-	return !(gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->start) & FOLIO_POISONED);
+	return gmem_folio(run->b, INODE(run->b, run->t->inode), run->t->start) & FOLIO_POISONED;
 }
 
 /* A huge folio that is not split fails as a whole. */
@@ -35,10 +35,13 @@ static int find_folio(struct gmem_run *run)
 	return 0;
 }
 
-static int mark_poisoned(struct gmem_run *run)
+/* TestSetPageHWPoison(): of two that fail one page at a time one is too late. */
+static int test_and_set_poisoned(struct gmem_run *run)
 {
 	struct gmem_inode *inode = INODE(run->b, run->t->inode);
 
+	if (page_is_poisoned(run))
+		return -EHWPOISON;
 	gmem_mark_folios(run->b, inode, run->t->start, run->t->end, FOLIO_POISONED, 0);
 	return 0;
 }
@@ -48,12 +51,20 @@ static uint32_t *entries(struct gmem_run *run)
 	return &PROCESS(run->b, run->t->owner)->ptes;
 }
 
+/* Nobody has punched it meanwhile, and who did may have put a fresh one into its place. */
+static bool failed_page_is_there(struct gmem_run *run)
+{
+	return page_is_poisoned(run);
+}
+
 /* folio_mapped(): somebody has touched it */
-static bool page_is_mapped(struct gmem_run *run)
+static bool failed_page_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	bool found = false;
 
+	if (!failed_page_is_there(run))
+		return false;
 	while (!found && next_mapping_over(run))
 		found = gmem_range_get(run->b, *entries(run), t->zap) & PTE_PRESENT;
 	t->at_vma = 0;
@@ -104,19 +115,18 @@ static int return_busy(struct gmem_run *run)
 const struct gmem_step gmem_op_memory_failure[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(page_is_present, POISON_1, ENXIO),
-	CHECK(page_is_not_poisoned, POISON_2, EHWPOISON),
 	DO(find_folio, POISON_3),
+	DO(test_and_set_poisoned, POISON_2),
 	LOCK(FOLIO_LOCK, WRITE, POISON_3),
-	DO(mark_poisoned, POISON_3),
-	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, WHEN(page_is_mapped)),
+	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, WHEN(failed_page_is_mapped)),
 	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, WHEN(holds_i_mmap_rwsem)),
 	UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem)),
 	UNLOCK(FOLIO_LOCK),
-	LOCK(INVALIDATE_LOCK, READ, POISON_5),
-	CALL_EACH(next_bound_file, T_INVALIDATE_START, POISON_5),
-	DO(report_error, POISON_5),
-	CALL_EACH(next_bound_file, T_INVALIDATE_END, POISON_5),
-	UNLOCK(INVALIDATE_LOCK),
+	LOCK(INVALIDATE_LOCK, READ, POISON_5, WHEN(failed_page_is_there)),
+	CALL_EACH(next_bound_file, T_INVALIDATE_START, POISON_5, WHEN(holds_invalidate_lock)),
+	DO(report_error, POISON_5, WHEN(holds_invalidate_lock)),
+	CALL_EACH(next_bound_file, T_INVALIDATE_END, POISON_5, WHEN(holds_invalidate_lock)),
+	UNLOCK(INVALIDATE_LOCK, WHEN(holds_invalidate_lock)),
 	ANSWER(return_busy, POISON_6),
 	END,
 };

@@ -23,6 +23,11 @@ static bool launch_has_ended(struct gmem_run *run)
 	return vm_of(run)->launched;
 }
 
+static bool gfn_is_no_alias(struct gmem_run *run)
+{
+	return !gmem_is_gfn_alias(vm_of(run), run->t->gfn);
+}
+
 static bool tdp_is_enabled(struct gmem_run *run)
 {
 	return run->b->machine.tdp;
@@ -99,6 +104,7 @@ static bool no_signal_is_pending_now(struct gmem_run *run)
 const struct gmem_step gmem_op_pre_fault_page[] = {
 	CHECK(no_signal_is_pending_now, PREFAULT_4, EINTR),
 	CHECK(launch_has_ended, PREFAULT_9, EOPNOTSUPP, WHEN(guest_is_populated_by_firmware)),
+	CHECK(gfn_is_no_alias, PREFAULT_10, EINVAL),
 	CHECK(tdp_is_enabled, PREFAULT_7, EOPNOTSUPP),
 	CALL(T_GUEST_FAULT, PREFAULT_5, .to = L_EXIT),
 	CHECK(page_is_memory, PREFAULT_6, ENOENT),

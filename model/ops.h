@@ -41,6 +41,8 @@ void gmem_fput(struct gmem_run *run, uint32_t file);
 /* Drops a reference on an inode that no file stands for (anonymous memory, orphans). */
 void gmem_inode_put(struct gmem_block *b, uint32_t idx);
 bool gmem_has_private_mem(const struct gmem_block *b, const struct gmem_vm *vm);
+/* Whether the guest page is another one by another name. */
+bool gmem_is_gfn_alias(const struct gmem_vm *vm, uint64_t gfn);
 bool gmem_has_readonly_mem(const struct gmem_vm *vm);
 bool gmem_machine_has_private_mem(const struct gmem_block *b);
 

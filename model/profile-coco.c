@@ -10,12 +10,15 @@
 #include "profile-base.h"
 #include "profile.h"
 
-/* As their bases had them; X1 only where the switch is off. */
-static const char *const x1[] = { "X1", NULL };
-static const char *const none[] = { NULL };
-static const char *const b45_x1[] = { "B45", "X1", NULL };
-static const char *const b40_b45[] = { "B40", "B45", NULL };
-static const char *const b45[] = { "B45", NULL };
+/*
+ * As their bases had them, by date: B39 was mended in 2025-11, B40 in 2025-12, B45 in 2026-06, B46
+ * by a commit that prepares v13. X1 only where the switch is off: the filter is the file's flag,
+ * or what its pages began as, which is the same.
+ */
+static const char *const bugs_v13[] = { "X1", "X2", NULL };
+static const char *const bugs_v8[] = { "B46", "X1", "X2", NULL };
+static const char *const bugs_v5[] = { "B45", "B46", "X1", "X2", NULL };
+static const char *const bugs_rfc_v1[] = { "B39", "B40", "B45", "B46", "X1", "X2", NULL };
 
 #define CAP_FILE_ATTRIBUTES(number)                     \
 	{                                               \
@@ -44,7 +47,7 @@ const struct gmem_profile gmem_linux_coco_v13 = {
 		.cap_file_attributes = GMEM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES,
 		.all_gmem_only = 1,
 	},
-	.bugs = x1,
+	.bugs = bugs_v13,
 	.tables = {
 		GMEM_COCO_TABLES
 		[GMEM_POPULATE] = gmem_op_populate_coco,
@@ -79,7 +82,7 @@ const struct gmem_profile gmem_coco_v8 = {
 		.cap_file_attributes = 250,
 		.all_gmem_only = 1,
 	},
-	.bugs = none,
+	.bugs = bugs_v8,
 	.caps = caps_v8,
 	.tables = {
 		GMEM_COCO_TABLES
@@ -115,7 +118,7 @@ const struct gmem_profile gmem_coco_v5 = {
 		.cap_file_attributes = 249,
 		.cap_content_modes = GMEM_CAP_MEMORY_ATTRIBUTES2_FLAGS,
 	},
-	.bugs = b45_x1,
+	.bugs = bugs_v5,
 	.caps = caps_v5,
 	.tables = {
 		GMEM_COCO_TABLES
@@ -151,7 +154,7 @@ const struct gmem_profile gmem_coco_rfc_v1 = {
 		.cap_file_attributes = 246,
 		.cap_attributes2 = GMEM_CAP_MEMORY_ATTRIBUTES2,
 	},
-	.bugs = b40_b45,
+	.bugs = bugs_rfc_v1,
 	.caps = caps_rfc_v1,
 	.tables = {
 		GMEM_COCO_TABLES
@@ -187,7 +190,7 @@ const struct gmem_profile gmem_coco_hugetlb = {
 		.cap_file_attributes = 249,
 		.hugetlb = GMEM_FLAG_HUGETLB,
 	},
-	.bugs = b45,
+	.bugs = bugs_v5,
 	.caps = caps_hugetlb,
 	.tables = {
 		GMEM_COCO_TABLES

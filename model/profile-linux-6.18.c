@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * linux-6.18: GUEST_MEMFD_FLAG_MMAP and GUEST_MEMFD_FLAG_INIT_SHARED, and memslots whose memory is
- * the guest_memfd's alone (KVM_MEMSLOT_GMEM_ONLY). The bugs are those of 6.18.44.
+ * the guest_memfd's alone (KVM_MEMSLOT_GMEM_ONLY). It is the stable version 6.18.44, which the
+ * recordings are from, with its bugs; 6.18 as it was released had B40 as well.
  */
 #include "ops.h"
 #include "profile-base.h"
@@ -11,7 +12,7 @@ static const char *const bugs[] = { "B45", "B46", "X1", "X2", NULL };
 
 const struct gmem_profile gmem_linux_6_18 = {
 	.name = "linux-6.18",
-	.summary = "guest_memfd with mmap: memory that host and guest share, beside private memory",
+	.summary = "6.18.44, guest_memfd with mmap: memory that host and guest share, beside private memory",
 	.n = {
 		.create_flags = GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED,
 		.init_shared = GMEM_FLAG_INIT_SHARED,

@@ -9,7 +9,8 @@
 #include "profile-base.h"
 #include "profile.h"
 
-static const char *const bugs[] = { "B40", "B45", NULL };
+/* What 6.15 had, and the patches for mmap that the series goes on top of. */
+static const char *const bugs[] = { "B39", "B40", "B45", "B46", "X2", NULL };
 
 static const struct gmem_name file_flags[] = {
 	{ "SUPPORT_SHARED", GMEM_FLAG_SUPPORT_SHARED },

@@ -280,7 +280,7 @@ struct gmem_block {
 	uint32_t inodes, vms, processes; /* first of each */
 	uint32_t next_vm, next_process;
 	uint32_t nr_slots, nr_vmas, nr_pins; /* in the whole world; pins by their parts */
-	uint32_t pad2;
+	uint32_t running;		     /* calls that are under way: gmem_begin() */
 	uint32_t tasks[GMEM_MAX_TASKS];
 	uint64_t next_ino;
 	uint32_t walk;	      /* gmem_mark.walk of the last walk */

@@ -110,14 +110,24 @@ static void populate_first_process(struct gmem_block *b)
 	gmem_fd_install(b, PROCESS(b, process), GMEM_KVM_FD, file);
 }
 
+/* As wide as addresses are on some machine; beyond that sums of them would not fit. */
+static bool machine_makes_sense(const struct gmem_machine *m)
+{
+	return m->arch <= GMEM_ARM64 &&
+	       (!m->phys_bits || (m->phys_bits >= 32 && m->phys_bits <= 52));
+}
+
 enum gmem_status gmem_world_new(struct gmem_world **world, const struct gmem_config *config)
 {
 	static const struct gmem_config plain;
 	const struct gmem_config *c = config ? config : &plain;
 	gmem_resize_fn resize = c->resize ? c->resize : gmem_resize_by_libc;
-	struct gmem_world *w = resize(c->resize_arg, NULL, 0, sizeof(*w));
+	struct gmem_world *w;
 
 	*world = NULL;
+	if (c->machine && !machine_makes_sense(c->machine))
+		return GMEM_MISUSE;
+	w = resize(c->resize_arg, NULL, 0, sizeof(*w));
 	if (!w)
 		return GMEM_FAILED;
 	memset(w, 0, sizeof(*w));
@@ -163,6 +173,7 @@ enum gmem_status gmem_world_copy(struct gmem_world *dst, const struct gmem_world
 	capacity = dst->b->capacity;
 	memcpy(dst->b, src->b, block_size(src->b->used));
 	dst->b->capacity = capacity;
+	dst->violated = false;
 	return GMEM_DONE;
 }
 

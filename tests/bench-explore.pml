@@ -359,6 +359,10 @@ retry:
 	ROW;				/* slot_is_valid_for_prefault */
 	ROW;				/* retry slot_was_invalid */
 	ROW;				/* done if becomes_mmio */
+	if				/* retry fault_will_not_do */
+	:: IS_STALE(p) -> goto retry
+	:: else
+	fi;
 	if
 	:: private; ROW			/* slot_has_gmem; call get_pfn */
 	:: !private			/* call get_pfn */
@@ -380,13 +384,17 @@ retry:
 	UNLOCK_READ(invalidate_lock);
 	ROW;				/* fput */
 	ROW;				/* done if write_becomes_mmio */
-	LOCK_READ(mmu_lock);
 	stale = IS_STALE(p);		/* note_staleness */
 	if
-	:: d_step { !stale -> spte[p] = 1 + private }; UNLOCK_READ(mmu_lock)
-	:: d_step { stale -> UNLOCK_READ(mmu_lock) }	/* install_spte is skipped */
+	:: d_step { !stale && mmu_lock != WRITER -> mmu_lock = mmu_lock + 1 };
+		stale = IS_STALE(p);	/* note_staleness */
+		if
+		:: d_step { !stale -> spte[p] = 1 + private }; UNLOCK_READ(mmu_lock)
+		:: d_step { stale -> UNLOCK_READ(mmu_lock) }	/* install_spte is skipped */
+		fi;
+		ROW			/* put_page */
+	:: stale			/* put_page: what is under mmu_lock is skipped */
 	fi;
-	ROW;				/* put_page */
 	if				/* retry fault_was_stale */
 	:: stale -> goto retry
 	:: else

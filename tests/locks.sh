@@ -36,8 +36,20 @@ linux-6.18: 2 orders of two locks, and who was the first
   mm->mmap_lock (write) -> mn_active_invalidate_count (wait for 0)
       create_vm: row 6 of create_vm, then row 7 of create_vm
 linux-6.18: nothing to report
+    Not in these tables: B45, B46, X1, X2, which linux-6.18 shipped with (--bug)
 OUT
 )
+judge 'what is asked for is not left out, and where nothing is left out nothing is said' < <(
+	left_out()
+	{
+		gmem locks "$@" "$tmp/allocate.trace" | grep 'Not in these tables'
+	}
+
+	diff - <(left_out --profile linux-coco-v13 --bug X2) <<'OUT'
+    Not in these tables: X1, which linux-coco-v13 shipped with (--bug)
+OUT
+	left_out --profile linux-coco-v13 --bug X2 --bug X1
+	left_out --quiet)
 
 judge 'a circle of locks' < <(
 	diff - <(said 1 locks --quiet --bug X2 "$x2") <<'OUT'
@@ -45,11 +57,11 @@ linux-6.18+X2: possible deadlock: locks are taken in a circle
     fallocate holds mapping.invalidate_lock (write)
         row 0 of punch_hole: lock invalidate_lock [PUNCH-1]
     fallocate wants folio lock
-        row 0 of truncate: lock folio_lock [PUNCH-3]
+        row 0 of truncate_batch: lock folio_lock [PUNCH-3]
     memory_failure holds folio lock
         row 4 of memory_failure: lock folio_lock [POISON-3]
     memory_failure wants mapping.invalidate_lock (read)
-        row 9 of memory_failure: lock invalidate_lock (shared) [POISON-5]
+        row 8 of memory_failure: lock invalidate_lock (shared) [POISON-5]
 
     fallocate                 memory_failure
     filemap_invalidate_lock(mapping);
@@ -122,7 +134,7 @@ fi
 
 judge 'a trace that is not run to its end says why, and counts as far as it was' < <(
 	sed 's/^par/&\nB: load(0x1000) = 0/' "$x2" >"$tmp/deadlock.trace"
-	printf 'schedule A*6 B*17\n' | sed -i '/^end/{
+	printf 'schedule A*5 B*17\n' | sed -i '/^end/{
 		e cat
 	}' "$tmp/deadlock.trace"
 	gmem locks --bug X2 "$tmp/deadlock.trace" >"$tmp/out" 2>"$tmp/err"

@@ -57,7 +57,7 @@ uint64_t first_busy(const struct oracle *o, int memory, uint64_t start, uint64_t
 		const struct held *h = &o->held[i];
 
 		if (h->memory == memory && h->pgoff >= start && h->pgoff < end &&
-		    is_pinned(o, &o->pages[h->page]))
+		    (is_pinned(o, &o->pages[h->page]) || o->pages[h->page].poisoned))
 			end = h->pgoff;
 	}
 	return end;

@@ -29,7 +29,8 @@ static int64_t ask_gmem(struct oracle *o, const struct gmem_call *c, const struc
 	if (f->page->poisoned)
 		return -EHWPOISON;
 	f->page->used = true;
-	f->page->assigned |= f->private && o->vms[s->vm].type == GMEM_VM_SNP;
+	f->page->assigned |= page_is_private(o, s->memory, pgoff) &&
+			     o->vms[s->vm].type == GMEM_VM_SNP;
 	f->exits = false;
 	return 0;
 }
@@ -239,13 +240,15 @@ static int64_t pre_fault_page(struct oracle *o, const struct gmem_call *c, int v
 	uint64_t gfn = c->gpa / PAGE + done;
 	int64_t err;
 
-	f->private = is_private(o, vm, gfn);
+	f->private = is_private(o, vm, gfn) && (has_private_memory(o, vm) || o->is_shareability);
 	if (meets(o, c, GMEM_INJECT_SIGNAL, done))
 		return -EINTR;
 	if (!o->machine.tdp)
 		return -EOPNOTSUPP;
 	if (is_started_by_firmware(o, vm) && !o->vms[vm].launched)
 		return -EOPNOTSUPP;
+	if (is_alias(o, vm, gfn * PAGE))
+		return -EINVAL;
 	err = ask_slot(o, c, vm, gfn, f);
 	return err ? err : f->mmio ? -ENOENT : 0;
 }

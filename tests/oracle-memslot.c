@@ -71,10 +71,19 @@ static bool overlaps(struct oracle *o, const struct gmem_call *c, int vm, const 
 	return false;
 }
 
-static bool is_out_of_reach(const struct oracle *o, const struct gmem_call *c)
+bool is_alias(const struct oracle *o, int vm, uint64_t gpa)
 {
-	return c->gpa + c->size >
-	       UINT64_C(1) << (o->machine.tdp && o->machine.phys_bits ? o->machine.phys_bits : 52);
+	bool is_wide = !o->machine.phys_bits || o->machine.phys_bits > 48;
+
+	return o->vms[vm].type == GMEM_VM_TDX && gpa >> (is_wide ? 51 : 47) & 1;
+}
+
+static bool is_out_of_reach(const struct oracle *o, const struct gmem_call *c, int vm)
+{
+	return is_alias(o, vm, c->gpa + c->size - 1) ||
+	       c->gpa + c->size > UINT64_C(1) << (o->machine.tdp && o->machine.phys_bits ?
+							  o->machine.phys_bits :
+							  52);
 }
 
 static bool is_bound(const struct oracle *o, const struct slot *new)
@@ -120,7 +129,7 @@ static int64_t bind(struct oracle *o, const struct gmem_call *c, struct slot *ne
 	new->gmem_only = memory->flags &GMEM_FLAG_MMAP && !o->is_shareability;
 	if (o->files_have_attributes && (o->design == COCO_V8 || o->design == COCO_V13))
 		new->gmem_only = true;
-	if (o->design == COCO_V13 && is_out_of_reach(o, c))
+	if (o->design == COCO_V13 && is_out_of_reach(o, c, new->vm))
 		return -EINVAL;
 	if (is_bound(o, new))
 		return o->design == COCO_V13 || o->design == COCO_V8 ? -EEXIST : -EINVAL;
@@ -147,7 +156,7 @@ static int64_t create_slot(struct oracle *o, const struct gmem_call *c, int vm)
 	err = c->flags & GMEM_MEM_GUEST_MEMFD ? bind(o, c, &new) : 0;
 	if (err)
 		return err;
-	if (is_out_of_reach(o, c))
+	if (is_out_of_reach(o, c, vm))
 		return -EINVAL;
 	*ONE_MORE(o, slots, nr_slots) = new;
 	return 0;
@@ -168,7 +177,9 @@ static int64_t change_slot(struct oracle *o, const struct gmem_call *c, struct s
 		return -EEXIST;
 	if (lacks_memory(o, c))
 		return -ENOMEM;
-	if (moves && is_out_of_reach(o, c))
+	if (moves && meets(o, c, GMEM_INJECT_ENOMEM, 1)) /* the memslot was the first */
+		return -ENOMEM;
+	if (moves && is_out_of_reach(o, c, old->vm))
 		return -EINVAL;
 	old->gfn = c->gpa / PAGE;
 	old->flags = c->flags;
@@ -193,6 +204,8 @@ int64_t oracle_set_region(struct oracle *o, const struct gmem_call *c, struct gm
 		return old ? change_slot(o, c, old) : create_slot(o, c, vm);
 	if (!old)
 		return -EINVAL;
+	if (lacks_memory(o, c))
+		return -ENOMEM;
 	*old = o->slots[--o->nr_slots];
 	return 0;
 }

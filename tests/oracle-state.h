@@ -257,6 +257,8 @@ int64_t vm_ioctl(struct oracle *o, const struct gmem_call *c, int *vm);
 
 /* oracle-memslot.c */
 struct slot *slot_at(struct oracle *o, int vm, uint64_t as, uint64_t gfn);
+/* The address has the bit by which a TDX guest says that it means shared memory. */
+bool is_alias(const struct oracle *o, int vm, uint64_t gpa);
 
 /* oracle-convert.c */
 bool page_is_private(const struct oracle *o, int memory, uint64_t pgoff);

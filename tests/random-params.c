@@ -88,6 +88,9 @@ static uint64_t some_addr(struct random_calls *rc, const struct gmem_call *c, in
 
 /* ---- numbers ---- */
 
+/* The bit of an address that means shared memory to a TDX guest on a machine with more than 48. */
+#define TDX_SHARED_BIT (UINT64_C(1) << 51)
+
 static uint64_t some_gpa(struct random_calls *rc, const struct gmem_call *c)
 {
 	uint64_t gpa = BASE_GPA + PAGE * below(rc, 12) + some_huge_pages(rc, 2);
@@ -96,6 +99,8 @@ static uint64_t some_gpa(struct random_calls *rc, const struct gmem_call *c)
 		return random_odd(rc->random) & ~UINT64_C(7);
 	if (c->verb == GMEM_GUEST_LOAD || c->verb == GMEM_GUEST_STORE)
 		return gpa + 8 * below(rc, 4);
+	if (c->verb != GMEM_SET_MEMORY_ATTRIBUTES && one_in(rc, ODD))
+		return gpa | TDX_SHARED_BIT;
 	return one_in(rc, ODD) ? gpa + 8 : gpa;
 }
 

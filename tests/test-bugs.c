@@ -151,6 +151,32 @@ static void what_a_release_shipped_with(void **state)
 	gmem_profile_free(new);
 }
 
+/* Whatever a profile says it shipped with goes into its tables, all at once. */
+static void what_every_profile_shipped_with(void **state)
+{
+	static const char *const names[] = {
+		"linux-6.8+B39+B40+B45+B46+X2",
+		"linux-6.18+B45+B46+X1+X2",
+		"rfc-shareability-v2+B39+B40+B45+B46+X2",
+		"rfc-shareability-planned+B39+B40+B45+B46+X2",
+		"coco-rfc-v1+B39+B40+B45+B46+X1+X2",
+		"coco-v5+B45+B46+X1+X2",
+		"coco-v8+B46+X1+X2",
+		"linux-coco-v13+X1+X2",
+		"coco-hugetlb+B45+B46+X1+X2",
+	};
+	struct gmem_profile *p;
+
+	(void)state;
+	for (unsigned int n = 0; gmem_profile(n); n++) {
+		assert_int_equal(gmem_profile_with_bugs(&p, gmem_profile(n), NULL, NULL, NULL),
+				 GMEM_DONE);
+		assert_true(n < sizeof(names) / sizeof(names[0]));
+		assert_string_equal(gmem_profile_name(p), names[n]);
+		gmem_profile_free(p);
+	}
+}
+
 /* How many rows of all tables differ in name. */
 static unsigned int rows_that_differ(const struct gmem_profile *a, const struct gmem_profile *b)
 {
@@ -392,6 +418,7 @@ int main(void)
 		cmocka_unit_test(b40_forgets_the_binding),
 		cmocka_unit_test(x1_leaves_shared_mappings),
 		cmocka_unit_test(what_a_release_shipped_with),
+		cmocka_unit_test(what_every_profile_shipped_with),
 		cmocka_unit_test(a_bug_is_one_row),
 		cmocka_unit_test(every_bug_is_an_edit),
 		cmocka_unit_test(a_bug_of_something_else_is_misuse),

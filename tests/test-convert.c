@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conversions as no trace can show them: what VMs are told and when, and pages that are private
- * and in use at once, which takes a reference that is put there by hand.
+ * Conversions as no trace can show them: what VMs are told and when, pages that are private and in
+ * use at once, which takes a reference that is put there by hand, and pages that are private to a
+ * guest that has no such memory.
  */
 #include <string.h>
 
@@ -168,6 +169,25 @@ static void huge_pages_are_told_whole(void **state)
 	gmem_world_free(f.w);
 }
 
+/* I6 also where the attribute would allow it. */
+static void no_guest_without_private_memory_maps_any(void **state)
+{
+	struct gmem_violation v;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, "linux-coco-v13");
+	assert_int_equal(set(&f, 3, 1, PRIVATE).value, 0);
+	assert_int_equal(guest_store(f.w, f.vm, GPA + 3 * PAGE, 1).value, 0);
+	assert_int_equal(gmem_check(f.w, &v), GMEM_DONE);
+	VM(f.w->b, f.w->b->vms)->type = GMEM_VM_DEFAULT;
+	assert_int_equal(gmem_check(f.w, &v), GMEM_VIOLATED);
+	assert_string_equal(v.invariant, "I6");
+	assert_string_equal(v.saw, "a guest without private memory maps some: VM, gfn");
+	assert_int_equal(v.b, GFN + 3);
+	gmem_world_free(f.w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +196,7 @@ int main(void)
 		cmocka_unit_test(a_private_page_that_is_held),
 		cmocka_unit_test(shareability_skips_what_is_private),
 		cmocka_unit_test(huge_pages_are_told_whole),
+		cmocka_unit_test(no_guest_without_private_memory_maps_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

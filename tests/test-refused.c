@@ -26,7 +26,7 @@
 
 /* ---- where Linux changes something and refuses all the same ---- */
 
-/* By the rule that refuses, or all rules of a family. */
+/* By the rule that refuses, or all rules of a family. What is too rare to be seen begins with 1. */
 static struct exception {
 	uint32_t verb;
 	const char *clause, *reason;
@@ -49,6 +49,9 @@ static struct exception {
 	{ GMEM_SET_USER_MEMORY_REGION, "SLOT-24", "the guest has lost the pages of what moves", 0 },
 	{ GMEM_SET_USER_MEMORY_REGION2, "SLOT-24", "the guest has lost the pages of what moves",
 	  0 },
+	{ GMEM_SET_USER_MEMORY_REGION, "SLOT-32", "the guest has lost the pages of what moves", 1 },
+	{ GMEM_SET_USER_MEMORY_REGION2, "SLOT-32", "the guest has lost the pages of what moves",
+	  1 },
 	{ GMEM_SET_MEMORY_ATTRIBUTES2, "CONV-16",
 	  "the range has left the host's page tables; huge pages before it are converted", 0 },
 	{ GMEM_SET_MEMORY_ATTRIBUTES2, "CONV-14", "huge pages before it are converted", 0 },

@@ -281,6 +281,76 @@ static void a_copy_puts_it_right(void **state)
 	gmem_world_free(sound);
 }
 
+/* ---- a call that is run at once, where others are under way ---- */
+
+/* It might have to wait, which is nobody's mistake: it is not made, and nothing is said to be wrong. */
+static void no_call_among_calls_under_way(void **state)
+{
+	struct gmem_world *w = new_world_with(NULL, GMEM_CHECK_CALLS), *copy = new_world();
+	const struct gmem_call punch = { .verb = GMEM_FALLOCATE,
+					 .fd = FILE_FD,
+					 .mode = GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE,
+					 .length = MiB };
+	enum gmem_progress progress = GMEM_RAN;
+	struct gmem_result r;
+	unsigned int rows;
+
+	(void)state;
+	call(w, .verb = GMEM_THREAD, .value = 1);
+	assert_int_equal(gmem_begin(w, &punch), GMEM_DONE);
+	for (rows = 0; progress != GMEM_OVER; rows++) {
+		for (uint32_t task = 0; task < 2; task++) {
+			struct gmem_call c = punch;
+
+			c.task = task;
+			assert_int_equal(gmem_world_copy(copy, w), GMEM_DONE);
+			assert_int_equal(gmem_call(copy, &c, &r), GMEM_MISUSE);
+			assert_int_equal(r.value, -22);
+			assert_null(gmem_violation(copy)->invariant);
+			assert_true(gmem_world_equal(copy, w));
+		}
+		assert_int_equal(gmem_step(w, 0, &progress, &r), GMEM_DONE);
+	}
+	assert_true(rows > 5);
+	assert_int_equal(call(w, .verb = GMEM_DUP, .task = 1, .fd = VM_FD), FILE_FD + 1);
+	/* One that is over as if it had not been begun. */
+	assert_int_equal(gmem_begin(w, &(struct gmem_call){ .verb = GMEM_MMAP, .fd = VM_FD }),
+			 GMEM_DONE);
+	while (gmem_step(w, 0, &progress, &r) == GMEM_DONE)
+		;
+	assert_int_equal(progress, GMEM_OVER);
+	assert_int_equal(call(w, .verb = GMEM_DUP, .task = 1, .fd = VM_FD), FILE_FD + 2);
+	gmem_world_free(w);
+	gmem_world_free(copy);
+}
+
+/* What stopped a call is what every further one is told, whoever makes it; a copy is of calls under way. */
+static void what_stopped_a_call_is_said_again(void **state)
+{
+	struct gmem_profile p = wrong_profile(frees_for_a_moment);
+	struct gmem_world *w = new_world_with(&p, GMEM_CHECK_STEPS), *copy = new_world();
+	struct gmem_result r;
+
+	(void)state;
+	call(w, .verb = GMEM_THREAD, .value = 1);
+	assert_int_equal(call_fsync(w), GMEM_VIOLATED);
+	for (uint32_t task = 0; task < 2; task++) {
+		const struct gmem_call dup = { .verb = GMEM_DUP, .task = task, .fd = VM_FD };
+
+		assert_int_equal(gmem_call(w, &dup, &r), GMEM_VIOLATED);
+		assert_int_equal(r.value, 0);
+		assert_violated(w, "I3", "the host maps a freed page: inode, page");
+		assert_int_equal(gmem_world_copy(copy, w), GMEM_DONE);
+		assert_int_equal(gmem_call(copy, &dup, &r), GMEM_MISUSE);
+	}
+	/* And the other way round: what it was told before is not told of another world. */
+	assert_int_equal(gmem_step(copy, 0, &(enum gmem_progress){ 0 }, &r), GMEM_DONE);
+	assert_int_equal(gmem_world_copy(w, copy), GMEM_DONE);
+	assert_int_equal(call_fsync(w), GMEM_MISUSE);
+	gmem_world_free(w);
+	gmem_world_free(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +359,8 @@ int main(void)
 		cmocka_unit_test(checking_steps_stops_at_the_step),
 		cmocka_unit_test(the_call_was_made_and_the_violation_stays_readable),
 		cmocka_unit_test(a_copy_puts_it_right),
+		cmocka_unit_test(no_call_among_calls_under_way),
+		cmocka_unit_test(what_stopped_a_call_is_said_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,21 @@ static void whose_vm_it_is_shows(void **state)
 	gmem_world_free(b);
 }
 
+/* An address is not used twice, so a mapping that is gone leaves something behind. */
+static void where_the_next_mapping_goes_shows(void **state)
+{
+	struct gmem_world *w = new_base(&usual), *copy = new_world();
+
+	(void)state;
+	assert_int_equal(gmem_world_copy(copy, w), GMEM_DONE);
+	call(w, .verb = GMEM_MUNMAP, .addr = map(w, F0, 0, PAGE), .length = PAGE);
+	assert_false(gmem_world_equal(w, copy));
+	assert_true(gmem_world_hash(w) != gmem_world_hash(copy));
+	assert_true(map(w, F0, 0, PAGE) != map(copy, F0, 0, PAGE));
+	gmem_world_free(w);
+	gmem_world_free(copy);
+}
+
 /* ---- copies ---- */
 
 static void a_copy_is_independent(void **state)
@@ -471,6 +486,7 @@ int main(void)
 		cmocka_unit_test(what_is_half_done_shows),
 		cmocka_unit_test(trees_are_not_mixed_up),
 		cmocka_unit_test(whose_vm_it_is_shows),
+		cmocka_unit_test(where_the_next_mapping_goes_shows),
 		cmocka_unit_test(a_copy_is_independent),
 		cmocka_unit_test(a_saved_world_is_put_back),
 		cmocka_unit_test(a_copy_has_profile_and_machine),

@@ -12,7 +12,7 @@ while IFS= read -r -d '' trace; do
 	said=$(timeout 60 gmem replay "$trace" 2>&1)
 	status=$?
 	if [ "$status" -eq 0 ] && grep -qx 'par' "$trace" && ! grep -q '^schedule ' "$trace"; then
-		said=$(timeout 60 gmem explore --quiet "$trace" 2>&1)
+		said=$(timeout 60 gmem explore --quiet --complete "$trace" 2>&1)
 		status=$?
 	fi
 	[ "$status" -ne 124 ] || said="$trace: not done within 60 seconds"

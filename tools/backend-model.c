@@ -51,12 +51,15 @@ static enum backend_status model_open(void **ctx, const struct backend_config *c
 				 .machine = &config->machine,
 				 .checking = config->checking };
 	struct model *m = xcalloc(1, sizeof(*m));
+	enum gmem_status status = gmem_world_new(&m->world, &c);
 
 	*ctx = NULL;
-	if (gmem_world_new(&m->world, &c) != GMEM_DONE ||
-	    gmem_world_new(&m->fresh, &c) != GMEM_DONE) {
+	if (status == GMEM_DONE)
+		status = gmem_world_new(&m->fresh, &c);
+	if (status != GMEM_DONE) {
 		model_close(m);
-		return broken(e, "no memory for a world");
+		return broken(e, status == GMEM_MISUSE ? "the model has no such machine" :
+							 "no memory for a world");
 	}
 	*ctx = m;
 	return BACKEND_DONE;

@@ -18,14 +18,17 @@
 #include "explore-shrink.h"
 #include "lock-text.h"
 #include "scene.h"
+#include "shard-folder.h"
 
 struct explore {
 	const struct gmem_profile *profile; /* asked for; or null */
 	struct bugs_asked bugs;
 	struct gmem_bounds bounds;
 	uint64_t seconds;
-	int quiet;
+	int quiet, complete;
 	const char *output; /* for a finding; or null */
+	const char *folder; /* of the parts; or null */
+	struct shard_folder *parts;
 	struct diagrams diagrams;
 	char **files;
 	int nr_files;
@@ -40,13 +43,61 @@ static int go_on(void *arg, const struct gmem_explored *x)
 	progress("%" PRIu64 " states, %.0f a second, %u rows deep, %" PRIu64 " pending, "
 		 "%" PRIu64 " MiB",
 		 x->states, spent > 0 ? x->states / spent : 0, x->depth, x->queue, x->memory >> 20);
+	if (o->parts && shard_folder_is_over(o->parts))
+		return 0;
 	return !o->seconds || spent < o->seconds;
 }
 
 static void explore(const struct explore *o, struct scene *s)
 {
-	scene_explore(s, &o->bounds);
+	struct gmem_bounds bounds = o->bounds;
+
+	if (o->parts) {
+		bounds.exchange = shard_folder_exchange(o->parts);
+		shard_folder_wait_until(o->parts, o->seconds ? o->began + o->seconds : 0);
+	}
+	scene_explore(s, &bounds);
 	progress_end();
+	if (o->parts && s->x.finding != GMEM_FOUND_NOTHING)
+		shard_folder_end(o->parts, "found something");
+}
+
+/* What all parts must have the same, line by line. */
+static char *header_of_parts(const struct explore *o, const struct trace *t,
+			     const struct gmem_profile *p)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	struct text text;
+	char *calls, *c;
+
+	text_begin(&text);
+	trace_print(text.f, t);
+	calls = text_end(&text);
+	for (c = calls; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	free(calls);
+	text_begin(&text);
+	fprintf(text.f, "gmem %s\nparts %u\ntrace %016" PRIx64 "\nprofile %s", gmem_version(),
+		o->bounds.shards, hash, gmem_profile_name(p));
+	fprintf(text.f, "\nfull %s\npreemptions ", o->bounds.reduce ? "no" : "yes");
+	if (o->bounds.preemptions == GMEM_NO_BOUND)
+		fprintf(text.f, "any\n");
+	else
+		fprintf(text.f, "%u\n", o->bounds.preemptions);
+	return text_end(&text);
+}
+
+/* 0 if there are parts, and this cannot be one of them. */
+static int join_parts(struct explore *o, const struct trace *t, const struct gmem_profile *p)
+{
+	char *header;
+
+	if (!o->folder)
+		return 1;
+	header = header_of_parts(o, t, p);
+	o->parts = shard_folder_open(o->folder, o->bounds.shard, o->bounds.shards, header);
+	free(header);
+	return o->parts != NULL;
 }
 
 /* Words go where no picture goes. */
@@ -82,6 +133,7 @@ static void show_finding(const struct explore *o, const struct scene *s, const c
 	trace_copy(&t, s->t);
 	explore_shrink(&t, s->profile, &o->bounds, s);
 	progress_end();
+	bounds.shards = bounds.shard = 0;
 	bounds.follow = t.schedule;
 	bounds.nr_follow = (uint32_t)t.nr_schedule;
 	if (!scene_set_up(&small, &t, s->profile))
@@ -96,8 +148,9 @@ static void show_finding(const struct explore *o, const struct scene *s, const c
 	trace_free(&t);
 }
 
-/* 1 if something is found. */
-static int explore_scene(const struct explore *o, struct scene *s, const char *file)
+/* 1 if something is found; or was left out, where nothing may be. */
+static int explore_scene(const struct explore *o, struct scene *s, const char *file,
+			 const struct gmem_profile *base)
 {
 	int found;
 
@@ -106,23 +159,25 @@ static int explore_scene(const struct explore *o, struct scene *s, const char *f
 	if (found) {
 		show_finding(o, s, file);
 	} else if (!o->quiet) {
-		say_extent(words_of(o), s, file, &o->bounds);
+		say_extent(words_of(o), s, file, &o->bounds, shard_folder_why(o->parts));
 		say_outcomes(words_of(o), s);
+		print_bugs_left_out(words_of(o), "    Not in these tables: ", base, &o->bugs);
 	} else if (!o->bounds.walks) {
-		say_unseen(words_of(o), s, file, &o->bounds);
+		say_unseen(words_of(o), s, file, &o->bounds, shard_folder_why(o->parts));
 	}
+	found |= o->complete && s->x.cut;
 	if (lock_print_reports(words_of(o), file, s->profile, s->locks))
 		found = 1;
 	return found;
 }
 
-static int one_trace(const struct explore *o, const char *file)
+static int one_trace(struct explore *o, const char *file)
 {
 	const struct gmem_profile *profile;
 	struct gmem_profile *copy;
 	struct trace t;
 	struct scene s;
-	int found;
+	int status;
 
 	if (!read_trace_with_calls(&t, "gmem explore", file))
 		return EXIT_WRONG_USE;
@@ -135,24 +190,31 @@ static int one_trace(const struct explore *o, const char *file)
 	copy = profile_with_bugs(profile, &o->bugs);
 	if (!scene_set_up(&s, &t, copy ? copy : profile)) {
 		fprintf(stderr, "%s: %s\n", shown_name(file), s.run.error.why);
-		found = 1;
+		status = EXIT_NOT_AS_DEMANDED;
+	} else if (!join_parts(o, &t, s.profile)) {
+		status = EXIT_WRONG_USE;
 	} else {
-		found = explore_scene(o, &s, shown_name(file));
+		status = explore_scene(o, &s, shown_name(file), profile) ? EXIT_NOT_AS_DEMANDED :
+									   EXIT_AS_DEMANDED;
 	}
+	shard_folder_close(o->parts);
 	scene_tear_down(&s);
 	gmem_profile_free(copy);
 	trace_free(&t);
-	return found ? EXIT_NOT_AS_DEMANDED : EXIT_AS_DEMANDED;
+	return status;
 }
+
 /* ---- options ---- */
 
 enum {
-	OPT_STATES = 256,
+	OPT_COMPLETE = 256,
+	OPT_STATES,
 	OPT_SECONDS,
 	OPT_MEMORY,
 	OPT_PREEMPTIONS,
 	OPT_FULL,
 	OPT_SHARD,
+	OPT_FOLDER,
 	OPT_WALKS,
 	OPT_SEED,
 };
@@ -165,9 +227,12 @@ static const struct argp_option options[] = {
 	{ "memory", OPT_MEMORY, "MIB", 0, "Stop at that much memory (default 4096)", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0, "Stop after N seconds", 0 },
 	{ "preemptions", OPT_PREEMPTIONS, "N", 0, "Try only orders with at most N preemptions", 0 },
+	{ "complete", OPT_COMPLETE, NULL, 0, "Fail (exit status 1) if not everything was seen", 0 },
 	{ "full", OPT_FULL, NULL, 0, "Do not skip equivalent orders (slow)", 0 },
 	{ "shard", OPT_SHARD, "I/N", 0,
-	  "Explore part I of N, from 0; the parts together are the whole", 0 },
+	  "Explore part I of N, from 0; all of them at the same time, with one --folder", 0 },
+	{ "folder", OPT_FOLDER, "FOLDER", 0,
+	  "Exchange states with the other parts in FOLDER, which must be empty or new", 0 },
 	{ "walks", OPT_WALKS, "N", 0, "Try N random orders instead of all", 0 },
 	{ "seed", OPT_SEED, "S", 0, "Random seed for --walks (default 1)", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only what is found, and what was not seen", 0 },
@@ -221,6 +286,21 @@ static error_t parse_bound(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static void check_options(const struct explore *o, struct argp_state *state)
+{
+	const struct gmem_bounds *b = &o->bounds;
+
+	if (diagram_any(&o->diagrams) && o->nr_files > 1)
+		argp_error(state, "a picture shows one trace");
+	if (b->walks && (b->shards || !b->reduce || b->preemptions != GMEM_NO_BOUND))
+		argp_error(state, "--walks cannot be combined with --full, --shard or "
+				  "--preemptions");
+	if (!b->shards != !o->folder)
+		argp_error(state, "--shard and --folder go together");
+	if (b->shards && o->nr_files > 1)
+		argp_error(state, "a folder is for the parts of one trace");
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct explore *o = state->input;
@@ -243,6 +323,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_FULL:
 		o->bounds.reduce = 0;
 		return 0;
+	case OPT_COMPLETE:
+		o->complete = 1;
+		return 0;
+	case OPT_FOLDER:
+		o->folder = arg;
+		return 0;
 	case ARGP_KEY_ARGS:
 		o->files = state->argv + state->next;
 		o->nr_files = state->argc - state->next;
@@ -251,12 +337,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which trace?");
 		return 0;
 	case ARGP_KEY_END:
-		if (diagram_any(&o->diagrams) && o->nr_files > 1)
-			argp_error(state, "a picture shows one trace");
-		if (o->bounds.walks && (o->bounds.shards || !o->bounds.reduce ||
-					o->bounds.preemptions != GMEM_NO_BOUND))
-			argp_error(state, "--walks cannot be combined with --full, --shard or "
-					  "--preemptions");
+		check_options(o, state);
 		return 0;
 	default:
 		return parse_bound(key, arg, state);

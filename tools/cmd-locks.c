@@ -183,7 +183,7 @@ static void print_orders(const struct watched *v)
 static int say(const struct locks *o, const struct watched *v)
 {
 	const char *name = gmem_profile_name(profile_of(v));
-	int first = v == o->watched;
+	int first = v == o->watched, wrong;
 
 	if (o->dot) {
 		lock_print_dot(stdout, profile_of(v), v->d);
@@ -193,11 +193,13 @@ static int say(const struct locks *o, const struct watched *v)
 		putchar('\n');
 	if (!o->quiet)
 		print_orders(v);
-	if (lock_print_reports(stdout, name, profile_of(v), v->d))
-		return 1;
-	if (!o->quiet)
+	wrong = lock_print_reports(stdout, name, profile_of(v), v->d);
+	if (o->quiet)
+		return wrong;
+	if (!wrong)
 		printf("%s: nothing to report\n", name);
-	return 0;
+	print_bugs_left_out(stdout, "    Not in these tables: ", v->base, &o->bugs);
+	return wrong;
 }
 
 /* ---- options ---- */

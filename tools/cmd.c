@@ -92,6 +92,28 @@ struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struc
 	}
 }
 
+static int is_asked(const struct bugs_asked *bugs, const char *id)
+{
+	int i;
+
+	for (i = 0; i < bugs->n && strcmp(bugs->ids[i], id); i++)
+		;
+	return i < bugs->n;
+}
+
+void print_bugs_left_out(FILE *f, const char *before, const struct gmem_profile *p,
+			 const struct bugs_asked *bugs)
+{
+	unsigned int n, left = 0;
+	const char *id;
+
+	for (n = 0; (id = gmem_profile_bug(p, n)); n++)
+		if (!is_asked(bugs, id))
+			fprintf(f, "%s%s", left++ ? ", " : before, id);
+	if (left)
+		fprintf(f, ", which %s shipped with (--bug)\n", gmem_profile_name(p));
+}
+
 uint64_t number_option(struct argp_state *state, const char *option, const char *s, uint64_t least,
 		       uint64_t most)
 {

@@ -53,6 +53,10 @@ const char *bug_id(const char *word);
 /* The profile with them in its tables, for gmem_profile_free(); null if there are none. */
 struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs);
 
+/* One line, if there are any: what the profile shipped with and has not been asked for. */
+void print_bugs_left_out(FILE *f, const char *before, const struct gmem_profile *p,
+			 const struct bugs_asked *bugs);
+
 /* What messages call the file: its name, or "standard input". */
 const char *shown_name(const char *path);
 /* Reads a trace; if it cannot, says why on standard error and in *e, and returns 0. */

@@ -221,6 +221,24 @@ static void print_end(FILE *f, const struct timeline *tl)
 	fputc('\n', f);
 }
 
+/* What is still held then: a bar that has no end is not drawn. */
+static void print_ends_of_bars(FILE *f, const struct timeline *tl)
+{
+	uint32_t thing;
+	size_t i;
+
+	for (thing = 0; thing < tl->nr_things; thing++) {
+		int held = 0;
+
+		for (i = 0; i < tl->nr_events; i++)
+			if (tl->events[i].thing == thing)
+				held += (tl->events[i].kind == TIMELINE_TAKES) -
+					(tl->events[i].kind == TIMELINE_GIVES_BACK);
+		while (held-- > 0)
+			fprintf(f, "    deactivate l%u\n", thing);
+	}
+}
+
 void diagram_mermaid(FILE *f, const struct timeline *tl)
 {
 	struct fold fold;
@@ -246,4 +264,5 @@ void diagram_mermaid(FILE *f, const struct timeline *tl)
 	close_fold(f, &fold);
 	if (tl->run.status != BACKEND_DONE)
 		print_end(f, tl);
+	print_ends_of_bars(f, tl);
 }

@@ -61,7 +61,8 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-void say_unseen(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b)
+void say_unseen(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b,
+		const char *why)
 {
 	const struct gmem_explored *x = &s->x;
 
@@ -73,7 +74,9 @@ void say_unseen(FILE *f, const struct scene *s, const char *file, const struct g
 			plural(b->states));
 	if (x->cut & GMEM_CUT_MEMORY)
 		fprintf(f, " It stopped at %" PRIu64 " MiB (--memory).", b->memory >> 20);
-	if (x->cut & GMEM_CUT_TOLD)
+	if (why)
+		fprintf(f, " It stopped because %s.", why);
+	else if (x->cut & GMEM_CUT_TOLD)
 		fprintf(f, " It stopped when the time was up (--seconds).");
 	if (x->cut & GMEM_CUT_PREEMPTIONS)
 		fprintf(f, " Orders with more than %u preemption%s were left out (--preemptions).",
@@ -86,7 +89,7 @@ void say_unseen(FILE *f, const struct scene *s, const char *file, const struct g
 	fprintf(f, "\n");
 }
 
-static void say_cut(FILE *f, const struct scene *s, const struct gmem_bounds *b)
+static void say_cut(FILE *f, const struct scene *s, const struct gmem_bounds *b, const char *why)
 {
 	const struct gmem_explored *x = &s->x;
 
@@ -96,10 +99,11 @@ static void say_cut(FILE *f, const struct scene *s, const struct gmem_bounds *b)
 			"; there may be others.\n",
 			x->ends, plural(x->ends), b->seed);
 	else
-		say_unseen(f, s, NULL, b);
+		say_unseen(f, s, NULL, b, why);
 }
 
-void say_extent(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b)
+void say_extent(FILE *f, const struct scene *s, const char *file, const struct gmem_bounds *b,
+		const char *why)
 {
 	const struct gmem_explored *x = &s->x;
 
@@ -113,7 +117,7 @@ void say_extent(FILE *f, const struct scene *s, const char *file, const struct g
 		fprintf(f,
 			"%" PRIu64 " states, %" PRIu64 " rows, %" PRIu64 " ends: nothing found\n",
 			x->states, x->steps, x->ends);
-	say_cut(f, s, b);
+	say_cut(f, s, b, why);
 }
 
 /* ---- what the calls can result in ---- */

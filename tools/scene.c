@@ -138,6 +138,15 @@ void scene_explore(struct scene *s, const struct gmem_bounds *within)
 
 	bounds.depth = MOST_ROWS;
 	s->nr_outcomes = 0;
-	if (gmem_explore(&overlap, &bounds, &s->x) != GMEM_DONE)
+	if (s->t->par_end - s->t->par_first > UINT16_MAX)
+		die("%zu calls overlap, and at most %d can be explored",
+		    s->t->par_end - s->t->par_first, UINT16_MAX);
+	switch (gmem_explore(&overlap, &bounds, &s->x)) {
+	case GMEM_DONE:
+		return;
+	case GMEM_MISUSE:
+		die("what another part has sent is not of this exploration");
+	default:
 		die("no memory to explore in");
+	}
 }
