@@ -42,6 +42,18 @@ _gmem_options()
 	locks)
 		echo "$common -b --bug --dot -p --profile -q --quiet"
 		;;
+	create)
+		echo "$common -f --flags -s --size"
+		;;
+	bind)
+		echo "$common -o --offset -s --slot -z --size"
+		;;
+	guest-load | guest-store)
+		echo "$common -p --private -w --width"
+		;;
+	pin)
+		echo "$common -u --unpin"
+		;;
 	*)
 		echo "$common"
 		;;
@@ -62,8 +74,17 @@ _gmem_values()
 		;;
 	replay:-o | replay:--on)
 		echo model kvm
+		compgen -d -- "$cur" || :
 		;;
 	compare:-[jlns] | compare:--jobs | compare:--length | compare:--count | compare:--seed) ;;
+	create:-f | create:--flags)
+		echo 0 MMAP MMAP,INIT_SHARED
+		;;
+	guest-load:-w | guest-load:--width | guest-store:-w | guest-store:--width)
+		echo 1 2 4 8
+		;;
+	create:-s | create:--size | bind:-[osz] | bind:--offset | bind:--slot | bind:--size | \
+		pin:-u | pin:--unpin) ;;
 	explore:--memory | explore:--preemptions | explore:--seconds | explore:--seed | \
 		explore:--shard | explore:--states | explore:--walks) ;;
 	*)
@@ -76,7 +97,9 @@ _gmem()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="replay record compare explain explore locks bugs profiles" command="" words i
+	local mounted="create convert show bind guest-load guest-store pin"
 
+	commands="$commands $mounted"
 	# --option=value comes as three words
 	if [ "$cur" = = ]; then
 		cur=
@@ -111,6 +134,12 @@ _gmem()
 		words=$(_gmem_profiles "$1")
 	elif [ "$command" = bugs ]; then
 		words=$(_gmem_bugs "$1")
+	elif [[ " $mounted " == *" $command "* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		[ "$command" != convert ] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
+			compgen -W 'private shared' -- "$cur")
+		return
 	else
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.trace' -- "$cur"; compgen -d -- "$cur")

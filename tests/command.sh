@@ -77,12 +77,13 @@ ends 'JSON is UTF-8, whatever a file is called' 0 < <(
 
 # ---- use ----
 
+mounted='create, convert, show, bind, guest-load, guest-store, pin'
 run gmem
 ends 'gmem alone names its commands' 2 < <(
-	has err 'gmem: which command? replay, record, compare, explain, explore, locks, bugs, profiles')
+	has err 'gmem: which command? replay, record, compare, explain, explore, locks, bugs, profiles, '"$mounted")
 run gmem xyzzy
 ends 'so does an unknown command' 2 < <(
-	has err "gmem: unknown command 'xyzzy'; there are replay, record, compare, explain, explore, locks, bugs, profiles")
+	has err "gmem: unknown command 'xyzzy'; there are replay, record, compare, explain, explore, locks, bugs, profiles, $mounted")
 run gmem rplay
 ends 'but for one that looks like it' 2 < <(
 	has err "gmem: unknown command 'rplay'; did you mean replay?")
@@ -149,7 +150,7 @@ END
 
 run gmem replay --on kvm --check missing.trace
 ends 'what is only for the model is said to be' 2 < <(
-	has err 'gmem replay: --profile, --bug, --check and --clauses work only on the model, not with --on kvm')
+	has err 'gmem replay: --profile, --bug, --check and --clauses work only on the model, not with --on kvm or a mount')
 run gmem replay --json --quiet missing.trace
 ends 'and what JSON does not go with' 2 < <(
 	has err 'gmem replay: --json cannot be combined with --quiet or --clauses')

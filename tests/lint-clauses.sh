@@ -34,7 +34,7 @@ judge 'every clause is shown by a trace or a test' < <(
 # Lines "file:line:ID" for every [ID] in the house but the specification's own definitions.
 mentions()
 {
-	grep -rnoIE '\[[A-Z][A-Z0-9]*\\?-[0-9]+\]' model tools tests traces doc ./*.md |
+	grep -rnoIE '\[[A-Z][A-Z0-9]*\\?-[0-9]+\]' model fuse tools tests traces doc ./*.md |
 		sed -E 's/\\-/-/; s/:\[([A-Z0-9-]+)\]$/:\1/'
 }
 

@@ -58,6 +58,21 @@ for sub in '' $subcommands; do
 	done
 done
 
+# Options of gmemfs, and the words that follow its -o.
+if [ -x gmemfs ]; then
+	for where in gmemfs.1 gmemfs.bash; do
+		judge "every option of gmemfs is in $where" < <(
+			words=$(without_examples "$src/doc/$where")
+			gmemfs --help | sed -nE 's/^  (-o )?([a-z_-]+)( |=).*/\2/p
+				s/^  (-[dfshV])[ ,].*/\1/p' | sort -u | while read -r option; do
+				grep -qE -- "(^|[^A-Za-z_-])$option($|[^A-Za-z_-])" <<<"$words" ||
+					echo "$option"
+			done)
+	done
+else
+	skip 'every option of gmemfs is in gmemfs.1' 'gmemfs is not built'
+fi
+
 for page in "$src"/doc/*.[1-8]; do
 	name="$(basename "$page") is well formed"
 	if command -v mandoc >/dev/null; then

@@ -35,7 +35,7 @@ files()
 	if [ "$from_git" = yes ]; then
 		cat "$tmp/tracked"
 	else
-		(cd "$src" && find model tools tests traces doc .ci ./*.md ./*.a[cm] ./*.in quickstart \
+		(cd "$src" && find model fuse tools tests traces doc .ci ./*.md ./*.a[cm] ./*.in quickstart \
 			COPYING .clang-format .gitignore -type f | sed 's:^\./::' |
 			grep -Ev '(^|/)(Makefile|config\.h)\.in$|\.(o|lo|log|trs)$' | sort)
 	fi

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend-model.h"
+#include "backend-mount.h"
 #include "cmd.h"
 #include "diagram.h"
 #include "report.h"
@@ -207,6 +208,17 @@ static void play_on(struct playing *p)
 	trace_run_free(&p->run);
 }
 
+/* What a design leaves open a mount has to show some value of. */
+static void accept_any_value(struct trace *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nr_calls; i++)
+		if (t->calls[i].nr_demands &&
+		    t->demands[t->calls[i].demands].outcome == GMEM_UNSPECIFIED)
+			trace_clear_demands(&t->calls[i]);
+}
+
 static int demands_something(const struct trace *t)
 {
 	size_t i;
@@ -220,6 +232,8 @@ static int demands_something(const struct trace *t)
 /* Why this trace cannot be run on the back end here; null if it can. */
 static const char *elsewhere(struct playing *p, struct backend_error *e)
 {
+	if (p->o->backend == &backend_mount)
+		return not_of_this_mount(&p->t, e);
 	return p->o->backend == &backend_model ? NULL : not_of_this_kernel(&p->t, e);
 }
 
@@ -244,13 +258,15 @@ static void play(struct playing *p)
 		skipped(p, 0, why);
 		return;
 	}
+	if (o->backend == &backend_mount)
+		accept_any_value(&p->t);
 	copy = profile_with_bugs(profile, &o->bugs);
 	profile = copy ? copy : profile;
 	config.profile = profile;
 	config.checking = o->check ? GMEM_CHECK_STEPS : GMEM_CHECK_CALLS;
 	p->profile = o->backend == &backend_model ? profile : NULL;
 	if (!p->profile)
-		where = kernel_release();
+		where = o->backend == &backend_mount ? xstrndup("gmemfs", 6) : kernel_release();
 	if (o->json)
 		event_begin(p->file, where ? where : gmem_profile_name(profile));
 	else if (o->step)
@@ -320,19 +336,36 @@ static void print_touched(const struct replay *o)
 
 static void check_use(struct argp_state *state, const struct replay *o)
 {
-	if (o->backend == &backend_kvm && (o->profile || o->check || o->clauses || o->bugs.n))
+	if (o->backend != &backend_model && (o->profile || o->check || o->clauses || o->bugs.n))
 		argp_error(state, "--profile, --bug, --check and --clauses work only on the "
-				  "model, not with --on kvm");
+				  "model, not with --on kvm or a mount");
 	if (o->json && (o->quiet || o->clauses))
 		argp_error(state, "--json cannot be combined with --quiet or --clauses");
 	if (diagram_any(&o->diagrams) &&
-	    (o->backend == &backend_kvm || o->json || o->step || o->clauses))
+	    (o->backend != &backend_model || o->json || o->step || o->clauses))
 		argp_error(state, "pictures are drawn from the model, and cannot be combined "
 				  "with --json, --step or --clauses");
 	if (diagram_any(&o->diagrams) && o->nr_files > 1)
 		argp_error(state, "a picture shows one trace");
 	if (o->step && o->quiet)
 		argp_error(state, "--step cannot be combined with --quiet");
+}
+
+static const struct backend *backend_option(struct argp_state *state, const char *arg)
+{
+	struct backend_error e;
+
+	if (!strcmp(arg, "model"))
+		return &backend_model;
+	if (!strcmp(arg, "kvm"))
+		return &backend_kvm;
+	if (!strchr(arg, '/'))
+		argp_error(state,
+			   "--on %s: a trace runs on model, on kvm, or on the path of a mount",
+			   arg);
+	if (!backend_mount_at(arg, &e))
+		argp_error(state, "--on: %s", e.why);
+	return &backend_mount;
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
@@ -346,9 +379,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		o->profile = profile_option(state, arg);
 		break;
 	case 'o':
-		if (strcmp(arg, "model") && strcmp(arg, "kvm"))
-			argp_error(state, "--on %s: a trace runs on model or on kvm", arg);
-		o->backend = strcmp(arg, "kvm") ? &backend_model : &backend_kvm;
+		o->backend = backend_option(state, arg);
 		break;
 	case 'b':
 		bug_option(state, &o->bugs, arg);
@@ -387,7 +418,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0, "Judge by this profile, whatever the trace says", 0 },
 	{ "bug", 'b', "ID", 0, BUG_OPTION_HELP, 0 },
-	{ "on", 'o', "BACKEND", 0, "Run on model (the default) or on kvm, the real kernel", 0 },
+	{ "on", 'o', "BACKEND", 0,
+	  "Run on model (the default), on kvm, the real kernel, or on the path of a mounted gmemfs",
+	  0 },
 	{ "step", 's', NULL, 0, "Show every call with the rows that ran, and what KVM was told",
 	  0 },
 	{ "check", 'c', NULL, 0,

@@ -21,6 +21,14 @@ int cmd_explain(int argc, char **argv);
 int cmd_locks(int argc, char **argv);
 int cmd_profiles(int argc, char **argv);
 int cmd_bugs(int argc, char **argv);
+/* of a mounted gmemfs; mounted.h */
+int cmd_create(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_bind(int argc, char **argv);
+int cmd_guest_load(int argc, char **argv);
+int cmd_guest_store(int argc, char **argv);
+int cmd_pin(int argc, char **argv);
 
 /* -h, which is --help. */
 extern const struct argp_child help_option[2];

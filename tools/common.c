@@ -4,6 +4,7 @@
  * through its own door and has nothing to say.
  */
 #include <errno.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -90,6 +91,31 @@ size_t utf8_length(const char *s, const char *end)
 	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return n;
+}
+
+int size_number(const char *s, const char **end, uint64_t *size)
+{
+	static const char suffixes[] = "KMGT";
+	const char *suffix;
+	char *stop;
+
+	if (*s < '0' || *s > '9')
+		return 0;
+	errno = 0;
+	*size = strtoull(s, &stop, 0);
+	if (errno)
+		return 0;
+	suffix = *stop ? strchr(suffixes, *stop) : NULL;
+	if (suffix) {
+		unsigned int shift = 10 * (unsigned int)(suffix - suffixes + 1);
+
+		if (*size >> (64 - shift))
+			return 0;
+		*size <<= shift;
+		stop++;
+	}
+	*end = stop;
+	return 1;
 }
 
 double seconds(void)

@@ -7,6 +7,7 @@
 #define COMMON_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* exit statuses of gmem(1) */
@@ -44,6 +45,9 @@ size_t utf8_length(const char *s, const char *end);
 void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Takes the line away. */
 void progress_end(void);
+
+/* The bytes that "64K" is; 0 if s does not begin with a size, else 1 and where that ends. */
+int size_number(const char *s, const char **end, uint64_t *size);
 
 /* Seconds since some moment. */
 double seconds(void);

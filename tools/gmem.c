@@ -24,6 +24,13 @@ static const struct {
 	{ "locks", cmd_locks, "show in which order locks are taken, and what could deadlock" },
 	{ "bugs", cmd_bugs, "list known bugs, or describe one" },
 	{ "profiles", cmd_profiles, "list the designs and releases that the model knows" },
+	{ "create", cmd_create, "create a file in a mounted gmemfs" },
+	{ "convert", cmd_convert, "make pages of a mounted file private or shared" },
+	{ "show", cmd_show, "show which pages of a mounted file are what" },
+	{ "bind", cmd_bind, "bind a mounted file to a memslot of its VM" },
+	{ "guest-load", cmd_guest_load, "load from memory of a guest whose VM is mounted" },
+	{ "guest-store", cmd_guest_store, "store to memory of a guest whose VM is mounted" },
+	{ "pin", cmd_pin, "pin pages of a mounted file, or end that" },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -71,7 +78,7 @@ static char *add_commands(int key, const char *text, void *input)
 	text_begin(&t);
 	fputs("Commands:\n", t.f);
 	for (i = 0; i < NR_COMMANDS; i++)
-		fprintf(t.f, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(t.f, "  %-11s %s\n", commands[i].name, commands[i].summary);
 	fputs("\nTo begin with: echo 'close(-1) = EINVAL' | gmem replay -\n"
 	      "\n`gmem COMMAND --help' says more about each. Exit status: 0 as demanded, 1 not as "
 	      "demanded, 2 malformed or misused, 77 the machine lacks what was asked. "

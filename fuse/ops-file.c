@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Requests about the bytes of a guest_memfd.
+ *
+ * Where the file can be mapped, reads and writes come from the kernel's cache, a page at a time or
+ * several, and the model is asked whether the daemon can touch these pages through its mapping.
+ * Where it cannot, they come as the program made them; a shared page may be read and written, and
+ * a write allocates it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "gmemfs.h"
+
+#define PAGE(offset) ((offset) >> GMEM_PAGE_SHIFT)
+#define PAGE_UP(offset) PAGE((offset) + GMEM_PAGE_SIZE - 1)
+
+/* The model refuses the page, and says so in the log. */
+static int refused(const struct node *n, uint64_t page)
+{
+	struct gmem_result r;
+
+	if (n->map)
+		world_call(&(struct gmem_call){ .verb = GMEM_LOAD,
+						.addr = n->map + (page << GMEM_PAGE_SHIFT),
+						.size = 1 },
+			   &r);
+	return look_shared_until(n, page, page + 1) > page ? -EIO : -EACCES;
+}
+
+/* The pages become used, as if the host had touched them. */
+static int64_t touch(const struct node *n, uint64_t first, uint64_t end, bool write)
+{
+	struct gmem_call c = { .verb = GMEM_MADVISE,
+			       .addr = n->map + (first << GMEM_PAGE_SHIFT),
+			       .length = (end - first) << GMEM_PAGE_SHIFT,
+			       .advice = write ? GMEM_MADV_POPULATE_WRITE :
+						 GMEM_MADV_POPULATE_READ };
+	struct gmem_result r;
+
+	if (!n->map) {
+		c = (struct gmem_call){ .verb = GMEM_FALLOCATE,
+					.fd = n->fd,
+					.mode = GMEM_FALLOC_KEEP_SIZE,
+					.offset = first << GMEM_PAGE_SHIFT,
+					.length = (end - first) << GMEM_PAGE_SHIFT };
+		return write ? world_call(&c, &r) : 0;
+	}
+	return world_call(&c, &r);
+}
+
+/* Shortens the end to what the host may have from the first page on. */
+static int permit(const struct node *n, uint64_t first, uint64_t *end, bool write)
+{
+	uint64_t until = look_shared_until(n, first, *end);
+	int64_t err;
+
+	*end = until;
+	if (until == first)
+		return refused(n, first);
+	if (look_all_mapped(n, first, until))
+		return 0;
+	if (contents_fit((until - first) << GMEM_PAGE_SHIFT))
+		return write ? -ENOSPC : -ENOMEM;
+	err = touch(n, first, until, write);
+	if (err == -ENOMEM)
+		return -ENOMEM;
+	if (!err || until - first == 1)
+		return err ? refused(n, first) : 0;
+	*end = first + 1;
+	return touch(n, first, *end, write) ? refused(n, first) : 0;
+}
+
+static int64_t strictly(const struct node *n, uint32_t verb, size_t size)
+{
+	struct gmem_result r;
+
+	return world_call(&(struct gmem_call){ .verb = verb, .fd = n->fd, .length = size }, &r);
+}
+
+/* How many bytes may be read. */
+static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset)
+{
+	uint64_t end;
+	int err;
+
+	if (n->fd == NO_FD || offset >= n->size)
+		return 0;
+	if (fs.o.strict && !n->map)
+		return strictly(n, GMEM_READ, size);
+	if (size > n->size - offset)
+		size = n->size - offset;
+	end = PAGE_UP(offset + size);
+	err = permit(n, PAGE(offset), &end, false);
+	if (err)
+		return err;
+	if (offset + size > end << GMEM_PAGE_SHIFT)
+		size = (end << GMEM_PAGE_SHIFT) - offset;
+	return (int64_t)size;
+}
+
+/* With the lock held until the kernel has the bytes; it does not wait for anybody meanwhile. */
+static int reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
+{
+	const void *bytes = contents_at(n, size, offset);
+	char *buffer;
+	int err = -ENOMEM;
+
+	if (bytes || !size) {
+		fuse_reply_buf(req, bytes, size);
+		return 0;
+	}
+	buffer = malloc(size);
+	if (buffer)
+		err = contents_read(n, buffer, size, offset);
+	if (!err)
+		fuse_reply_buf(req, buffer, size);
+	free(buffer);
+	return err;
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct node *n = tree_node(ino);
+	int64_t got;
+
+	(void)fi;
+	fs_lock();
+	got = ask_to_read(n, size, (uint64_t)off);
+	if (got >= 0)
+		got = reply_bytes(req, n, (size_t)got, (uint64_t)off);
+	fs_unlock();
+	if (got < 0)
+		fuse_reply_err(req, (int)-got);
+}
+
+/*
+ * What was open in the page is so no more, and the model has to know: by stores of what is written.
+ * Only guests of SNP and TDX leave such pages.
+ */
+static void settle(const struct node *n, const char *bytes, size_t size, uint64_t offset)
+{
+	struct gmem_result r;
+	size_t at, part;
+
+	for (at = 0; at < size; at += part) {
+		uint64_t value = 0;
+
+		part = (offset + at) % 8 || size - at < 8 ? 1 : 8;
+		memcpy(&value, bytes + at, part);
+		if (n->map && look_open(n, PAGE(offset + at)))
+			world_call(&(struct gmem_call){ .verb = GMEM_STORE,
+							.addr = n->map + offset + at,
+							.size = part,
+							.value = value },
+				   &r);
+		else
+			part = size - at < GMEM_PAGE_SIZE ?
+				       size - at :
+				       GMEM_PAGE_SIZE - (offset + at) % GMEM_PAGE_SIZE;
+	}
+}
+
+static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset)
+{
+	uint64_t end;
+	int err;
+
+	if (n->fd == NO_FD)
+		return -EINVAL;
+	if (fs.o.strict)
+		return strictly(n, GMEM_WRITE, size);
+	if (offset >= n->size)
+		return -ENOSPC;
+	if (size > n->size - offset)
+		size = n->size - offset;
+	if (!size)
+		return 0;
+	end = PAGE_UP(offset + size);
+	err = permit(n, PAGE(offset), &end, true);
+	if (err)
+		return err;
+	if (offset + size > end << GMEM_PAGE_SHIFT)
+		size = (end << GMEM_PAGE_SHIFT) - offset;
+	settle(n, from, size, offset);
+	err = contents_write(n, from, size, offset);
+	return err ? err : (int64_t)size;
+}
+
+/* Punched meanwhile, or of a guest whose memory is the vendor's affair. */
+static bool is_overtaken(const struct node *n, uint64_t page)
+{
+	if (notify_is_punched(n, page))
+		return true;
+	return look_open(n, page) && look_shared_until(n, page, page + 1) == page;
+}
+
+/* What was stored through mappings, before the kernel was told to drop it or at any other time. */
+static int64_t write_back(struct node *n, const char *from, size_t size, uint64_t offset)
+{
+	size_t done, part;
+
+	if (n->fd == NO_FD || offset >= n->size)
+		return (int64_t)size;
+	for (done = 0; done < size; done += part) {
+		part = GMEM_PAGE_SIZE - (offset + done) % GMEM_PAGE_SIZE;
+		if (part > size - done)
+			part = size - done;
+		if (is_overtaken(n, PAGE(offset + done)))
+			continue;
+		settle(n, from + done, part, offset + done);
+		contents_write(n, from + done, part, offset + done);
+	}
+	return (int64_t)size;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	      struct fuse_file_info *fi)
+{
+	struct node *n = tree_node(ino);
+	int64_t put;
+
+	fs_lock();
+	if (n->kind != NODE_FILE)
+		put = -EPERM;
+	else if (fi->writepage)
+		put = write_back(n, buf, size, (uint64_t)off);
+	else
+		put = write_file(n, buf, size, (uint64_t)off);
+	fs_unlock();
+	if (put < 0)
+		fuse_reply_err(req, (int)-put);
+	else
+		fuse_reply_write(req, (size_t)put);
+}
+
+static void reply_result(struct job *j)
+{
+	fuse_reply_err(j->req, -j->result);
+}
+
+/* The kernel drops the pages of a punch itself, but not what it was writing back. */
+static struct job *punched(fuse_req_t req, struct node *n, uint64_t first, uint64_t end,
+			   bool was_mapped)
+{
+	struct job *j;
+
+	contents_zero(n, first << GMEM_PAGE_SHIFT, (end - first) << GMEM_PAGE_SHIFT);
+	if (!was_mapped)
+		return NULL;
+	j = notify_job(req, n, first, end);
+	notify_open_window(j, n, true);
+	j->then = reply_result;
+	return j;
+}
+
+static int allowed_ranges(struct node *n)
+{
+	if (!fs.o.most_ranges || n->ranges + 4 <= fs.o.most_ranges)
+		return 0;
+	n->ranges = look_ranges(n);
+	return n->ranges + 4 <= fs.o.most_ranges ? 0 : -ENOMEM;
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+		  struct fuse_file_info *fi)
+{
+	struct gmem_call c = { .verb = GMEM_FALLOCATE,
+			       .mode = (uint32_t)mode,
+			       .offset = (uint64_t)offset,
+			       .length = (uint64_t)length };
+	struct node *n = tree_node(ino);
+	struct job *j = NULL;
+	struct gmem_result r;
+	bool was_mapped;
+	int err = -EINVAL;
+
+	(void)fi;
+	fs_lock();
+	if (n->kind == NODE_FILE && n->fd != NO_FD)
+		err = allowed_ranges(n);
+	if (!err) {
+		uint64_t first = PAGE(c.offset), end = PAGE_UP(c.offset + c.length);
+
+		was_mapped = notify_may_have(n, first, end);
+		c.fd = n->fd;
+		n->ranges += 4;
+		err = (int)world_call(&c, &r);
+		if (!err && (mode & FALLOC_FL_PUNCH_HOLE))
+			j = punched(req, n, first, end, was_mapped);
+	}
+	fs_unlock();
+	if (j)
+		notify_queue(j);
+	else
+		fuse_reply_err(req, -err);
+}
+
+/* As reading and writing: there is no such thing, strictly. */
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct node *n = tree_node(ino);
+	struct gmem_result r;
+	int64_t err = 0;
+
+	(void)datasync;
+	(void)fi;
+	fs_lock();
+	if (fs.o.strict && n->kind == NODE_FILE && n->fd != NO_FD)
+		err = world_call(&(struct gmem_call){ .verb = GMEM_FSYNC, .fd = n->fd }, &r);
+	fs_unlock();
+	fuse_reply_err(req, (int)-err);
+}
+
+/* SEEK_DATA and SEEK_HOLE: no more is known than that there is a file; strictly, ESPIPE. */
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	struct node *n = tree_node(ino);
+	uint64_t size;
+
+	(void)fi;
+	fs_lock();
+	size = n->size;
+	fs_unlock();
+	if ((uint64_t)off >= size)
+		fuse_reply_err(req, ENXIO);
+	else
+		fuse_reply_lseek(req, whence == SEEK_HOLE ? (off_t)size : off);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Checks of a mounted gmemfs (profile linux-coco-v13, VMs of SW_PROTECTED) that a shell cannot make:
+ *
+ *	fuse-check NAME DIRECTORY
+ *
+ * in a directory of the mount that has no files. Used by fuse.sh.
+ */
+#define _GNU_SOURCE
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#include "fuse-check.h"
+
+#define IS(what, want)                                                                        \
+	do {                                                                                  \
+		long is_ = (what), want_ = (want);                                            \
+		if (is_ != want_)                                                             \
+			printf("line %d: %s is %ld, not %ld\n", __LINE__, #what, is_, want_); \
+	} while (0)
+
+static int dir;
+
+/* The result, or the negated errno. */
+static long call(int fd, unsigned long request, void *arg)
+{
+	int value = ioctl(fd, request, arg);
+
+	return value < 0 ? -errno : value;
+}
+
+/* A new file, opened; its number in *number. */
+static int new_file(uint64_t size, uint64_t flags, long *number)
+{
+	struct kvm_guest_memfd a = { .size = size, .flags = flags };
+	char name[32];
+	int fd;
+
+	*number = call(dir, MOUNT_CREATE_GUEST_MEMFD, &a);
+	if (*number < 0)
+		return -1;
+	snprintf(name, sizeof(name), "gmem-%ld", *number);
+	fd = openat(dir, name, O_RDWR);
+	if (fd < 0)
+		printf("%s: %s\n", name, strerror(errno));
+	return fd;
+}
+
+static int shared_file(uint64_t size, long *number)
+{
+	return new_file(size, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED, number);
+}
+
+static unsigned char *map(int fd, size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+/* What another process loads from its mapping, made before the conversion; SIGBUS_RAISED as 256. */
+static int other_loads(pid_t *child, int to[2], int from[2], unsigned char *m)
+{
+	char c;
+	int v;
+
+	if (!pipe(to) && !pipe(from))
+		*child = fork();
+	if (*child)
+		return 0;
+	load(m);
+	c = 0;
+	if (write(from[1], &c, 1) == 1 && read(to[0], &c, 1) == 1) {
+		v = load(m);
+		_exit(v == SIGBUS_RAISED ? 1 : 2);
+	}
+	_exit(3);
+}
+
+static void check_sigbus(void)
+{
+	int to[2], from[2], status, fd;
+	unsigned char *m, buffer[2 * PAGE];
+	pid_t child = -1;
+	long number;
+	char c;
+
+	fd = shared_file(4 * PAGE, &number);
+	m = map(fd, 4 * PAGE);
+	IS(store(m + 5, 0xaa), 0);
+	IS(store(m + PAGE, 0xbb), 0);
+	other_loads(&child, to, from, m + 5);
+	IS(read(from[0], &c, 1), 1);
+	IS(convert(fd, 0, PAGE, 1, NULL), 0);
+	IS(load(m + 5), SIGBUS_RAISED);
+	IS(store(m + 5, 1), SIGBUS_RAISED);
+	IS(load(m + PAGE), 0xbb);
+	IS(write(to[1], &c, 1), 1);
+	IS(waitpid(child, &status, 0), child);
+	IS(WEXITSTATUS(status), 1);
+	IS(pread(fd, buffer, PAGE, 0), -1);
+	IS(errno, EACCES);
+	IS(pwrite(fd, buffer, PAGE, 0), -1);
+	IS(errno, EACCES);
+	IS(convert(fd, 0, PAGE, 0, NULL), 0);
+	IS(load(m + 5), 0xaa);
+	IS(convert(fd, 2 * PAGE, PAGE, 1, NULL), 0);
+	IS(pread(fd, buffer, 2 * PAGE, PAGE), PAGE);
+	IS(pwrite(fd, buffer, 2 * PAGE, PAGE), PAGE);
+	IS(buffer[0], 0xbb);
+}
+
+/* Stored just before, never written back before: many times. */
+static void check_in_flight(void)
+{
+	unsigned char *m;
+	long number;
+	int fd, i;
+
+	fd = shared_file(8 * PAGE, &number);
+	m = map(fd, 8 * PAGE);
+	for (i = 1; i < 200; i++) {
+		IS(store(m + (i % 8) * PAGE + 100, (unsigned char)i), 0);
+		IS(convert(fd, 0, 8 * PAGE, 1, NULL), 0);
+		IS(load(m + (i % 8) * PAGE + 100), SIGBUS_RAISED);
+		IS(convert(fd, 0, 8 * PAGE, 0, NULL), 0);
+		IS(load(m + (i % 8) * PAGE + 100), i);
+	}
+}
+
+static void check_errnos(void)
+{
+	struct kvm_attributes2 a = { .size = PAGE, .attributes = 1 };
+	struct stat st;
+	long number;
+	char byte = 0;
+	int fd;
+
+	IS(new_file(100, 0, &number), -1);
+	IS(number, -EINVAL);
+	IS(new_file(PAGE, 1u << 31, &number), -1);
+	IS(number, -EINVAL);
+	fd = shared_file(4 * PAGE, &number);
+	IS(convert(fd, 100, PAGE, 1, NULL), EINVAL);
+	IS(convert(fd, 0, 5 * PAGE, 1, NULL), EINVAL);
+	IS(call(fd, MOUNT_SET_ATTRIBUTES2, &a), -EINVAL);
+	a.attributes = 0;
+	a.reserved[10] = 1;
+	IS(call(fd, MOUNT_SET_ATTRIBUTES2, &a), -EINVAL);
+	IS(call(fd, MOUNT_SET_ATTRIBUTES2, NULL), -EFAULT);
+	IS(call(fd, MOUNT_SET_ATTRIBUTES2_V1, &a), -ENOTTY);
+	IS(call(fd, MOUNT_CONVERT_PRIVATE, &a), -ENOTTY);
+	IS(call(fd, MOUNT_CREATE_GUEST_MEMFD, &a), -ENOTTY);
+	IS(call(dir, MOUNT_CHECK_EXTENSION, (void *)(long)GMEM_CAP_GUEST_MEMFD), 1);
+	IS(ftruncate(fd, PAGE), -1);
+	IS(errno, EINVAL);
+	IS(fchmod(fd, 0644), -1);
+	IS(errno, EINVAL);
+	IS(fsync(fd), 0);
+	IS(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 100), -1);
+	IS(errno, EINVAL);
+	IS(fallocate(fd, 0, 0, PAGE), -1);
+	IS(errno, EOPNOTSUPP);
+	IS(pwrite(fd, &byte, 1, 4 * PAGE), -1);
+	IS(errno, ENOSPC);
+	IS(fstat(fd, &st), 0);
+	IS(st.st_size, 4 * PAGE);
+	IS(st.st_blocks, 0);
+	IS(st.st_mode, S_IFREG | 0600);
+	fd = new_file(PAGE, 0, &number);
+	IS(map(fd, PAGE) == MAP_FAILED, 1);
+	IS(errno, ENODEV);
+	IS(pread(fd, &byte, 1, 0), -1);
+	IS(errno, EACCES);
+}
+
+static void check_holes(void)
+{
+	unsigned char *m, buffer[PAGE];
+	long number;
+	int fd;
+
+	fd = shared_file(UINT64_C(1) << 40, &number);
+	m = map(fd, 4 * PAGE);
+	IS(store(m, 0x11), 0);
+	IS(store(m + PAGE, 0x22), 0);
+	IS(pwrite(fd, "x", 1, INT64_C(1) << 39), 1);
+	IS(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, PAGE), 0);
+	IS(load(m), 0);
+	IS(load(m + PAGE), 0x22);
+	IS(pread(fd, buffer, PAGE, 0), PAGE);
+	IS(buffer[0], 0);
+	IS(pread(fd, buffer, 1, INT64_C(1) << 39), 1);
+	IS(buffer[0], 'x');
+	IS(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, INT64_C(1) << 40), 0);
+}
+
+static long guest(uint32_t verb, uint64_t gpa, uint64_t value, struct gmem_result *r)
+{
+	struct mount_call m = { .call = { .verb = verb, .gpa = gpa, .size = 1, .value = value } };
+	long err = call(dir, MOUNT_CALL, &m);
+
+	*r = m.result;
+	return err ? err : r->outcome == GMEM_VALUE ? r->value : 1000 + r->outcome;
+}
+
+static void check_guest(void)
+{
+	struct kvm_region2 slot = { .flags = GMEM_MEM_GUEST_MEMFD,
+				    .gpa = 0x100000,
+				    .size = 4 * PAGE };
+	struct gmem_result r;
+	unsigned char *m;
+	long number;
+	int fd;
+
+	fd = shared_file(4 * PAGE, &number);
+	m = map(fd, 4 * PAGE);
+	slot.memfd = (uint32_t)number;
+	IS(call(dir, MOUNT_SET_REGION2, &slot), 0);
+	IS(store(m + 0x10, 0xaa), 0);
+	IS(guest(GMEM_GUEST_LOAD, 0x100010, 0, &r), 0xaa);
+	IS(guest(GMEM_GUEST_STORE, 0x100011, 0xbb, &r), 0);
+	IS(load(m + 0x11), 0xbb);
+	IS(store(m + 0x12, 0xcc), 0);
+	IS(guest(GMEM_GUEST_LOAD, 0x100012, 0, &r), 0xcc);
+	IS(convert(fd, 0, PAGE, 1, NULL), 0);
+	IS(guest(GMEM_GUEST_STORE, 0x100013, 0xdd, &r), 0);
+	IS(guest(GMEM_GUEST_LOAD, 0x100010, 0, &r), 0xaa);
+	IS(load(m + 0x13), SIGBUS_RAISED);
+	IS(convert(fd, 0, PAGE, 0, NULL), 0);
+	IS(load(m + 0x13), 0xdd);
+	IS(load(m + 0x12), 0xcc);
+	slot.memfd = 3;
+	slot.slot = 1;
+	slot.gpa = 0x900000;
+	IS(call(dir, MOUNT_SET_REGION2, &slot), -EINVAL);
+}
+
+static void check_pin(void)
+{
+	struct mount_call m = { .call = { .verb = GMEM_PIN, .offset = PAGE, .length = PAGE } };
+	uint64_t error_offset;
+	long number;
+	int fd;
+
+	fd = shared_file(4 * PAGE, &number);
+	IS(call(fd, MOUNT_CALL, &m), 0);
+	IS(m.result.value > 3, 1);
+	IS(convert(fd, 0, 4 * PAGE, 1, &error_offset), EAGAIN);
+	IS(error_offset, PAGE);
+	m.call = (struct gmem_call){ .verb = GMEM_UNPIN, .fd = m.result.value };
+	IS(call(fd, MOUNT_CALL, &m), 0);
+	IS(convert(fd, 0, 4 * PAGE, 1, &error_offset), 0);
+	m.call = (struct gmem_call){ .verb = GMEM_UNPIN, .fd = 3 };
+	IS(call(fd, MOUNT_CALL, &m), -EBADF);
+}
+
+/* What FUSE cannot show. If one of these changes, CAVEATS.md has to. */
+static void check_limits_of_fuse(void)
+{
+	struct statfs fs;
+	long number;
+	void *p;
+	int fd;
+
+	fd = shared_file(PAGE, &number);
+	IS(fstatfs(fd, &fs), 0);
+	IS(fs.f_type, 0x65735546); /* FUSE_SUPER_MAGIC */
+	p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	IS(p != MAP_FAILED, 1);		  /* a guest_memfd: EINVAL */
+	IS(lseek(fd, 0, SEEK_END), PAGE); /* a guest_memfd: ESPIPE */
+	IS(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, PAGE), -1);
+	IS(errno, EOPNOTSUPP);
+}
+
+static const struct {
+	const char *name;
+	void (*check)(void);
+} checks[] = {
+	{ "sigbus", check_sigbus },
+	{ "in-flight", check_in_flight },
+	{ "errnos", check_errnos },
+	{ "holes", check_holes },
+	{ "guest", check_guest },
+	{ "pin", check_pin },
+	{ "limits-of-fuse", check_limits_of_fuse },
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	dir = argc == 3 ? open(argv[2], O_RDONLY | O_DIRECTORY) : -1;
+	if (dir < 0) {
+		puts("usage: fuse-check NAME DIRECTORY");
+		return 1;
+	}
+	catch_faults();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (!strcmp(checks[i].name, argv[1])) {
+			checks[i].check();
+			return 0;
+		}
+	}
+	printf("no check is called %s\n", argv[1]);
+	return 1;
+}
