@@ -148,6 +148,17 @@ static uint32_t end_turn(struct explorer *e, uint32_t says)
 	return said;
 }
 
+/* Nothing begins before all are there: who came too late would find that it is over. */
+bool gmem_shard_meet(struct explorer *e)
+{
+	const struct gmem_bounds *b = e->bounds;
+
+	if (!b->shards || b->follow || b->walks)
+		return true;
+	end_turn(e, 0);
+	return !e->shard.over;
+}
+
 void gmem_shard_search(struct explorer *e, const struct node *root)
 {
 	const struct gmem_exchange *with = e->bounds->exchange;

@@ -455,7 +455,7 @@ enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bo
 	*x = (struct gmem_explored){ .schedule = schedule };
 	if (!gmem_explore_makes_sense(o, bounds))
 		return GMEM_MISUSE;
-	if (begin_exploring(&e, &root)) {
+	if (gmem_shard_meet(&e) && begin_exploring(&e, &root)) {
 		if (bounds->follow)
 			gmem_follow(&e, &root);
 		else if (bounds->walks)

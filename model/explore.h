@@ -213,6 +213,8 @@ static inline bool gmem_is_shard(const struct explorer *e)
 uint32_t gmem_shard_of(const struct explorer *e, const struct node *n);
 /* Sends n, which rows of the schedule lead to, to its shard. */
 void gmem_shard_send(struct explorer *e, const struct node *n, uint32_t rows);
+/* The first turn: whether all shards are there. */
+bool gmem_shard_meet(struct explorer *e);
 /* All shards together: from root, and from what is received. */
 void gmem_shard_search(struct explorer *e, const struct node *root);
 /* Whether any shard has learned something; if so, all know the same afterwards. */
