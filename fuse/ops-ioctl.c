@@ -71,6 +71,12 @@ static void set_region(const struct request *q)
 				     .addr = a->addr });
 }
 
+/* A pin is none to a program: it has no descriptor. */
+static int64_t memfd_of(int32_t fd)
+{
+	return gmem_fd_kind(fs.w, 0, fd) == GMEM_FD_PIN ? -1 : fd;
+}
+
 static void set_region2(const struct request *q)
 {
 	const struct kvm_region2 *a = q->in;
@@ -81,7 +87,7 @@ static void set_region2(const struct request *q)
 				     .gpa = a->gpa,
 				     .size = a->size,
 				     .addr = a->addr,
-				     .memfd = (int32_t)a->memfd,
+				     .memfd = memfd_of((int32_t)a->memfd),
 				     .offset = a->offset });
 }
 
