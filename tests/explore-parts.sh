@@ -5,37 +5,7 @@
 # what the whole has, and each has its share of it; what becomes of a part that finds something, is stopped,
 # killed, or of something else.
 . "${srcdir:-.}/tests/tap.sh"
-cd "$src" || exit 1
-
-tmp=$build/explore-parts.tmp
-rm -rf "$tmp"
-mkdir "$tmp"
-trap 'rm -rf "$tmp"' EXIT
-
-# run COMMAND...: leaves its exit status in $status, what it printed in the files out and err.
-run()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err"
-	status=$?
-}
-
-# said STATUS [LINE...]: complaints if the status is another, or a line is not there as it stands.
-said()
-{
-	local line
-
-	[ "$status" -eq "$1" ] || echo "exit status $status, not $1"
-	shift
-	for line; do
-		grep -qxF -- "$line" "$tmp/out" "$tmp/err" || echo "not said: $line"
-	done
-}
-
-# What the calls can result in, from what explore says of one trace.
-outcomes()
-{
-	grep -E '^    ([A-Za-z_][A-Za-z0-9_]* = |and )' "$@" | sort -u
-}
+. "$src/tests/said.sh"
 
 b39=traces/bugs/B39-close-and-delete.trace
 v13=traces/overlap/v13-convert-and-host.trace

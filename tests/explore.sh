@@ -4,37 +4,7 @@
 # gmem explore: that the reduction comes to the same as going through every order, of every trace of the
 # corpus whose calls overlap; what it says of findings, chance and bounds.
 . "${srcdir:-.}/tests/tap.sh"
-cd "$src" || exit 1
-
-tmp=$build/explore.tmp
-rm -rf "$tmp"
-mkdir "$tmp"
-trap 'rm -rf "$tmp"' EXIT
-
-# run COMMAND...: leaves its exit status in $status, what it printed in the files out and err.
-run()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err"
-	status=$?
-}
-
-# said STATUS [LINE...]: complaints if the status is another, or a line is not there as it stands.
-said()
-{
-	local line
-
-	[ "$status" -eq "$1" ] || echo "exit status $status, not $1"
-	shift
-	for line; do
-		grep -qxF -- "$line" "$tmp/out" "$tmp/err" || echo "not said: $line"
-	done
-}
-
-# What the calls can result in, from what explore says of one trace.
-outcomes()
-{
-	grep -E '^    ([A-Za-z_][A-Za-z0-9_]* = |and )' "$@" | sort -u
-}
+. "$src/tests/said.sh"
 
 # Of each trace that explore says something of, the verdict, and where nothing is found how many ends
 # there are and the outcomes.

@@ -251,7 +251,7 @@ if [ "$(id -u)" -ne 0 ] || ! as_nobody true 2>/dev/null; then
 	skip 'others are kept out, or their permissions are checked' 'not root, or no setpriv'
 else
 	closed=$mnt
-	mnt=$(mktemp -d /tmp/gmemfs-test.XXXXXX)
+	mnt=$(mktemp -d -t gmemfs-test.XXXXXX)
 	chmod 755 "$mnt"
 	judge 'others are kept out, or their permissions are checked' < <(
 		mount_fs "${v13[@]}" || echo 'no mount'

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gmem guest-store: stores to guest memory of a mounted gmemfs, as the guest would.
+ * gmem guest-load and gmem guest-store: access guest memory of a mounted gmemfs, as the guest would.
  */
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,28 +37,48 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
-static const struct argp argp = {
+#define EXITS "\vExit status: 0 if the access succeeded, 1 if not, 2 if the use is wrong."
+
+static const struct argp load_argp = {
+	.options = options,
+	.parser = on_option,
+	.args_doc = "DIRECTORY GPA",
+	.doc = "Load from memory of the guest whose VM is a directory of a mounted gmemfs(1), and print the value." EXITS,
+};
+
+static const struct argp store_argp = {
 	.options = options,
 	.parser = on_option,
 	.args_doc = "DIRECTORY GPA VALUE",
-	.doc = "Store VALUE to memory of the guest whose VM is a directory of a mounted gmemfs(1).\vExit "
-	       "status: 0 if the access succeeded, 1 if not, 2 if the use is wrong.",
+	.doc = "Store VALUE to memory of the guest whose VM is a directory of a mounted gmemfs(1)." EXITS,
 };
 
-int cmd_guest_store(int argc, char **argv)
+static int guest_access(const struct argp *argp, uint32_t verb, int argc, char **argv)
 {
-	struct access o = { .words.want = 3, .width = 1 };
-	struct gmem_call c = { .verb = GMEM_GUEST_STORE };
+	bool is_store = verb == GMEM_GUEST_STORE;
+	struct access o = { .words.want = is_store ? 3 : 2, .width = 1 };
+	struct gmem_call c = { .verb = verb };
 	struct gmem_result r;
 	int fd, status;
 
-	parse_options(&argp, argc, argv, &o);
+	parse_options(argp, argc, argv, &o);
 	c.gpa = size_word(argv[0], "GPA", o.words.w[1]);
-	c.value = size_word(argv[0], "VALUE", o.words.w[2]);
 	c.size = o.width;
 	c.access = o.private ? GMEM_ACCESS_PRIVATE : 0;
+	if (is_store)
+		c.value = size_word(argv[0], "VALUE", o.words.w[2]);
 	fd = mounted_open(argv[0], o.words.w[0]);
 	status = mounted_call(argv[0], fd, &c, &r);
 	close(fd);
 	return status ? status : tell_result(argv[0], c.verb, &r);
+}
+
+int cmd_guest_load(int argc, char **argv)
+{
+	return guest_access(&load_argp, GMEM_GUEST_LOAD, argc, argv);
+}
+
+int cmd_guest_store(int argc, char **argv)
+{
+	return guest_access(&store_argp, GMEM_GUEST_STORE, argc, argv);
 }
