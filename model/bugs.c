@@ -40,10 +40,10 @@ static bool has_prefault(const struct gmem_profile *p)
 	return p->n.has_prefault;
 }
 
-/* A punch of huge folios has other rows, and can be refused among them. */
+/* A punch of huge folios has other rows, and can be refused among them; so has one of a memfd. */
 static bool punches_small_folios(const struct gmem_profile *p)
 {
-	return !p->n.hugetlb && !p->n.has_shareability;
+	return !p->n.ancestor && !p->n.hugetlb && !p->n.has_shareability;
 }
 
 static bool converts(const struct gmem_profile *p)
@@ -78,6 +78,14 @@ static bool is_ancestor(const struct gmem_profile *p)
 	return p->n.ancestor;
 }
 
+static bool has_row(const struct gmem_profile *p, unsigned int table, const char *name)
+{
+	for (const struct gmem_step *s = p->tables[table]; s->kind != STEP_END; s++)
+		if (!strcmp(s->name, name))
+			return true;
+	return false;
+}
+
 static bool has_list(const struct gmem_profile *p)
 {
 	return p->n.ancestor && p->n.notifier_list;
@@ -85,12 +93,27 @@ static bool has_list(const struct gmem_profile *p)
 
 static bool has_stores(const struct gmem_profile *p)
 {
-	return has_list(p) && p->tables[T_BIND] != gmem_op_bind_memfile_v4;
+	return has_row(p, T_BIND, "a_store_has_it");
+}
+
+static bool has_restricted_files(const struct gmem_profile *p)
+{
+	return p->n.ancestor && p->n.vm_attributes;
+}
+
+static bool has_guest_memfd(const struct gmem_profile *p)
+{
+	return !p->n.ancestor;
+}
+
+static bool exchanges_operations(const struct gmem_profile *p)
+{
+	return has_row(p, GMEM_MEMFD_RESTRICTED, "exchange_operations");
 }
 
 static bool has_wrapper(const struct gmem_profile *p)
 {
-	return p->tables[GMEM_MEMFD_RESTRICTED] == gmem_op_memfd_restricted;
+	return has_row(p, GMEM_MEMFD_RESTRICTED, "create_wrapper");
 }
 
 static const struct bug {
@@ -155,11 +178,17 @@ static const struct bug {
 	{ "Q2", "what if the lock were around the attributes alone", gmem_bug_q2, NULL },
 	{ "Q3", "what if a release took the file's lock before the VM's", gmem_bug_q3, NULL },
 	{ "X1", "a TDX guest keeps shared mappings of what is punched", gmem_bug_x1, has_mmap },
-	{ "X2", "memory failure and a punch take two locks in opposite order", gmem_bug_x2, NULL },
+	{ "X2", "memory failure and a punch take two locks in opposite order", gmem_bug_x2,
+	  has_guest_memfd },
 	{ "X3", "a file gets smaller, and nobody who is bound to it is told", gmem_bug_x3,
-	  is_ancestor },
+	  exchanges_operations },
 };
 #define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
+
+/* The same where other rows do what it is about. */
+static const struct bug elsewhere[] = {
+	{ "B12", NULL, gmem_bug_b12_restricted, has_restricted_files },
+};
 
 static const struct bug *find_bug(const char *id)
 {
@@ -244,13 +273,21 @@ static bool apply(struct gmem_step *steps, const struct gmem_edit *edit)
 	return true;
 }
 
+static const struct bug *bug_of_profile(const struct bug *bug, const struct gmem_profile *p)
+{
+	for (unsigned int i = 0; bug && i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(elsewhere[i].id, bug->id) && elsewhere[i].concerns(p))
+			return &elsewhere[i];
+	return bug;
+}
+
 /* Rows that the bugs may add to any one table. */
-static size_t inserts_of(const char *const *ids)
+static size_t inserts_of(const struct gmem_profile *p, const char *const *ids)
 {
 	size_t n = 0;
 
 	for (; *ids; ids++) {
-		const struct bug *bug = find_bug(*ids);
+		const struct bug *bug = bug_of_profile(find_bug(*ids), p);
 
 		for (const struct gmem_edit *e = bug ? bug->edits : NULL; e && e->row; e++)
 			n += e->kind == EDIT_INSERT;
@@ -272,6 +309,7 @@ static void reach(const struct gmem_profile *p, unsigned int table, bool *reache
 /* An edit of what no call comes to would change nothing. */
 static bool apply_one(struct gmem_profile *copy, const struct bug *bug, const bool *reached)
 {
+	bug = bug_of_profile(bug, copy);
 	if (!bug || (bug->concerns && !bug->concerns(copy)))
 		return false;
 	for (const struct gmem_edit *e = bug->edits; e->row; e++) {
@@ -328,7 +366,7 @@ enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct
 	const char *const *wanted = ids ? ids : p->bugs;
 	bool reached[GMEM_NR_TABLES] = { false };
 
-	*copy = lay_out(p, wanted, inserts_of(wanted), resize, arg);
+	*copy = lay_out(p, wanted, inserts_of(p, wanted), resize, arg);
 	if (!*copy)
 		return GMEM_FAILED;
 	for (unsigned int verb = 0; verb < GMEM_NR_VERBS; verb++)

@@ -508,6 +508,8 @@ const struct gmem_name *gmem_profile_names(const struct gmem_profile *p,
 					   const struct gmem_param *param);
 /* One sentence: what it is the interface of. */
 const char *gmem_profile_summary(const struct gmem_profile *p);
+/* 1 if the design has that call (enum gmem_verb), and the model an answer to it; else 0. */
+int gmem_profile_has(const struct gmem_profile *p, uint32_t verb);
 
 /* The n-th of the numbers in which profiles differ, from 0; 0 if there is none. */
 struct gmem_number {

@@ -31,8 +31,9 @@ void gmem_memfd_new(struct gmem_run *run, uint32_t memfd);
 void gmem_memfd_resize(struct gmem_run *run, uint64_t size);
 int return_memfd(struct gmem_run *run);
 
-/* store.c: who is told about t->inode's pages. Finds the next memslot over t->start to t->end. */
-bool next_notifier(struct gmem_run *run);
+/* store.c: who is told about t->inode's pages: sets t->slot, t->at_vm. */
+bool next_notifier(struct gmem_run *run); /* all of them, one after the other */
+bool next_binding(struct gmem_run *run);  /* those over t->start to t->end */
 struct gmem_file *gmem_file_of_inode(struct gmem_run *run);
 bool fget_private_fd(struct gmem_run *run); /* a reference that stays with the memslot */
 int name_file(struct gmem_run *run);	    /* the memslot has t->file */

@@ -165,14 +165,14 @@ const struct gmem_edit gmem_bug_b01[] = {
 };
 
 /* Museum B08: only the branch of shmem applies the flag. */
-static bool wants_inaccessible_shmem(struct gmem_run *run)
+static int set_inaccessible_flag_of_shmem(struct gmem_run *run)
 {
-	return wants_inaccessible(run) && !(run->c->flags & MFD_HUGETLB);
+	return run->c->flags & MFD_HUGETLB ? 0 : set_inaccessible_flag(run);
 }
 
 const struct gmem_edit gmem_bug_b08[] = {
 	REPLACE_ROW(GMEM_MEMFD_CREATE, "set_inaccessible_flag", 0,
-		    DO(set_inaccessible_flag, MEMFD_7, WHEN(wants_inaccessible_shmem))),
+		    DO(set_inaccessible_flag_of_shmem, MEMFD_7)),
 	{ 0 },
 };
 

@@ -160,7 +160,7 @@ const struct gmem_step gmem_op_memory_failure_restricted[] = {
 	DO(find_folio, POISON_3),
 	DO(test_and_set_poisoned, POISON_2),
 	LOCK(RM_LOCK, READ, RMEM_24),
-	CALL_EACH(next_notifier, T_NOTIFIER_ERROR, RMEM_24),
+	CALL_EACH(next_binding, T_NOTIFIER_ERROR, RMEM_24),
 	UNLOCK(RM_LOCK),
 	ANSWER(return_busy, POISON_6),
 	END,
@@ -168,6 +168,6 @@ const struct gmem_step gmem_op_memory_failure_restricted[] = {
 
 /* Museum B13: an inode that is on no list is looked for in one. */
 const struct gmem_edit gmem_bug_b13[] = {
-	DROP_ROW(GMEM_MEMORY_FAILURE, "next_notifier", 0),
+	DROP_ROW(GMEM_MEMORY_FAILURE, "next_binding", 0),
 	{ 0 },
 };

@@ -123,14 +123,14 @@ const struct gmem_edit gmem_bug_b20a[] = {
 };
 
 /* Museum B20c: who refuses keeps the file. */
-static bool has_not_failed_yet(struct gmem_run *run)
+static int fput_unless_failed(struct gmem_run *run)
 {
-	return !has_failed(run);
+	return has_failed(run) ? 0 : fput(run);
 }
 
 const struct gmem_edit gmem_bug_b20c[] = {
 	REPLACE_ROW(GMEM_MEMFD_RESTRICTED, "fput", 0,
-		    DO(fput, RMEM_13, WHEN(has_not_failed_yet), .at = L_END)),
+		    DO(fput_unless_failed, RMEM_13, .at = L_END)),
 	{ 0 },
 };
 

@@ -15,9 +15,9 @@
 /* restrictedmem_punch_hole(): all notifiers, under the mutex */
 const struct gmem_step gmem_op_punch_restricted_v10[] = {
 	LOCK(RM_LOCK, WRITE, RMEM_19),
-	CALL_EACH(next_notifier, T_NOTIFIER_INVALIDATE, RMEM_22),
+	CALL_EACH(next_binding, T_NOTIFIER_INVALIDATE, RMEM_22),
 	CALL(T_TRUNCATE_MEMFD, RMEM_21),
-	CALL_EACH(next_notifier, T_NOTIFIER_END, RMEM_23),
+	CALL_EACH(next_binding, T_NOTIFIER_END, RMEM_23),
 	UNLOCK(RM_LOCK),
 	END,
 };
@@ -25,9 +25,9 @@ const struct gmem_step gmem_op_punch_restricted_v10[] = {
 /* restrictedmem_punch_hole() since January 2023: punches run side by side */
 const struct gmem_step gmem_op_punch_restricted[] = {
 	LOCK(RM_LOCK, READ, RMEM_19),
-	CALL_EACH(next_notifier, T_NOTIFIER_INVALIDATE, RMEM_22),
+	CALL_EACH(next_binding, T_NOTIFIER_INVALIDATE, RMEM_22),
 	CALL(T_TRUNCATE_MEMFD, RMEM_21),
-	CALL_EACH(next_notifier, T_NOTIFIER_END, RMEM_23),
+	CALL_EACH(next_binding, T_NOTIFIER_END, RMEM_23),
 	UNLOCK(RM_LOCK),
 	END,
 };
@@ -35,7 +35,7 @@ const struct gmem_step gmem_op_punch_restricted[] = {
 /* Museum B12 where it came from: the mutex is held for the start and for the end. */
 const struct gmem_edit gmem_bug_b12_restricted[] = {
 	INSERT_ROW(T_PUNCH_HOLE, "call", 0, UNLOCK(RM_LOCK)),
-	INSERT_ROW(T_PUNCH_HOLE, "next_notifier", 1, LOCK(RM_LOCK, WRITE, RMEM_23)),
+	INSERT_ROW(T_PUNCH_HOLE, "next_binding", 1, LOCK(RM_LOCK, WRITE, RMEM_23)),
 	{ 0 },
 };
 

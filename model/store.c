@@ -145,8 +145,8 @@ const struct gmem_step gmem_op_unbind_memfile[] = {
 	END,
 };
 
-/* Sets t->slot and t->at_vm: the next on the list that is over t->start to t->end. */
-bool next_notifier(struct gmem_run *run)
+/* Sets t->slot and t->at_vm: the next on the list; of those alone that are concerned. */
+static bool next_on_list(struct gmem_run *run, bool concerned)
 {
 	struct gmem_task *t = run->t;
 	struct gmem_range r = { 0, 0, 0 };
@@ -154,8 +154,9 @@ bool next_notifier(struct gmem_run *run)
 
 	while (gmem_range_next(run->b, gmem_file_of_inode(run)->bindings, r.end, &r)) {
 		const struct gmem_slot *s = SLOT(run->b, r.value);
+		bool is_over = s->pgoff < t->end && t->start < s->pgoff + s->npages;
 
-		if (passed && s->pgoff < t->end && t->start < s->pgoff + s->npages) {
+		if (passed && (is_over || !concerned)) {
 			t->slot = r.value;
 			t->at_vm = s->vm;
 			return true;
@@ -166,9 +167,19 @@ bool next_notifier(struct gmem_run *run)
 	return false;
 }
 
+bool next_notifier(struct gmem_run *run)
+{
+	return next_on_list(run, false);
+}
+
+bool next_binding(struct gmem_run *run)
+{
+	return next_on_list(run, true);
+}
+
 /*
  * Zaps gfns of t->slot for an event of t->start to t->end: what is told must be the memslot's, and
- * of that event.
+ * all of what that event takes from it.
  */
 int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end)
 {
@@ -177,8 +188,11 @@ int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end)
 	uint64_t to = s->pgoff + s->npages;
 
 	to = to < run->t->end ? to : run->t->end;
-	if (gfn != s->gfn + from - s->pgoff || gfn_end != s->gfn + to - s->pgoff)
+	if (from < to ? gfn != s->gfn + from - s->pgoff || gfn_end != s->gfn + to - s->pgoff :
+			gfn < gfn_end)
 		gmem_violate(run->w, "I16", "told of gfns, to", gfn, gfn_end);
+	if (gfn >= gfn_end)
+		return 0;
 	gmem_unmap_gfns(run->b, s->vm, gfn, gfn_end, FILTER_SHARED | FILTER_PRIVATE);
 	gmem_emit(run, s->vm,
 		  &(struct gmem_event){
@@ -194,14 +208,40 @@ int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end)
 	return 0;
 }
 
-static int zap_slot_range(struct gmem_run *run)
+/* Sets t->gfn and t->gfn_end: pages of the memslot, which may reach past its end. */
+static int find_pages_of_slot(struct gmem_run *run)
 {
-	const struct gmem_slot *s = slot_of(run);
-	uint64_t from = s->pgoff > run->t->start ? s->pgoff : run->t->start;
-	uint64_t to = s->pgoff + s->npages;
+	struct gmem_task *t = run->t;
+	uint64_t pgoff = slot_of(run)->pgoff;
 
-	to = to < run->t->end ? to : run->t->end;
-	return gmem_zap_told(run, s->gfn + from - s->pgoff, s->gfn + to - s->pgoff);
+	t->gfn = t->start > pgoff ? t->start - pgoff : 0;
+	t->gfn_end = t->end > pgoff ? t->end - pgoff : 0;
+	return 0;
+}
+
+static int add_base_gfn(struct gmem_run *run)
+{
+	uint64_t base = slot_of(run)->gfn;
+
+	run->t->gfn += base;
+	run->t->gfn_end = run->t->gfn_end > UINT64_MAX - base ? UINT64_MAX :
+								run->t->gfn_end + base;
+	return 0;
+}
+
+static int clip_to_slot(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	uint64_t first = slot_of(run)->gfn, last = first + slot_of(run)->npages;
+
+	t->gfn = t->gfn > first ? t->gfn : first;
+	t->gfn_end = t->gfn_end < last ? t->gfn_end : last;
+	return 0;
+}
+
+static int zap_gfns(struct gmem_run *run)
+{
+	return gmem_zap_told(run, run->t->gfn, run->t->gfn_end);
 }
 
 /* v6: mmu_notifier_seq; a zap of v7 counts as well, for its own time */
@@ -213,9 +253,12 @@ static int move_sequence(struct gmem_run *run)
 
 /* kvm_memfile_invalidate(), kvm_memfile_fallocate() of v4 and v5: for one memslot, t->slot */
 const struct gmem_step gmem_op_notifier_v4[] = {
+	DO(find_pages_of_slot, STORE_11),
+	DO(add_base_gfn, STORE_11),
+	DO(clip_to_slot, STORE_11),
 	LOCK(SRCU, READ, STORE_11),
 	LOCK(MMU_LOCK, WRITE, STORE_11),
-	DO(zap_slot_range, STORE_11),
+	DO(zap_gfns, STORE_11),
 	UNLOCK(MMU_LOCK),
 	UNLOCK(SRCU),
 	END,
@@ -223,66 +266,35 @@ const struct gmem_step gmem_op_notifier_v4[] = {
 
 /* kvm_memfile_notifier_invalidate(), _populate() of v6; kvm_zap_gfn_range() of v7 */
 const struct gmem_step gmem_op_notifier_v6[] = {
+	DO(find_pages_of_slot, STORE_11),
+	DO(add_base_gfn, STORE_11),
+	DO(clip_to_slot, STORE_11),
 	LOCK(SRCU, READ, STORE_11),
 	LOCK(MMU_LOCK, WRITE, STORE_11),
 	DO(move_sequence, STORE_12),
-	DO(zap_slot_range, STORE_11),
+	DO(zap_gfns, STORE_11),
 	UNLOCK(MMU_LOCK),
 	UNLOCK(SRCU),
 	END,
 };
 
-/* Museum B02: the file's page is taken for a gfn, and clipped as if it were one. */
-static int zap_pages_as_gfns(struct gmem_run *run)
-{
-	const struct gmem_slot *s = slot_of(run);
-	uint64_t from = run->t->start > s->pgoff ? run->t->start - s->pgoff : 0;
-	uint64_t to = run->t->end - s->pgoff, last = s->gfn + s->npages;
-
-	from = from > s->gfn ? from : s->gfn;
-	to = to < last ? to : last;
-	return from < to ? gmem_zap_told(run, from, to) : 0;
-}
-
+/* Museum B02: a page of the file is clipped as if it were a gfn. */
 const struct gmem_edit gmem_bug_b02[] = {
-	REPLACE_ROW(T_NOTIFIER_INVALIDATE, "zap_slot_range", 0, DO(zap_pages_as_gfns, STORE_11)),
+	DROP_ROW(T_NOTIFIER_INVALIDATE, "add_base_gfn", 0),
 	{ 0 },
 };
 
-/* Museum B04: an event below the memslot's offset wraps, and is clipped to all of the memslot. */
-static bool next_notifier_or_below(struct gmem_run *run)
+/* Museum B04: the end of what lies below the memslot's pages wraps. */
+static int find_pages_with_underflow(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-	struct gmem_range r = { 0, 0, 0 };
-	bool passed = !t->at_vm;
-
-	while (gmem_range_next(run->b, gmem_file_of_inode(run)->bindings, r.end, &r)) {
-		const struct gmem_slot *s = SLOT(run->b, r.value);
-
-		if (passed && t->start < s->pgoff + s->npages) {
-			t->slot = r.value;
-			t->at_vm = s->vm;
-			return true;
-		}
-		passed |= r.value == t->slot;
-	}
-	t->slot = t->at_vm = 0;
-	return false;
-}
-
-static int zap_with_underflow(struct gmem_run *run)
-{
-	const struct gmem_slot *s = slot_of(run);
-	uint64_t from = run->t->start > s->pgoff ? run->t->start - s->pgoff : 0;
-	uint64_t to = run->t->end - s->pgoff;
-
-	return gmem_zap_told(run, s->gfn + from, s->gfn + (to < s->npages ? to : s->npages));
+	find_pages_of_slot(run);
+	run->t->gfn_end = run->t->end - slot_of(run)->pgoff;
+	return 0;
 }
 
 const struct gmem_edit gmem_bug_b04[] = {
-	REPLACE_ROW(T_TRUNCATE_MEMFD, "next_notifier", 0,
-		    CALL_EACH(next_notifier_or_below, T_NOTIFIER_INVALIDATE, STORE_3)),
-	REPLACE_ROW(T_NOTIFIER_INVALIDATE, "zap_slot_range", 0, DO(zap_with_underflow, STORE_11)),
+	REPLACE_ROW(T_NOTIFIER_INVALIDATE, "find_pages_of_slot", 0,
+		    DO(find_pages_with_underflow, STORE_11)),
 	{ 0 },
 };
 
