@@ -203,6 +203,20 @@ static const char *start_and_end_balance(struct gmem_block *b, struct gmem_seen 
 	return NULL;
 }
 
+/*
+ * Where a page is private because a memfd has it, and whoever may reach the memfd allocates it by a
+ * write or a fault, no VM hears of that.
+ */
+static bool allocation_is_untold(const struct gmem_block *b, const struct gmem_vm *vm, uint64_t gfn)
+{
+	uint32_t slot = gmem_slot_by_gfn(b, vm, gfn);
+	uint32_t file = slot ? CSLOT(b, slot)->file : 0;
+	uint32_t memfd = file ? CINODE(b, CFILE(b, file)->inode)->memfd : 0;
+
+	return b->profile->n.private_is_allocated &&
+	       (memfd & (MEMFD_INACCESSIBLE | MEMFD_EXCHANGED_LATE)) != MEMFD_INACCESSIBLE;
+}
+
 static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, uint32_t idx)
 {
 	const struct gmem_vm *vm = VM(b, idx);
@@ -217,7 +231,8 @@ static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, u
 			return s->a = vm->number, s->b = r.start,
 			       "a guest without private memory maps some: VM, gfn";
 		for (uint64_t gfn = r.start; gfn < r.end; gfn++)
-			if (!(r.value & SPTE_PRIVATE) == gmem_is_private_gfn(b, idx, gfn))
+			if (!(r.value & SPTE_PRIVATE) == gmem_is_private_gfn(b, idx, gfn) &&
+			    !allocation_is_untold(b, vm, gfn))
 				return s->a = vm->number, s->b = gfn,
 				       "the guest maps against the attribute: VM, gfn";
 	}

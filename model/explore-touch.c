@@ -25,6 +25,7 @@ static const uint8_t kind_of_place[NR_PLACES] = {
 	[SHARES] = INODE_KIND,
 	[INODE_BYTES] = INODE_KIND,
 	[PINS] = INODE_KIND,
+	[MEMFD_STATE] = INODE_KIND,
 	[HOLDS] = INODE_KIND,
 	[MAPPED] = INODE_KIND,
 	[VM_LIFE] = VM_KIND,

@@ -38,9 +38,9 @@ struct gmem_file *gmem_file_of_inode(struct gmem_run *run);
 bool fget_private_fd(struct gmem_run *run); /* a reference that stays with the memslot */
 int name_file(struct gmem_run *run);	    /* the memslot has t->file */
 int add_notifier(struct gmem_run *run);	    /* and is the last on its list */
-int take_file_of_slot(struct gmem_run *run); /* sets t->file, t->inode */
+int take_file_of_slot(struct gmem_run *run); /* sets t->at_file, t->inode */
 int delete_notifier(struct gmem_run *run);
-int forget_file(struct gmem_run *run);
+int put_file_of_slot(struct gmem_run *run);
 /* Zaps gfns of t->slot, which must be those of the event's pages; and tells the VM. */
 int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end);
 

@@ -109,6 +109,22 @@ static bool failed_to_match(struct gmem_run *run)
 	return gmem_innermost(run)->err == -EPERM;
 }
 
+/* The same, where what is allocated is looked at to know what is private. */
+static bool guest_page_is_mapped_still(struct gmem_run *run)
+{
+	return guest_page_is_mapped(run);
+}
+
+static int load_bytes_of_guest(struct gmem_run *run)
+{
+	return load_guest_bytes(run);
+}
+
+static int store_bytes_of_guest(struct gmem_run *run)
+{
+	return store_guest_bytes(run);
+}
+
 #define INVALID_SLOT_ROWS                                              \
 	DO(note_invalid_slot, GUEST_17, WHEN(slot_is_invalid)),        \
 		UNLOCK(SRCU, WHEN(slot_was_invalid)),                  \
@@ -117,7 +133,7 @@ static bool failed_to_match(struct gmem_run *run)
 
 /* kvm_faultin_pfn(), kvm_faultin_pfn_private() of v4 and v5: what does not match ends in -1 */
 const struct gmem_step gmem_op_guest_fault_v4[] = {
-	DONE_IF(guest_page_is_mapped, GUEST_1, .at = L_AGAIN),
+	DONE_IF(guest_page_is_mapped_still, GUEST_1, .at = L_AGAIN),
 	DO(find_slot, GUEST_1),
 	DO(snapshot_seq, GUEST_2),
 	INVALID_SLOT_ROWS,
@@ -142,7 +158,7 @@ const struct gmem_step gmem_op_guest_fault_v4[] = {
 
 /* kvm_faultin_pfn(), kvm_faultin_pfn_private() of v6: RET_PF_USER, and KVM_RUN returns 0 */
 const struct gmem_step gmem_op_guest_fault_v6[] = {
-	DONE_IF(guest_page_is_mapped, GUEST_1, .at = L_AGAIN),
+	DONE_IF(guest_page_is_mapped_still, GUEST_1, .at = L_AGAIN),
 	DO(find_slot, GUEST_1),
 	DO(snapshot_seq, GUEST_2),
 	INVALID_SLOT_ROWS,
@@ -307,38 +323,83 @@ static int exit_with_memory_error(struct gmem_run *run)
 	return 0;
 }
 
-/* vcpu_enter_guest() of a guest that loads or stores; what comes before it, and how it ends */
-#define RUN_ROWS(exit, clause, access, done)                                                      \
-	IOCTL_OF_A_VM,                                                                            \
-		ANSWER(exit_with_shutdown, RMEM_32, WHEN(memory_mce_is_pending)),                 \
-		DONE_IF(is_shutdown, RMEM_32), LOCK(SRCU, READ, GUEST_1),                         \
-		DO(begin_guest_access, GUEST_1, .at = L_AGAIN),                                   \
+/* vcpu_enter_guest() of a guest that loads or stores, and how it ends */
+#define ENTER_ROWS(exit, clause, access, done)                                                    \
+	LOCK(SRCU, READ, GUEST_1), DO(begin_guest_access, GUEST_1, .at = L_AGAIN),                \
 		CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),                                     \
 		ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),                                   \
 		ANSWER(exit, clause, WHEN(is_memory_fault)),                                      \
 		ANSWER(access, done, WHEN(is_memory), .to = L_AGAIN), UNLOCK(SRCU, .at = L_UNLOCK), \
 		DELAYED_FPUT
 
-/* kvm_vcpu_ioctl(): KVM_RUN of v4 to v6 */
+/* kvm_vcpu_ioctl(): KVM_RUN up to v5, which has no exit but by failing */
+const struct gmem_step gmem_op_guest_load_v4[] = {
+	IOCTL_OF_A_VM,
+	LOCK(SRCU, READ, GUEST_1),
+	DO(begin_guest_access, GUEST_1, .at = L_AGAIN),
+	CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),
+	ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),
+	ANSWER(load_bytes_of_guest, GUEST_12, WHEN(is_memory), .to = L_AGAIN),
+	UNLOCK(SRCU, .at = L_UNLOCK),
+	DELAYED_FPUT,
+	END,
+};
+
+/* kvm_vcpu_ioctl(): KVM_RUN up to v5 */
+const struct gmem_step gmem_op_guest_store_v4[] = {
+	IOCTL_OF_A_VM,
+	LOCK(SRCU, READ, GUEST_1),
+	DO(begin_guest_access, GUEST_1, .at = L_AGAIN),
+	CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),
+	ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),
+	ANSWER(store_bytes_of_guest, GUEST_13, WHEN(is_memory), .to = L_AGAIN),
+	UNLOCK(SRCU, .at = L_UNLOCK),
+	DELAYED_FPUT,
+	END,
+};
+
+/* kvm_vcpu_ioctl(): KVM_RUN of v6 */
 const struct gmem_step gmem_op_guest_load_memfile[] = {
-	RUN_ROWS(exit_with_memory_error, MFAULT_5, load_guest_bytes, GUEST_12),
+	IOCTL_OF_A_VM,
+	ENTER_ROWS(exit_with_memory_error, MFAULT_5, load_bytes_of_guest, GUEST_12),
 	END,
 };
 
-/* kvm_vcpu_ioctl(): KVM_RUN of v4 to v6 */
+/* kvm_vcpu_ioctl(): KVM_RUN of v6 */
 const struct gmem_step gmem_op_guest_store_memfile[] = {
-	RUN_ROWS(exit_with_memory_error, MFAULT_5, store_guest_bytes, GUEST_13),
+	IOCTL_OF_A_VM,
+	ENTER_ROWS(exit_with_memory_error, MFAULT_5, store_bytes_of_guest, GUEST_13),
 	END,
 };
 
-/* kvm_vcpu_ioctl(): KVM_RUN of v7 and of restrictedmem */
+/* kvm_vcpu_ioctl(): KVM_RUN of v7 */
 const struct gmem_step gmem_op_guest_load_v7[] = {
-	RUN_ROWS(exit_with_memory_fault, MFAULT_8, load_guest_bytes, GUEST_12),
+	IOCTL_OF_A_VM,
+	ENTER_ROWS(exit_with_memory_fault, MFAULT_8, load_guest_bytes, GUEST_12),
 	END,
 };
 
-/* kvm_vcpu_ioctl(): KVM_RUN of v7 and of restrictedmem */
+/* kvm_vcpu_ioctl(): KVM_RUN of v7 */
 const struct gmem_step gmem_op_guest_store_v7[] = {
-	RUN_ROWS(exit_with_memory_fault, MFAULT_8, store_guest_bytes, GUEST_13),
+	IOCTL_OF_A_VM,
+	ENTER_ROWS(exit_with_memory_fault, MFAULT_8, store_guest_bytes, GUEST_13),
+	END,
+};
+
+/* kvm_vcpu_ioctl(): KVM_RUN of restrictedmem; vcpu_enter_guest() looks at its requests first */
+const struct gmem_step gmem_op_guest_load_restricted[] = {
+	IOCTL_OF_A_VM,
+	ANSWER(exit_with_shutdown, RMEM_32, WHEN(memory_mce_is_pending)),
+	DONE_IF(is_shutdown, RMEM_32),
+	ENTER_ROWS(exit_with_memory_fault, MFAULT_8, load_guest_bytes, GUEST_12),
+	END,
+};
+
+/* kvm_vcpu_ioctl(): KVM_RUN of restrictedmem */
+const struct gmem_step gmem_op_guest_store_restricted[] = {
+	IOCTL_OF_A_VM,
+	ANSWER(exit_with_shutdown, RMEM_32, WHEN(memory_mce_is_pending)),
+	DONE_IF(is_shutdown, RMEM_32),
+	ENTER_ROWS(exit_with_memory_fault, MFAULT_8, store_guest_bytes, GUEST_13),
 	END,
 };

@@ -67,11 +67,6 @@ const struct gmem_step gmem_op_pread_memfd[] = {
 	END,
 };
 
-static bool there_is_nothing_to_write(struct gmem_run *run)
-{
-	return !run->c->length;
-}
-
 static bool seals_allow_writing(struct gmem_run *run)
 {
 	return !(inode_of(run)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
@@ -117,7 +112,7 @@ static int write_bytes(struct gmem_run *run)
 
 /* generic_file_write_iter(), shmem_write_begin() */
 #define WRITE_ROWS                                                            \
-	DONE_IF(there_is_nothing_to_write, MEMFD_14, .says = true),           \
+	DONE_IF(length_is_zero, MEMFD_14, .says = true),           \
 		CHECK(range_fits_a_file, MEMFD_14, EINVAL),                   \
 		LOCK(INODE_LOCK, WRITE, INACC_3),                             \
 		CHECK(seals_allow_writing, SEAL_8, EPERM, .to = L_UNLOCK),    \
@@ -142,11 +137,6 @@ const struct gmem_step gmem_op_pwrite_memfd[] = {
 	WRITE_ROWS,
 	END,
 };
-
-static bool whence_is_known_to_shmem(struct gmem_run *run)
-{
-	return (uint32_t)run->c->whence <= GMEM_SEEK_HOLE;
-}
 
 static bool seeks_data_or_hole(struct gmem_run *run)
 {
@@ -207,7 +197,7 @@ static bool seeks_a_position(struct gmem_run *run)
 /* ksys_lseek(), shmem_file_llseek() */
 const struct gmem_step gmem_op_lseek_memfd[] = {
 	CHECK(fdget, FD_1, EBADF),
-	CHECK(whence_is_known_to_shmem, FILE_6, EINVAL),
+	CHECK(whence_is_known, FILE_6, EINVAL),
 	CHECK(offset_is_before_the_end, MEMFD_15, ENXIO, WHEN(seeks_data_or_hole)),
 	ANSWER(set_position, MEMFD_15, WHEN(seeks_a_position)),
 	ANSWER(find_data_or_hole, MEMFD_15, WHEN(seeks_data_or_hole)),
@@ -227,25 +217,9 @@ const struct gmem_step gmem_op_fstatfs_memfd[] = {
 	END,
 };
 
-static bool shmem_knows_mode(struct gmem_run *run)
+static bool is_punch_of_inaccessible(struct gmem_run *run)
 {
-	return !((uint32_t)run->c->mode &
-		 ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
-}
-
-static bool is_a_punch(struct gmem_run *run)
-{
-	return run->c->mode & GMEM_FALLOC_PUNCH_HOLE;
-}
-
-static bool is_an_allocation(struct gmem_run *run)
-{
-	return !is_a_punch(run);
-}
-
-static bool is_a_punch_of_inaccessible(struct gmem_run *run)
-{
-	return is_a_punch(run) && is_inaccessible(run);
+	return is_punch(run) && is_inaccessible(run);
 }
 
 static bool hole_is_of_whole_pages(struct gmem_run *run)
@@ -297,7 +271,7 @@ static int grow_to_the_end(struct gmem_run *run)
 
 static bool allocation_failed(struct gmem_run *run)
 {
-	return is_an_allocation(run) && has_failed(run);
+	return is_allocate(run) && has_failed(run);
 }
 
 /* What nobody has used yet goes again, also where an earlier call allocated it. */
@@ -314,21 +288,21 @@ static int undo_allocation(struct gmem_run *run)
 
 /* shmem_fallocate() of kernels without memfile_notifier, and of v7, which tells nobody of it */
 const struct gmem_step gmem_op_fallocate_memfd[] = {
-	CHECK(shmem_knows_mode, FALLOC_5, EOPNOTSUPP),
+	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
 	LOCK(INODE_LOCK, WRITE, MEMFD_16),
-	CHECK(seals_allow_writing, SEAL_8, EPERM, WHEN(is_a_punch), .to = L_UNLOCK_OUTER),
-	CHECK(hole_is_of_whole_pages, INACC_6, EINVAL, WHEN(is_a_punch_of_inaccessible),
+	CHECK(seals_allow_writing, SEAL_8, EPERM, WHEN(is_punch), .to = L_UNLOCK_OUTER),
+	CHECK(hole_is_of_whole_pages, INACC_6, EINVAL, WHEN(is_punch_of_inaccessible),
 	      .to = L_UNLOCK_OUTER),
-	CHECK(seals_allow_the_length, SEAL_8, EPERM, WHEN(is_an_allocation), .to = L_UNLOCK_OUTER),
-	DO(begin_hole, MEMFD_16, WHEN(is_a_punch)),
-	CALL(T_TRUNCATE_MEMFD, MEMFD_16, WHEN(is_a_punch)),
-	DO(begin_filling, MEMFD_16, WHEN(is_an_allocation)),
-	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_an_allocation)),
-	EACH(allocate_gap, MEMFD_17, WHEN(is_an_allocation), .to = L_UNLOCK),
-	DO(grow_to_the_end, INACC_7, WHEN(is_an_allocation)),
+	CHECK(seals_allow_the_length, SEAL_8, EPERM, WHEN(is_allocate), .to = L_UNLOCK_OUTER),
+	DO(begin_hole, MEMFD_16, WHEN(is_punch)),
+	CALL(T_TRUNCATE_MEMFD, MEMFD_16, WHEN(is_punch)),
+	DO(begin_filling, MEMFD_16, WHEN(is_allocate)),
+	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_allocate)),
+	EACH(allocate_gap, MEMFD_17, WHEN(is_allocate), .to = L_UNLOCK),
+	DO(grow_to_the_end, INACC_7, WHEN(is_allocate)),
 	TELL_NOTIFIERS_WHEN(allocation_failed, T_NOTIFIER_INVALIDATE, STORE_6, .at = L_UNLOCK),
 	DO(undo_allocation, MEMFD_17, WHEN(allocation_failed)),
-	UNLOCK(FOLIO_LOCK, WHEN(is_an_allocation)),
+	UNLOCK(FOLIO_LOCK, WHEN(is_allocate)),
 	UNLOCK(INODE_LOCK, .at = L_UNLOCK_OUTER),
 	ANSWER(return_zero, MEMFD_16),
 	END,
@@ -337,26 +311,26 @@ const struct gmem_step gmem_op_fallocate_memfd[] = {
 /* Not one that failed: what it undid was told page by page. */
 static bool allocation_is_told(struct gmem_run *run)
 {
-	return is_an_allocation(run) && !has_failed(run);
+	return is_allocate(run) && !has_failed(run);
 }
 
 /* shmem_fallocate() of v4 to v6 */
 const struct gmem_step gmem_op_fallocate_memfile[] = {
-	CHECK(shmem_knows_mode, FALLOC_5, EOPNOTSUPP),
+	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
 	LOCK(INODE_LOCK, WRITE, MEMFD_16),
-	CHECK(seals_allow_writing, SEAL_8, EPERM, WHEN(is_a_punch), .to = L_UNLOCK_OUTER),
-	CHECK(hole_is_of_whole_pages, INACC_6, EINVAL, WHEN(is_a_punch_of_inaccessible),
+	CHECK(seals_allow_writing, SEAL_8, EPERM, WHEN(is_punch), .to = L_UNLOCK_OUTER),
+	CHECK(hole_is_of_whole_pages, INACC_6, EINVAL, WHEN(is_punch_of_inaccessible),
 	      .to = L_UNLOCK_OUTER),
-	CHECK(seals_allow_the_length, SEAL_8, EPERM, WHEN(is_an_allocation), .to = L_UNLOCK_OUTER),
-	DO(begin_hole, MEMFD_16, WHEN(is_a_punch)),
-	CALL(T_TRUNCATE_MEMFD, MEMFD_16, WHEN(is_a_punch)),
-	DO(begin_filling, MEMFD_16, WHEN(is_an_allocation)),
-	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_an_allocation)),
-	EACH(allocate_gap, MEMFD_17, WHEN(is_an_allocation), .to = L_UNLOCK),
-	DO(grow_to_the_end, INACC_7, WHEN(is_an_allocation)),
+	CHECK(seals_allow_the_length, SEAL_8, EPERM, WHEN(is_allocate), .to = L_UNLOCK_OUTER),
+	DO(begin_hole, MEMFD_16, WHEN(is_punch)),
+	CALL(T_TRUNCATE_MEMFD, MEMFD_16, WHEN(is_punch)),
+	DO(begin_filling, MEMFD_16, WHEN(is_allocate)),
+	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_allocate)),
+	EACH(allocate_gap, MEMFD_17, WHEN(is_allocate), .to = L_UNLOCK),
+	DO(grow_to_the_end, INACC_7, WHEN(is_allocate)),
 	TELL_NOTIFIERS_WHEN(allocation_failed, T_NOTIFIER_INVALIDATE, STORE_6, .at = L_UNLOCK),
 	DO(undo_allocation, MEMFD_17, WHEN(allocation_failed)),
-	UNLOCK(FOLIO_LOCK, WHEN(is_an_allocation)),
+	UNLOCK(FOLIO_LOCK, WHEN(is_allocate)),
 	TELL_NOTIFIERS_WHEN(allocation_is_told, T_NOTIFIER_INVALIDATE, STORE_5),
 	UNLOCK(INODE_LOCK, .at = L_UNLOCK_OUTER),
 	ANSWER(return_zero, MEMFD_16),

@@ -180,7 +180,8 @@ void gmem_memfd_resize(struct gmem_run *run, uint64_t size)
 {
 	struct gmem_inode *inode = inode_of(run);
 	uint64_t old = gmem_pages_of(inode->size), new = gmem_pages_of(size);
-	bool private = inode->memfd & (MEMFD_INACCESSIBLE | MEMFD_RESTRICTED);
+	/* Mappings that a file had when it was taken from userspace stay, and reach what comes. */
+	bool private = (inode->memfd & (MEMFD_INACCESSIBLE | MEMFD_RESTRICTED)) && !inode->vmas;
 
 	inode->size = size;
 	if (new > old)
@@ -188,11 +189,6 @@ void gmem_memfd_resize(struct gmem_run *run, uint64_t size)
 			       private ? PAGE_PRIVATE : PAGE_SHARED);
 	else
 		gmem_range_set(run->b, &inode->attributes, new, old, 0);
-}
-
-static bool length_is_not_negative_in_size(struct gmem_run *run)
-{
-	return (int64_t)run->c->length >= 0;
 }
 
 static bool seals_allow_the_size(struct gmem_run *run)
@@ -237,7 +233,7 @@ static int set_size(struct gmem_run *run)
 
 /* do_sys_ftruncate(), shmem_setattr() */
 const struct gmem_step gmem_op_ftruncate_memfd[] = {
-	CHECK(length_is_not_negative_in_size, FILE_12, EINVAL),
+	CHECK(length_is_not_negative, FILE_12, EINVAL),
 	CHECK(fdget, FD_1, EBADF),
 	LOCK(INODE_LOCK, WRITE, INACC_1),
 	CHECK(seals_allow_the_size, SEAL_1, EPERM, .to = L_UNLOCK),

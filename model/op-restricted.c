@@ -156,11 +156,6 @@ const struct gmem_step gmem_op_open_mount[] = {
 	END,
 };
 
-static bool length_is_a_size(struct gmem_run *run)
-{
-	return (int64_t)run->c->length >= 0;
-}
-
 static bool hidden_file_is_empty(struct gmem_run *run)
 {
 	return !inode_of(run)->size;
@@ -179,7 +174,7 @@ static int set_size_once(struct gmem_run *run)
 
 /* do_sys_ftruncate(), restrictedmem_setattr() */
 const struct gmem_step gmem_op_ftruncate_restricted[] = {
-	CHECK(length_is_a_size, FILE_12, EINVAL),
+	CHECK(length_is_not_negative, FILE_12, EINVAL),
 	CHECK(fdget, FD_1, EBADF),
 	LOCK(INODE_LOCK, WRITE, RMEM_16),
 	CHECK(hidden_file_is_empty, RMEM_16, EPERM, .to = L_UNLOCK),
@@ -202,7 +197,7 @@ static bool file_gets_smaller(struct gmem_run *run)
 
 /* do_sys_ftruncate(), shmem_setattr(): the inode's operations are its own, and say yes */
 const struct gmem_step gmem_op_ftruncate_shim[] = {
-	CHECK(length_is_a_size, FILE_12, EINVAL),
+	CHECK(length_is_not_negative, FILE_12, EINVAL),
 	CHECK(fdget, FD_1, EBADF),
 	CALL(T_PUNCH_HOLE, RMEM_33, WHEN(file_gets_smaller)),
 	LOCK(INODE_LOCK, WRITE, RMEM_33),
@@ -229,16 +224,6 @@ static bool operations_are_there(struct gmem_run *run)
 	return true;
 }
 
-static bool is_punch_of_restricted(struct gmem_run *run)
-{
-	return run->c->mode & GMEM_FALLOC_PUNCH_HOLE;
-}
-
-static bool is_no_punch(struct gmem_run *run)
-{
-	return !is_punch_of_restricted(run);
-}
-
 static bool restricted_hole_is_aligned(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
@@ -246,12 +231,6 @@ static bool restricted_hole_is_aligned(struct gmem_run *run)
 	t->start = PAGES(run->c->offset);
 	t->end = gmem_pages_of(run->c->offset + run->c->length);
 	return PAGE_ALIGNED(run->c->offset) && PAGE_ALIGNED(run->c->length);
-}
-
-static bool backing_knows_mode(struct gmem_run *run)
-{
-	return !((uint32_t)run->c->mode &
-		 ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
 }
 
 static int take_backing_range(struct gmem_run *run)
@@ -275,10 +254,10 @@ static int backing_grows(struct gmem_run *run)
 /* restrictedmem_fallocate() */
 const struct gmem_step gmem_op_fallocate_restricted[] = {
 	CHECK(operations_are_there, RMEM_17, EINVAL),
-	CHECK(restricted_hole_is_aligned, RMEM_18, EINVAL, WHEN(is_punch_of_restricted)),
-	CALL(T_PUNCH_HOLE, RMEM_19, WHEN(is_punch_of_restricted)),
-	CHECK(backing_knows_mode, FALLOC_5, EOPNOTSUPP),
-	CALL(T_ALLOCATE, RMEM_20, WHEN(is_no_punch)),
+	CHECK(restricted_hole_is_aligned, RMEM_18, EINVAL, WHEN(is_punch)),
+	CALL(T_PUNCH_HOLE, RMEM_19, WHEN(is_punch)),
+	CHECK(mode_is_allocate_or_punch, FALLOC_5, EOPNOTSUPP),
+	CALL(T_ALLOCATE, RMEM_20, WHEN(is_allocate)),
 	ANSWER(return_zero, RMEM_19),
 	END,
 };

@@ -83,6 +83,11 @@ int read_error_offset(struct gmem_run *run);  /* what it says until something is
 int write_error_offset(struct gmem_run *run); /* that of t->err_page */
 bool addr_is_aligned(struct gmem_run *run);
 bool length_is_zero(struct gmem_run *run);
+bool length_is_not_negative(struct gmem_run *run);
+bool whence_is_known(struct gmem_run *run);
+bool is_punch(struct gmem_run *run);
+bool is_allocate(struct gmem_run *run);
+bool mode_is_allocate_or_punch(struct gmem_run *run);
 bool flags_are_zero(struct gmem_run *run);
 bool offset_is_not_negative(struct gmem_run *run);
 bool slot_has_gmem(struct gmem_run *run);
@@ -315,6 +320,10 @@ extern const struct gmem_step gmem_op_guest_fault_v4[];
 extern const struct gmem_step gmem_op_guest_fault_v6[];
 extern const struct gmem_step gmem_op_guest_fault_v7[];
 extern const struct gmem_step gmem_op_guest_load_memfile[];
+extern const struct gmem_step gmem_op_guest_load_restricted[];
+extern const struct gmem_step gmem_op_guest_store_restricted[];
+extern const struct gmem_step gmem_op_guest_load_v4[];
+extern const struct gmem_step gmem_op_guest_store_v4[];
 extern const struct gmem_step gmem_op_guest_load_v7[];
 extern const struct gmem_step gmem_op_guest_store_memfile[];
 extern const struct gmem_step gmem_op_guest_store_v7[];

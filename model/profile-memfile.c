@@ -48,10 +48,8 @@ static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 	[T_NOTIFIER_ERROR] = gmem_op_none, \
 	[T_RELEASE] = gmem_op_release_memfd,
 
-/* Who has the folio's lock for a fault. */
+/* Who has the folio's lock for a fault, and are told of allocations. */
 #define TABLES_OF_V4                                                                            \
-	[GMEM_GUEST_LOAD] = gmem_op_guest_load_memfile,                                         \
-	[GMEM_GUEST_STORE] = gmem_op_guest_store_memfile,                                       \
 	[GMEM_REG_REGION] = gmem_op_no_attributes,                                              \
 	[GMEM_UNREG_REGION] = gmem_op_no_attributes,                                            \
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_memfile, \
@@ -73,6 +71,8 @@ const struct gmem_profile gmem_memfile_rfc2 = {
 	.tables = {
 		TABLES
 		TABLES_OF_V4
+		[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4,
+		[GMEM_GUEST_STORE] = gmem_op_guest_store_v4,
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create,
 		[GMEM_FCNTL] = gmem_op_fcntl_rfc2,
 		[T_SET_REGION] = gmem_op_set_region_v4,
@@ -95,6 +95,8 @@ const struct gmem_profile gmem_memfile_v4 = {
 	.tables = {
 		TABLES
 		TABLES_OF_V4
+		[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4,
+		[GMEM_GUEST_STORE] = gmem_op_guest_store_v4,
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v4,
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region_v4,
@@ -117,6 +119,8 @@ const struct gmem_profile gmem_memfile_v5 = {
 	.tables = {
 		TABLES
 		TABLES_OF_V4
+		[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4,
+		[GMEM_GUEST_STORE] = gmem_op_guest_store_v4,
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v5,
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,
@@ -139,6 +143,8 @@ const struct gmem_profile gmem_memfile_v6 = {
 	.tables = {
 		TABLES
 		TABLES_OF_V4
+		[GMEM_GUEST_LOAD] = gmem_op_guest_load_memfile,
+		[GMEM_GUEST_STORE] = gmem_op_guest_store_memfile,
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v6,
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,

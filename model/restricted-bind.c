@@ -181,7 +181,7 @@ static int erase_range(struct gmem_run *run)
 
 	t->start = slot_of(run)->pgoff;
 	t->end = t->start + slot_of(run)->npages;
-	gmem_range_set(run->b, &GFILE(run->b, t->file)->bindings, t->start, t->end, 0);
+	gmem_range_set(run->b, &GFILE(run->b, t->at_file)->bindings, t->start, t->end, 0);
 	return 0;
 }
 
@@ -191,8 +191,7 @@ const struct gmem_step gmem_op_unbind_restricted_v10[] = {
 	LOCK(RM_LOCK, WRITE, RMEM_28),
 	DO(delete_notifier, RMEM_28),
 	UNLOCK(RM_LOCK),
-	DO(forget_file, RMEM_28),
-	DO(fput, RMEM_28),
+	DO(put_file_of_slot, RMEM_28),
 	END,
 };
 
@@ -202,8 +201,7 @@ const struct gmem_step gmem_op_unbind_restricted[] = {
 	LOCK(RM_LOCK, WRITE, RMEM_28),
 	DO(erase_range, RMEM_28),
 	UNLOCK(RM_LOCK),
-	DO(forget_file, RMEM_28),
-	DO(fput, RMEM_28),
+	DO(put_file_of_slot, RMEM_28),
 	END,
 };
 

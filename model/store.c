@@ -107,17 +107,18 @@ const struct gmem_step gmem_op_bind_memfile_v6[] = {
 	END,
 };
 
+/* Sets t->at_file, t->inode: who frees memslots of a VM that ends has a file of his own in t->file. */
 int take_file_of_slot(struct gmem_run *run)
 {
-	run->t->file = slot_of(run)->file;
-	run->t->inode = GFILE(run->b, run->t->file)->inode;
+	run->t->at_file = slot_of(run)->file;
+	run->t->inode = GFILE(run->b, run->t->at_file)->inode;
 	return 0;
 }
 
 /* list_del_rcu() */
 int delete_notifier(struct gmem_run *run)
 {
-	struct gmem_file *f = GFILE(run->b, run->t->file);
+	struct gmem_file *f = GFILE(run->b, run->t->at_file);
 	struct gmem_range r = { 0, 0, 0 };
 
 	while (gmem_range_next(run->b, f->bindings, r.end, &r))
@@ -128,9 +129,11 @@ int delete_notifier(struct gmem_run *run)
 	return 0;
 }
 
-int forget_file(struct gmem_run *run)
+int put_file_of_slot(struct gmem_run *run)
 {
 	slot_of(run)->file = 0;
+	gmem_fput(run, run->t->at_file);
+	run->t->at_file = 0;
 	return 0;
 }
 
@@ -140,8 +143,7 @@ const struct gmem_step gmem_op_unbind_memfile[] = {
 	DO(delete_notifier, STORE_9),
 	LOCK(MEMFILE_SRCU, WRITE, STORE_9),
 	UNLOCK(MEMFILE_SRCU),
-	DO(forget_file, STORE_9),
-	DO(fput, STORE_10),
+	DO(put_file_of_slot, STORE_10),
 	END,
 };
 

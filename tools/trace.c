@@ -261,10 +261,10 @@ void trace_name_all(struct trace *t)
 			snprintf(c->name, sizeof(c->name), "B%u", ++nr_tasks);
 			continue;
 		}
-		for (s = 0; s < 3 && stems[s].fds != info->binds_fd; s++)
+		for (s = 0; s < 4 && stems[s].fds != info->binds_fd; s++)
 			;
-		if (s == 3)
-			s = info->binds == GMEM_BINDS_ADDR ? 3 : 4;
+		if (s == 4)
+			s = info->binds == GMEM_BINDS_ADDR ? 4 : 5;
 		snprintf(c->name, sizeof(c->name), "%s%u", stems[s].stem, counts[s]++);
 	}
 }
