@@ -36,7 +36,10 @@
 	NUMBER(private_is_allocated) /* 1: a page is private if the memfd has it */              \
 	NUMBER(notifier_list)	     /* 1: memslots are on a list, and not bound to ranges */    \
 	NUMBER(vm_attributes)	     /* 1: KVM_SET_MEMORY_ATTRIBUTES is there */                 \
+	NUMBER(breaks)		     /* bits: which of OBJ-1 and on the design does not keep to */ \
 	NUMBER(unpinned_operations)  /* 1: files do not hold the module of their operations */
+
+#define BREAKS_OBJ(n) (UINT64_C(1) << (n))
 
 struct gmem_numbers {
 #define NUMBER(name) uint64_t name;
