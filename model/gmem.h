@@ -367,11 +367,11 @@ enum gmem_advice { /* the numbers of MADV_* */
 #define GMEM_MFD_INACCESSIBLE UINT64_C(8)
 enum gmem_mount { /* as bits: what memfd_restricted() is picky about */
 		  GMEM_MOUNT_TMPFS = 1,
-		  GMEM_MOUNT_NOEXEC = 2,  /* SB_I_NOEXEC */
-		  GMEM_MOUNT_SUBDIR = 4,  /* a directory below the mount's root */
-		  GMEM_MOUNT_BIND = 8,	  /* of a part of the file system */
+		  GMEM_MOUNT_NOEXEC = 2, /* SB_I_NOEXEC */
+		  GMEM_MOUNT_SUBDIR = 4, /* a directory below the mount's root */
+		  GMEM_MOUNT_BIND = 8,	 /* of a part of the file system */
 		  GMEM_MOUNT_RDONLY = 16,
-		  GMEM_MOUNT_DATA = 32,	  /* its files have private_data, as no tmpfs has */
+		  GMEM_MOUNT_DATA = 32, /* its files have private_data, as no tmpfs has */
 };
 enum gmem_module { GMEM_MODULE_STORE = 1, GMEM_MODULE_OPERATIONS };
 enum gmem_inject { GMEM_INJECT_NONE, GMEM_INJECT_SIGNAL, GMEM_INJECT_ENOMEM };

@@ -57,8 +57,9 @@ static bool a_memslot_is_past_its_file(const struct gmem_world *w, struct gmem_v
 		for (r.end = 0; gmem_range_next(b, CVM(b, i)->slots, r.end, &r);) {
 			const struct gmem_slot *s = CSLOT(b, r.value);
 
-			if (s->file && s->pgoff + s->npages >
-					       gmem_pages_of(CINODE(b, CFILE(b, s->file)->inode)->size))
+			if (s->file &&
+			    s->pgoff + s->npages >
+				    gmem_pages_of(CINODE(b, CFILE(b, s->file)->inode)->size))
 				return v->saw = "a memslot reaches past its file: VM, memslot",
 				       v->a = CVM(b, i)->number, v->b = s->id, true;
 		}
@@ -77,7 +78,8 @@ static bool a_descriptor_survives_exec(const struct gmem_world *w, struct gmem_v
 
 			if (f->kind == FILE_GMEM && !(CINODE(b, f->inode)->memfd & MEMFD) &&
 			    !gmem_range_get(b, CPROCESS(b, p)->cloexec, r.start))
-				return v->saw = "a descriptor is not close-on-exec: process, descriptor",
+				return v->saw =
+					       "a descriptor is not close-on-exec: process, descriptor",
 				       v->a = CPROCESS(b, p)->number, v->b = r.start, true;
 		}
 	return false;

@@ -9,7 +9,6 @@
 #include "memfd.h"
 #include "ops.h"
 
-
 static bool is_anonymous(struct gmem_run *run)
 {
 	return run->c->flags & GMEM_MAP_ANONYMOUS;

@@ -219,10 +219,14 @@ static const char *const locks[GMEM_NR_LOCKS] = {
 };
 
 static const char *const locks_shared[GMEM_NR_LOCKS] = {
-	[SLOTS_LOCK] = "slots_lock",	  [SLOTS_ARCH_LOCK] = "slots_arch_lock",
-	[SRCU] = "srcu (read)",		  [MMU_LOCK] = "mmu_lock (shared)",
-	[FOLIO_LOCK] = "folio_lock",	  [INVALIDATE_LOCK] = "invalidate_lock (shared)",
-	[MMAP_LOCK] = "mmap_lock (read)", [I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
+	[SLOTS_LOCK] = "slots_lock",
+	[SLOTS_ARCH_LOCK] = "slots_arch_lock",
+	[SRCU] = "srcu (read)",
+	[MMU_LOCK] = "mmu_lock (shared)",
+	[FOLIO_LOCK] = "folio_lock",
+	[INVALIDATE_LOCK] = "invalidate_lock (shared)",
+	[MMAP_LOCK] = "mmap_lock (read)",
+	[I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
 	[INODE_LOCK] = "i_rwsem (read)",
 	[RM_LOCK] = "restrictedmem_lock (read)",
 	[MEMFILE_SRCU] = "memfile_srcu (read)",

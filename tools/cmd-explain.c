@@ -143,7 +143,8 @@ static void explain_objections(const struct gmem_world *w, unsigned int *said)
 		if ((*said >> n & 1) || !gmem_shows_objection(w, n, &v))
 			continue;
 		*said |= 1u << n;
-		printf("    This design breaks what reviewers demand (%s %" PRIu64 ", %" PRIu64 "):\n",
+		printf("    This design breaks what reviewers demand (%s %" PRIu64 ", %" PRIu64
+		       "):\n",
 		       v.saw, v.a, v.b);
 		print_clause(stdout, gmem_objection(n), "    ");
 		putchar('\n');
