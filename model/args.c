@@ -89,8 +89,8 @@ static bool is_first_of_inode(const struct gmem_block *b, const struct gmem_proc
 static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_call *c)
 {
 	const struct gmem_process *p = CPROCESS(b, process_of(b, c));
-	uint64_t cells = gmem_range_cells(b, p->fds) + gmem_range_cells(b, p->cloexec) + 2 * gmem_range_cells(b, p->vmas) +
-			 4 * gmem_range_cells(b, p->ptes);
+	uint64_t cells = gmem_range_cells(b, p->fds) + gmem_range_cells(b, p->cloexec) +
+			 2 * gmem_range_cells(b, p->vmas) + 4 * gmem_range_cells(b, p->ptes);
 	struct gmem_range r = { 0, 0, 0 };
 
 	while (gmem_range_next(b, p->vmas, r.end, &r)) {

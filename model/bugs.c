@@ -127,7 +127,8 @@ static const struct bug {
 	/* Whether the profile has what the bug is about, beside the rows; null: every profile has. */
 	bool (*concerns)(const struct gmem_profile *p);
 } bugs[] = {
-	{ "B01", "the seal that makes a file inaccessible is never set", gmem_bug_b01, is_ancestor },
+	{ "B01", "the seal that makes a file inaccessible is never set", gmem_bug_b01,
+	  is_ancestor },
 	{ "B02", "a page of the file is taken for a page of the guest", gmem_bug_b02, has_list },
 	{ "B04", "an event below a memslot's pages is an event of all of them", gmem_bug_b04,
 	  has_list },
@@ -135,7 +136,8 @@ static const struct bug {
 	  has_stores },
 	{ "B07", "overlapping ranges of a file are compared in the wrong unit", gmem_bug_b07,
 	  is_ancestor },
-	{ "B08", "a huge page file that asks to be inaccessible is not", gmem_bug_b08, is_ancestor },
+	{ "B08", "a huge page file that asks to be inaccessible is not", gmem_bug_b08,
+	  is_ancestor },
 	{ "B09", "a fault is tried again for any notification at all", gmem_bug_b09, has_list },
 	{ "B10", "a page gets a second one in the file that is not in use", gmem_bug_b10,
 	  is_ancestor },
@@ -150,7 +152,8 @@ static const struct bug {
 	{ "B17", "a memslot's file is overwritten before the new one is known to do", gmem_bug_b17,
 	  is_ancestor },
 	{ "B19", "a fresh page is given to a guest as it was", gmem_bug_b19, is_ancestor },
-	{ "B20a", "nobody stores the data that all operations look for", gmem_bug_b20a, is_ancestor },
+	{ "B20a", "nobody stores the data that all operations look for", gmem_bug_b20a,
+	  is_ancestor },
 	{ "B20b", "what says how to release is freed first", gmem_bug_b20b, is_ancestor },
 	{ "B20c", "who refuses a file keeps it", gmem_bug_b20c, is_ancestor },
 	{ "B22", "a bind that is refused keeps its reference on the file", gmem_bug_b22, NULL },

@@ -125,8 +125,8 @@ static void mix_vm(struct walk *k, uint32_t idx)
 	if (!meet(k, &vm->mark))
 		return;
 	mix(k,
-	    (uint64_t)vm->memory_mce << 50 | (uint64_t)vm->file_tracks << 49 | (uint64_t)vm->launched << 48 |
-		    (uint64_t)vm->gpa_bits << 32 | vm->type,
+	    (uint64_t)vm->memory_mce << 50 | (uint64_t)vm->file_tracks << 49 |
+		    (uint64_t)vm->launched << 48 | (uint64_t)vm->gpa_bits << 32 | vm->type,
 	    (uint64_t)vm->in_progress);
 	if (k->locks)
 		mix(k, (uint64_t)(uint16_t)vm->slots_lock << 32 | (uint16_t)vm->slots_arch_lock,

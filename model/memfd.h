@@ -38,9 +38,9 @@ int undo_allocation(struct gmem_run *run); /* of t->start to t->page */
 bool next_notifier(struct gmem_run *run); /* all of them, one after the other */
 bool next_binding(struct gmem_run *run);  /* those over t->start to t->end */
 struct gmem_file *gmem_file_of_inode(struct gmem_run *run);
-bool fget_private_fd(struct gmem_run *run); /* a reference that stays with the memslot */
-int name_file(struct gmem_run *run);	    /* the memslot has t->file */
-int add_notifier(struct gmem_run *run);	    /* and is the last on its list */
+bool fget_private_fd(struct gmem_run *run);  /* a reference that stays with the memslot */
+int name_file(struct gmem_run *run);	     /* the memslot has t->file */
+int add_notifier(struct gmem_run *run);	     /* and is the last on its list */
 int take_file_of_slot(struct gmem_run *run); /* sets t->at_file, t->inode */
 int delete_notifier(struct gmem_run *run);
 int put_file_of_slot(struct gmem_run *run);
@@ -51,13 +51,12 @@ int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end);
  * The rows that tell every notifier of t->inode, by the table that says how. On a condition: the
  * first row may have a label, and so what comes in the end is for the first row alone.
  */
-#define TELL_NOTIFIERS_WHEN(when_it, table, clause, ...)                       \
-	LOCK(MEMFILE_SRCU, READ, STORE_4, WHEN(when_it), __VA_ARGS__),         \
-		CALL_EACH(next_notifier, table, clause, WHEN(when_it)),        \
+#define TELL_NOTIFIERS_WHEN(when_it, table, clause, ...)                \
+	LOCK(MEMFILE_SRCU, READ, STORE_4, WHEN(when_it), __VA_ARGS__),  \
+		CALL_EACH(next_notifier, table, clause, WHEN(when_it)), \
 		UNLOCK(MEMFILE_SRCU, WHEN(when_it))
-#define TELL_NOTIFIERS(table, clause)                      \
-	LOCK(MEMFILE_SRCU, READ, STORE_4),                 \
-		CALL_EACH(next_notifier, table, clause), \
+#define TELL_NOTIFIERS(table, clause)                                               \
+	LOCK(MEMFILE_SRCU, READ, STORE_4), CALL_EACH(next_notifier, table, clause), \
 		UNLOCK(MEMFILE_SRCU)
 
 #endif

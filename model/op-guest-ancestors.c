@@ -125,10 +125,10 @@ static int store_bytes_of_guest(struct gmem_run *run)
 	return store_guest_bytes(run);
 }
 
-#define INVALID_SLOT_ROWS                                              \
-	DO(note_invalid_slot, GUEST_17, WHEN(slot_is_invalid)),        \
-		UNLOCK(SRCU, WHEN(slot_was_invalid)),                  \
-		LOCK(SRCU, READ, GUEST_17, WHEN(slot_was_invalid)),    \
+#define INVALID_SLOT_ROWS                                           \
+	DO(note_invalid_slot, GUEST_17, WHEN(slot_is_invalid)),     \
+		UNLOCK(SRCU, WHEN(slot_was_invalid)),               \
+		LOCK(SRCU, READ, GUEST_17, WHEN(slot_was_invalid)), \
 		RETRY_IF(slot_was_invalid, GUEST_17, .to = L_AGAIN)
 
 /* kvm_faultin_pfn(), kvm_faultin_pfn_private() of v4 and v5: what does not match ends in -1 */
@@ -324,13 +324,13 @@ static int exit_with_memory_error(struct gmem_run *run)
 }
 
 /* vcpu_enter_guest() of a guest that loads or stores, and how it ends */
-#define ENTER_ROWS(exit, clause, access, done)                                                    \
-	LOCK(SRCU, READ, GUEST_1), DO(begin_guest_access, GUEST_1, .at = L_AGAIN),                \
-		CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),                                     \
-		ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),                                   \
-		ANSWER(exit, clause, WHEN(is_memory_fault)),                                      \
-		ANSWER(access, done, WHEN(is_memory), .to = L_AGAIN), UNLOCK(SRCU, .at = L_UNLOCK), \
-		DELAYED_FPUT
+#define ENTER_ROWS(exit, clause, access, done)                                     \
+	LOCK(SRCU, READ, GUEST_1), DO(begin_guest_access, GUEST_1, .at = L_AGAIN), \
+		CALL(T_GUEST_FAULT, GUEST_1, .to = L_UNLOCK),                      \
+		ANSWER(exit_with_mmio, GUEST_5, WHEN(is_mmio)),                    \
+		ANSWER(exit, clause, WHEN(is_memory_fault)),                       \
+		ANSWER(access, done, WHEN(is_memory), .to = L_AGAIN),              \
+		UNLOCK(SRCU, .at = L_UNLOCK), DELAYED_FPUT
 
 /* kvm_vcpu_ioctl(): KVM_RUN up to v5, which has no exit but by failing */
 const struct gmem_step gmem_op_guest_load_v4[] = {

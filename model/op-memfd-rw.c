@@ -46,11 +46,10 @@ static int return_bytes_read(struct gmem_run *run)
 }
 
 /* shmem_file_read_iter(): the size is read first, and then the flag, page by page */
-#define READ_ROWS                                                     \
-	CHECK(range_fits_a_file, MEMFD_14, EINVAL),                   \
+#define READ_ROWS                                                      \
+	CHECK(range_fits_a_file, MEMFD_14, EINVAL),                    \
 		DONE_IF(begins_past_last_page, INACC_4, .says = true), \
-		CHECK(is_accessible, INACC_4, EPERM),                 \
-		ANSWER(return_bytes_read, MEMFD_14)
+		CHECK(is_accessible, INACC_4, EPERM), ANSWER(return_bytes_read, MEMFD_14)
 
 /* ksys_read() */
 const struct gmem_step gmem_op_read_memfd[] = {
@@ -89,7 +88,8 @@ static bool pages_may_be_had(struct gmem_run *run)
 	if (!(inode_of(run)->seals & run->b->profile->n.auto_allocate_seal))
 		return true;
 	for (r.end = t->start; r.end < t->end;)
-		if (!gmem_range_next(run->b, inode_of(run)->folios, r.end, &r) || r.start > t->start)
+		if (!gmem_range_next(run->b, inode_of(run)->folios, r.end, &r) ||
+		    r.start > t->start)
 			return false;
 	return true;
 }
@@ -111,16 +111,15 @@ static int write_bytes(struct gmem_run *run)
 }
 
 /* generic_file_write_iter(), shmem_write_begin() */
-#define WRITE_ROWS                                                            \
-	DONE_IF(length_is_zero, MEMFD_14, .says = true),           \
-		CHECK(range_fits_a_file, MEMFD_14, EINVAL),                   \
-		LOCK(INODE_LOCK, WRITE, INACC_3),                             \
-		CHECK(seals_allow_writing, SEAL_8, EPERM, .to = L_UNLOCK),    \
-		CHECK(seals_allow_the_end, SEAL_8, EPERM, .to = L_UNLOCK),    \
-		CHECK(is_accessible, INACC_3, EPERM, .to = L_UNLOCK),         \
-		CHECK(pages_may_be_had, SEAL_9, ENOENT, .to = L_UNLOCK),      \
-		CHECK(no_memory_pressure, MEMFD_4, ENOMEM, .to = L_UNLOCK),   \
-		LOCK(FOLIO_LOCK, WRITE, INACC_3), ANSWER(write_bytes, MEMFD_14), \
+#define WRITE_ROWS                                                                            \
+	DONE_IF(length_is_zero, MEMFD_14, .says = true),                                      \
+		CHECK(range_fits_a_file, MEMFD_14, EINVAL), LOCK(INODE_LOCK, WRITE, INACC_3), \
+		CHECK(seals_allow_writing, SEAL_8, EPERM, .to = L_UNLOCK),                    \
+		CHECK(seals_allow_the_end, SEAL_8, EPERM, .to = L_UNLOCK),                    \
+		CHECK(is_accessible, INACC_3, EPERM, .to = L_UNLOCK),                         \
+		CHECK(pages_may_be_had, SEAL_9, ENOENT, .to = L_UNLOCK),                      \
+		CHECK(no_memory_pressure, MEMFD_4, ENOMEM, .to = L_UNLOCK),                   \
+		LOCK(FOLIO_LOCK, WRITE, INACC_3), ANSWER(write_bytes, MEMFD_14),              \
 		UNLOCK(FOLIO_LOCK), UNLOCK(INODE_LOCK, .at = L_UNLOCK)
 
 /* ksys_write() */

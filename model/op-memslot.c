@@ -66,8 +66,7 @@ static uint64_t valid_flags(struct gmem_run *run)
 	if (takes_guest_memfd(run->b, vm))
 		valid |= GMEM_MEM_GUEST_MEMFD;
 	if (wants_guest_memfd(run))
-		valid = (valid & ~GMEM_MEM_LOG_DIRTY_PAGES) |
-			run->b->profile->n.private_slot_flags;
+		valid = (valid & ~GMEM_MEM_LOG_DIRTY_PAGES) | run->b->profile->n.private_slot_flags;
 	else if (gmem_has_readonly_mem(vm))
 		valid |= GMEM_MEM_READONLY;
 	return valid;

@@ -129,8 +129,7 @@ static int fput_unless_failed(struct gmem_run *run)
 }
 
 const struct gmem_edit gmem_bug_b20c[] = {
-	REPLACE_ROW(GMEM_MEMFD_RESTRICTED, "fput", 0,
-		    DO(fput_unless_failed, RMEM_13, .at = L_END)),
+	REPLACE_ROW(GMEM_MEMFD_RESTRICTED, "fput", 0, DO(fput_unless_failed, RMEM_13, .at = L_END)),
 	{ 0 },
 };
 

@@ -22,6 +22,7 @@ const struct gmem_profile gmem_linux_6_18 = {
 		.has_prefault = 1,
 		.vm_types = (1u << GMEM_NR_VM_TYPES) - 1,
 		.statfs_magic = ANON_INODE_FS_MAGIC,
+		.breaks = BREAKS_OBJ(6),
 		.folio_batch = 31,
 	},
 	.bugs = bugs,

@@ -21,6 +21,7 @@ const struct gmem_profile gmem_linux_6_8 = {
 		.has_prefault = 0,
 		.vm_types = (1u << GMEM_VM_DEFAULT) | (1u << GMEM_VM_SW_PROTECTED),
 		.statfs_magic = ANON_INODE_FS_MAGIC,
+		.breaks = BREAKS_OBJ(6),
 		.folio_batch = 15,
 	},
 	.bugs = bugs,

@@ -11,6 +11,8 @@ static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", NULL };
 static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", NULL };
 static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3", NULL };
 
+#define BREAKS_OF_WRAPPERS (BREAKS_OBJ(1) | BREAKS_OBJ(2) | BREAKS_OBJ(5) | BREAKS_OBJ(6))
+
 /* clang-format off */
 #define NUMBERS                                                                                 \
 	.gmem_needs_private = 1, .user_ptr_max = INT64_MAX,                                     \
@@ -49,7 +51,7 @@ static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3",
 const struct gmem_profile gmem_restrictedmem_v10 = {
 	.name = "restrictedmem-v10",
 	.summary = "December 2022: memfd_restricted(), a wrapper of a hidden memfd; a list of memslots",
-	.n = { NUMBERS, .notifier_list = 1 },
+	.n = { NUMBERS, .notifier_list = 1, .breaks = BREAKS_OF_WRAPPERS },
 	.bugs = bugs_of_v10,
 	.tables = {
 		TABLES
@@ -67,7 +69,7 @@ const struct gmem_profile gmem_restrictedmem_v10 = {
 const struct gmem_profile gmem_restrictedmem_2023_01 = {
 	.name = "restrictedmem-2023-01",
 	.summary = "January 2023: ranges of the file are bound, each to one memslot, under an rwsem",
-	.n = { NUMBERS },
+	.n = { NUMBERS, .breaks = BREAKS_OF_WRAPPERS },
 	.bugs = bugs_of_2023_01,
 	.tables = {
 		TABLES
@@ -85,7 +87,11 @@ const struct gmem_profile gmem_restrictedmem_2023_01 = {
 const struct gmem_profile gmem_restrictedmem_shim = {
 	.name = "restrictedmem-shim",
 	.summary = "April 2023: the operations of a file on a tmpfs are exchanged for others",
-	.n = { NUMBERS, .unpinned_operations = 1 },
+	.n = {
+		NUMBERS,
+		.unpinned_operations = 1,
+		.breaks = BREAKS_OBJ(2) | BREAKS_OBJ(4) | BREAKS_OBJ(5) | BREAKS_OBJ(6),
+	},
 	.bugs = bugs_of_shim,
 	.tables = {
 		TABLES

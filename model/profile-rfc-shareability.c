@@ -32,7 +32,7 @@ static const struct gmem_name file_flags[] = {
 	.has_prefault = 1,                                                                      \
 	.vm_types = (1u << GMEM_NR_VM_TYPES) - 1,                                               \
 	.statfs_magic = GUEST_MEMFD_MAGIC,                                                      \
-	.folio_batch = 31,                                                      \
+	.folio_batch = 31, .breaks = BREAKS_OBJ(6),                             \
 	.has_shareability = 1,                                                                  \
 	.hugetlb = GMEM_FLAG_HUGETLB
 

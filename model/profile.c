@@ -56,11 +56,22 @@ const char *gmem_profile_name(const struct gmem_profile *p)
 	return p->name;
 }
 
+/* KVM_MEM_PRIVATE became KVM_MEM_GUEST_MEMFD when it was merged. */
+static const struct gmem_name ancestors_slot_flags[] = {
+	{ "LOG_DIRTY_PAGES", GMEM_MEM_LOG_DIRTY_PAGES },
+	{ "READONLY", GMEM_MEM_READONLY },
+	{ "PRIVATE", GMEM_MEM_GUEST_MEMFD },
+	{ NULL, 0 },
+};
+
 const struct gmem_name *gmem_profile_names(const struct gmem_profile *p,
 					   const struct gmem_param *param)
 {
 	if (!p)
 		return NULL;
+	if (p->n.ancestor &&
+	    param->names == gmem_verb_info(GMEM_SET_USER_MEMORY_REGION2)->params[2].names)
+		return ancestors_slot_flags;
 	if (param->names == gmem_verb_info(GMEM_CREATE_GUEST_MEMFD)->params[2].names)
 		return p->file_flags;
 	if (param->names == gmem_verb_info(GMEM_ENABLE_CAP)->params[1].names)
@@ -208,10 +219,14 @@ static const char *const locks[GMEM_NR_LOCKS] = {
 };
 
 static const char *const locks_shared[GMEM_NR_LOCKS] = {
-	[SLOTS_LOCK] = "slots_lock",	  [SLOTS_ARCH_LOCK] = "slots_arch_lock",
-	[SRCU] = "srcu (read)",		  [MMU_LOCK] = "mmu_lock (shared)",
-	[FOLIO_LOCK] = "folio_lock",	  [INVALIDATE_LOCK] = "invalidate_lock (shared)",
-	[MMAP_LOCK] = "mmap_lock (read)", [I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
+	[SLOTS_LOCK] = "slots_lock",
+	[SLOTS_ARCH_LOCK] = "slots_arch_lock",
+	[SRCU] = "srcu (read)",
+	[MMU_LOCK] = "mmu_lock (shared)",
+	[FOLIO_LOCK] = "folio_lock",
+	[INVALIDATE_LOCK] = "invalidate_lock (shared)",
+	[MMAP_LOCK] = "mmap_lock (read)",
+	[I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
 	[INODE_LOCK] = "i_rwsem (read)",
 	[RM_LOCK] = "restrictedmem_lock (read)",
 	[MEMFILE_SRCU] = "memfile_srcu (read)",

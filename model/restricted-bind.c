@@ -187,22 +187,16 @@ static int erase_range(struct gmem_run *run)
 
 /* restrictedmem_unregister_notifier(): takes t->slot */
 const struct gmem_step gmem_op_unbind_restricted_v10[] = {
-	DO(take_file_of_slot, RMEM_28),
-	LOCK(RM_LOCK, WRITE, RMEM_28),
-	DO(delete_notifier, RMEM_28),
-	UNLOCK(RM_LOCK),
-	DO(put_file_of_slot, RMEM_28),
-	END,
+	DO(take_file_of_slot, RMEM_28), LOCK(RM_LOCK, WRITE, RMEM_28),
+	DO(delete_notifier, RMEM_28),	UNLOCK(RM_LOCK),
+	DO(put_file_of_slot, RMEM_28),	END,
 };
 
 /* restrictedmem_unbind(): nobody is told */
 const struct gmem_step gmem_op_unbind_restricted[] = {
-	DO(take_file_of_slot, RMEM_28),
-	LOCK(RM_LOCK, WRITE, RMEM_28),
-	DO(erase_range, RMEM_28),
-	UNLOCK(RM_LOCK),
-	DO(put_file_of_slot, RMEM_28),
-	END,
+	DO(take_file_of_slot, RMEM_28), LOCK(RM_LOCK, WRITE, RMEM_28),
+	DO(erase_range, RMEM_28),	UNLOCK(RM_LOCK),
+	DO(put_file_of_slot, RMEM_28),	END,
 };
 
 static int take_dying_inode(struct gmem_run *run)

@@ -71,11 +71,11 @@ typedef int16_t gmem_lock;
 #define MEMFD 1u
 #define MEMFD_INACCESSIBLE 2u /* to userspace: F_SEAL_INACCESSIBLE, SHM_F_ and MEMFILE_F_ */
 #define MEMFD_HUGETLB 4u
-#define MEMFD_RESTRICTED 8u	/* behind memfd_restricted(): no method but fallocate() */
-#define MEMFD_STACKED 16u	/* its file is a wrapper of a hidden one */
-#define MEMFD_EXCHANGED 32u	/* its file's operations were replaced by others */
+#define MEMFD_RESTRICTED 8u	 /* behind memfd_restricted(): no method but fallocate() */
+#define MEMFD_STACKED 16u	 /* its file is a wrapper of a hidden one */
+#define MEMFD_EXCHANGED 32u	 /* its file's operations were replaced by others */
 #define MEMFD_EXCHANGED_LATE 64u /* when descriptors of it were there already */
-#define MEMFD_NO_DATA 128u	/* nobody stored what the operations look for */
+#define MEMFD_NO_DATA 128u	 /* nobody stored what the operations look for */
 #define MEMFD_DATA_FREED 256u
 
 /* gmem_inode.flags of anonymous memory is the type of its mapping, enum of GMEM_MAP_* */
@@ -131,7 +131,7 @@ struct gmem_file {
 	uint32_t kind; /* enum gmem_file_kind */
 	uint32_t refs; /* descriptors and mappings */
 	uint32_t inode;
-	uint32_t vm;	     /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
+	uint32_t vm; /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
 	/* range tree: page -> slot; invalidate_lock. A list of notifiers: its order -> slot */
 	uint32_t bindings;
 	uint32_t next;	     /* in gmem_inode.files */
@@ -207,10 +207,10 @@ struct gmem_process {
 	uint32_t next;	 /* in gmem_block.processes */
 	uint32_t prev;
 	gmem_lock mmap_lock;
-	uint32_t fds;  /* range tree: descriptor -> file */
+	uint32_t fds;	  /* range tree: descriptor -> file */
 	uint32_t cloexec; /* range tree: descriptor -> 1 */
-	uint32_t vmas; /* range tree: page of the address -> gmem_vma */
-	uint32_t ptes; /* range tree: page of the address -> PTE_* */
+	uint32_t vmas;	  /* range tree: page of the address -> gmem_vma */
+	uint32_t ptes;	  /* range tree: page of the address -> PTE_* */
 	uint32_t nr_fds;
 	uint64_t mmap_next; /* the page the next mapping begins at: never one used before */
 	struct gmem_mark mark;

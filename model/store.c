@@ -139,12 +139,9 @@ int put_file_of_slot(struct gmem_run *run)
 
 /* memfile_unregister_notifier(): takes t->slot; and the memslot's reference goes */
 const struct gmem_step gmem_op_unbind_memfile[] = {
-	DO(take_file_of_slot, STORE_9),
-	DO(delete_notifier, STORE_9),
-	LOCK(MEMFILE_SRCU, WRITE, STORE_9),
-	UNLOCK(MEMFILE_SRCU),
-	DO(put_file_of_slot, STORE_10),
-	END,
+	DO(take_file_of_slot, STORE_9),	    DO(delete_notifier, STORE_9),
+	LOCK(MEMFILE_SRCU, WRITE, STORE_9), UNLOCK(MEMFILE_SRCU),
+	DO(put_file_of_slot, STORE_10),	    END,
 };
 
 /* Sets t->slot and t->at_vm: the next on the list; of those alone that are concerned. */
@@ -226,8 +223,7 @@ static int add_base_gfn(struct gmem_run *run)
 	uint64_t base = slot_of(run)->gfn;
 
 	run->t->gfn += base;
-	run->t->gfn_end = run->t->gfn_end > UINT64_MAX - base ? UINT64_MAX :
-								run->t->gfn_end + base;
+	run->t->gfn_end = run->t->gfn_end > UINT64_MAX - base ? UINT64_MAX : run->t->gfn_end + base;
 	return 0;
 }
 

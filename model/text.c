@@ -66,7 +66,6 @@ static const struct gmem_name slot_flags[] = {
 	{ "LOG_DIRTY_PAGES", GMEM_MEM_LOG_DIRTY_PAGES },
 	{ "READONLY", GMEM_MEM_READONLY },
 	{ "GUEST_MEMFD", GMEM_MEM_GUEST_MEMFD },
-	{ "PRIVATE", GMEM_MEM_GUEST_MEMFD }, /* KVM_MEM_PRIVATE: the same bit, before it was renamed */
 	{ NULL, 0 },
 };
 
@@ -160,14 +159,17 @@ static const struct gmem_name injections[] = {
 };
 
 static const struct gmem_name memfd_flags[] = {
-	{ "CLOEXEC", 1 },	{ "ALLOW_SEALING", 2 }, { "HUGETLB", 4 },
-	{ "INACCESSIBLE", 8 },	{ NULL, 0 },
+	{ "CLOEXEC", 1 }, { "ALLOW_SEALING", 2 }, { "HUGETLB", 4 }, { "INACCESSIBLE", 8 },
+	{ NULL, 0 },
 };
 
 static const struct gmem_name mounts[] = {
-	{ "TMPFS", GMEM_MOUNT_TMPFS },	 { "NOEXEC", GMEM_MOUNT_NOEXEC },
-	{ "SUBDIR", GMEM_MOUNT_SUBDIR }, { "BIND", GMEM_MOUNT_BIND },
-	{ "RDONLY", GMEM_MOUNT_RDONLY }, { "DATA", GMEM_MOUNT_DATA },
+	{ "TMPFS", GMEM_MOUNT_TMPFS },
+	{ "NOEXEC", GMEM_MOUNT_NOEXEC },
+	{ "SUBDIR", GMEM_MOUNT_SUBDIR },
+	{ "BIND", GMEM_MOUNT_BIND },
+	{ "RDONLY", GMEM_MOUNT_RDONLY },
+	{ "DATA", GMEM_MOUNT_DATA },
 	{ NULL, 0 },
 };
 

@@ -63,7 +63,8 @@ static const struct gmem_touch touches[] = {
 	STEP("convert_contents", P(FOLIOS) | P(SHARES), P(INODE_BYTES), .inode_span = AT_START),
 	STEP("copy_descriptors", P(TASKS) | P(FILE_LIFE), P(FDS), .any = P(FDS) | P(FILE_LIFE)),
 	WRITES("copy_held_source", P(INODE_BYTES)),
-	STEP("copy_mapping", P(MEMFD_STATE) | P(TASKS) | P(FILE_LIFE) | P(INODE_LIFE) | P(FOLIOS) | P(INODE_BYTES),
+	STEP("copy_mapping",
+	     P(MEMFD_STATE) | P(TASKS) | P(FILE_LIFE) | P(INODE_LIFE) | P(FOLIOS) | P(INODE_BYTES),
 	     P(VMAS) | P(PTES) | P(COPIES) | P(INODE_VMAS),
 	     .any = P(FILE_LIFE) | P(INODE_LIFE) | P(VMAS) | P(PTES) | P(COPIES) | P(INODE_VMAS)),
 	STEP("copy_mmap_base", P(TASKS), P(VMAS), .any = P(VMAS)),
@@ -79,9 +80,10 @@ static const struct gmem_touch touches[] = {
 	WRITES("create_vm", P(REGISTRY)),
 	WRITES("destroy_bindings", P(BINDINGS)),
 	STEP("drop_all_pages", P(MEMFD_STATE), P(FOLIOS) | P(INODE_BYTES) | P(PINS)),
-	STEP("drop_block", P(MEMFD_STATE), P(FOLIOS) | P(INODE_BYTES) | P(PINS), .inode_span = AT_START),
-	STEP("drop_pages", P(MEMFD_STATE) | P(INODE_VMAS), P(FOLIOS) | P(INODE_BYTES) | P(PINS) | P(MAPPED),
+	STEP("drop_block", P(MEMFD_STATE), P(FOLIOS) | P(INODE_BYTES) | P(PINS),
 	     .inode_span = AT_START),
+	STEP("drop_pages", P(MEMFD_STATE) | P(INODE_VMAS),
+	     P(FOLIOS) | P(INODE_BYTES) | P(PINS) | P(MAPPED), .inode_span = AT_START),
 	STEP("drop_private_pages", P(INODE_VMAS), P(FOLIOS) | P(INODE_BYTES) | P(PINS) | P(MAPPED),
 	     .inode_span = AT_START),
 	READS("end_is_in_file", P(MEMFD_STATE)),
@@ -278,8 +280,8 @@ static const struct gmem_touch touches[] = {
 	WRITES("test_and_set_poisoned", P(FOLIOS), .inode_span = AT_START),
 	READS("there_is_no_folio", P(FOLIOS), .inode_span = AT_PGOFF),
 	READS("there_is_no_folio_to_populate", P(FOLIOS), .any = P(FOLIOS), .inode_span = AT_START),
-	STEP("touch_next_run", P(MEMFD_STATE) | P(VMAS) | P(COPIES) | P(SHARES), P(PTES) | P(FOLIOS),
-	     .inode_span = AT_WHOLE, .address_span = AT_START),
+	STEP("touch_next_run", P(MEMFD_STATE) | P(VMAS) | P(COPIES) | P(SHARES),
+	     P(PTES) | P(FOLIOS), .inode_span = AT_WHOLE, .address_span = AT_START),
 	READS("touches_guest_memfd", P(VMAS)),
 	READS("uncount_notifier", P(NOTIFIED)),
 	STEP("unlink_mapping", P(MEMFD_STATE) | P(PTES) | P(INODE_LIFE),
@@ -421,9 +423,9 @@ static const char *const nothing[] = {
 /* clang-format on */
 
 static const struct gmem_touch touches_nothing;
-static const struct gmem_touch touches_everything = {
-	.reads = EVERY_PLACE, .writes = EVERY_PLACE, .any = EVERY_PLACE
-};
+static const struct gmem_touch touches_everything = { .reads = EVERY_PLACE,
+						      .writes = EVERY_PLACE,
+						      .any = EVERY_PLACE };
 
 /* Finds a name in a list of things that begin with a name; null if it is not there. */
 static const void *find(const char *name, const void *list, size_t nr, size_t size)

@@ -326,7 +326,8 @@ static int64_t oracle_no_ioctl(struct oracle *o, const struct gmem_call *c, stru
 	return not_of(o, c, find_open(o, c, c->fd));
 }
 
-static int64_t no_restricted_files(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+static int64_t no_restricted_files(struct oracle *o, const struct gmem_call *c,
+				   struct gmem_result *r)
 {
 	(void)o;
 	(void)c;
@@ -413,7 +414,8 @@ static bool makes_no_sense(const struct oracle *o, const struct gmem_call *c)
 	case GMEM_OPEN_MOUNT:
 		return !o->is_ancestor;
 	case GMEM_RMMOD:
-		return !o->is_ancestor || (c->what != GMEM_MODULE_STORE && c->what != GMEM_MODULE_OPERATIONS);
+		return !o->is_ancestor ||
+		       (c->what != GMEM_MODULE_STORE && c->what != GMEM_MODULE_OPERATIONS);
 	case GMEM_INJECT:
 		return c->what > GMEM_INJECT_ENOMEM;
 	case GMEM_FORK:

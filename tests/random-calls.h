@@ -31,7 +31,7 @@ struct random_calls {
 	uint8_t init_private;	  /* INIT_PRIVATE is a flag, not INIT_SHARED */
 	uint32_t tasks;		  /* bits */
 	uint8_t process[RANDOM_CALLS_TASKS], processes; /* of each task; ever */
-	uint8_t family; /* enum random_calls_family */
+	uint8_t family;					/* enum random_calls_family */
 	uint32_t nr_calls;
 	struct linked_call calls[RANDOM_CALLS_MOST];
 	/* of each call that bound something: */

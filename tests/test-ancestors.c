@@ -80,8 +80,9 @@ static void report(const struct gmem_world *w, const struct gmem_profile *p, uin
 	struct trace t;
 	size_t i;
 
-	fprintf(stderr, "# %s: %s (%s: %#llx, %#llx), seed %llu\n", v->invariant, v->sentence, v->saw,
-		(unsigned long long)v->a, (unsigned long long)v->b, (unsigned long long)seed);
+	fprintf(stderr, "# %s: %s (%s: %#llx, %#llx), seed %llu\n", v->invariant, v->sentence,
+		v->saw, (unsigned long long)v->a, (unsigned long long)v->b,
+		(unsigned long long)seed);
 	trace_init(&t);
 	t.profile = p;
 	for (i = 0; i < n; i++)
@@ -200,8 +201,7 @@ int main(void)
 						.test_func = invariants_hold,
 						.initial_state = (void *)p };
 		n++;
-		snprintf(names[n], sizeof(names[n]), "every row of %s runs",
-			 gmem_profile_name(p));
+		snprintf(names[n], sizeof(names[n]), "every row of %s runs", gmem_profile_name(p));
 		tests[n] = (struct CMUnitTest){ .name = names[n],
 						.test_func = every_row_runs,
 						.initial_state = (void *)p };

@@ -57,9 +57,8 @@ static void b45_compares_as_signed(void **state)
 		struct gmem_profile *p = with_bugs(gmem_profile_name(design(n)), "B45", NULL);
 
 		for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-			assert_int_equal(
-				bind_at(design(n), lines[i].offset, lines[i].pages * PAGE),
-				lines[i].sound);
+			assert_int_equal(bind_at(design(n), lines[i].offset, lines[i].pages * PAGE),
+					 lines[i].sound);
 			assert_int_equal(bind_at(p, lines[i].offset, lines[i].pages * PAGE),
 					 lines[i].buggy);
 		}

@@ -242,12 +242,9 @@ void trace_name_all(struct trace *t)
 	static const struct {
 		const char *stem;
 		uint8_t fds;
-	} stems[] = { { "vm", GMEM_FD_VM },
-		      { "f", GMEM_FD_GMEM },
-		      { "p", GMEM_FD_PIN },
-		      { "mnt", GMEM_FD_MOUNT },
-		      { "m", 0 },
-		      { "d", 0 } };
+	} stems[] = { { "vm", GMEM_FD_VM }, { "f", GMEM_FD_GMEM },
+		      { "p", GMEM_FD_PIN }, { "mnt", GMEM_FD_MOUNT },
+		      { "m", 0 },	    { "d", 0 } };
 	unsigned int counts[6] = { 0 }, nr_tasks = 0, s;
 	size_t i;
 
