@@ -71,6 +71,8 @@ static struct exception {
 	{ GMEM_POPULATE, "POPULATE-10", "the source was touched before", 0 },
 	{ GMEM_POPULATE, "POPULATE-11", "the source was touched before", 0 },
 	{ GMEM_POPULATE, "POPULATE-16", "the page was allocated before it was looked at", 0 },
+	{ GMEM_FALLOCATE, "MEMFD-17", "pages from an earlier call that nobody has used are gone", 0 },
+	{ GMEM_MMAP, "INACC-5", "what was at the fixed address is gone when the file refuses", 0 },
 	{ GMEM_GUEST_LOAD, "RMEM-32", "the guest is told of a memory error once", 0 },
 	{ GMEM_GUEST_STORE, "RMEM-32", "the guest is told of a memory error once", 0 },
 };
