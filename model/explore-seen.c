@@ -64,6 +64,12 @@ enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash)
 	return NEW;
 }
 
+void gmem_seen_fetch(const struct seen *s, uint64_t hash)
+{
+	if (s->room)
+		__builtin_prefetch(&s->table[as_kept(hash) >> 1 & (s->room - 1)]);
+}
+
 bool gmem_seen_has(const struct seen *s, uint64_t hash)
 {
 	return s->room && *place_of(s, as_kept(hash));

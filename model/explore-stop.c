@@ -27,6 +27,7 @@ void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows)
 {
 	e->x->ends++;
 	n->undo.known = false; /* looking leaves marks */
+	e->back.all_dirty = true;
 	if (gmem_check(n->w, &n->found.violation) != GMEM_DONE)
 		n->found.finding = GMEM_FOUND_VIOLATION;
 	else if (!e->o->end(e->o->arg, n->w, n->results))
