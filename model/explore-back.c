@@ -102,7 +102,7 @@ static void count_worlds(struct explorer *e, const struct gmem_world *w)
 	uint64_t size = 2 * (sizeof(*w->b) + (uint64_t)w->b->used * GMEM_CELL_SIZE);
 
 	if (size > e->back.counted) {
-		e->x->memory += size - e->back.counted;
+		gmem_explore_count(e, size - e->back.counted);
 		e->back.counted = size;
 	}
 }
@@ -204,6 +204,6 @@ void gmem_back_back(struct explorer *e, struct node *before, struct node *n, str
 void gmem_back_end(struct explorer *e)
 {
 	gmem_explore_get(e, e->back.saved, e->back.room * sizeof(struct saved), 0);
-	e->x->memory -= e->back.counted;
+	e->memory -= e->back.counted;
 	e->back = (struct back){ 0 };
 }

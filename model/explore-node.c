@@ -9,13 +9,22 @@
 #include "ops.h"
 #include "profile.h"
 
+void gmem_explore_count(struct explorer *e, uint64_t more)
+{
+	e->memory += more;
+	if (e->memory > e->x->memory)
+		e->x->memory = e->memory;
+}
+
 void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new)
 {
+	if (!p && !new)
+		return NULL; /* it was never had */
 	p = e->resize(e->resize_arg, p, old, new);
 	if (!p && new)
 		e->failed = true;
 	else
-		e->x->memory += new - old;
+		gmem_explore_count(e, (uint64_t) new - old);
 	return p;
 }
 
@@ -54,21 +63,15 @@ bool gmem_node_make(struct explorer *e, struct node *n)
 	return true;
 }
 
-static void give_back(struct explorer *e, void *p, size_t size)
-{
-	if (p)
-		gmem_explore_get(e, p, size, 0);
-}
-
 void gmem_node_free(struct explorer *e, struct node *n)
 {
 	gmem_world_free(n->w);
-	e->x->memory -= n->counted;
-	give_back(e, n->results, e->o->nr_calls * sizeof(*n->results));
-	give_back(e, n->pos, e->nr_tasks * sizeof(*n->pos));
-	give_back(e, n->hashes, e->nr_tasks * sizeof(*n->hashes));
-	give_back(e, n->ahead, e->nr_tasks * sizeof(*n->ahead));
-	give_back(e, n->wants, e->nr_tasks * sizeof(*n->wants));
+	e->memory -= n->counted;
+	gmem_explore_get(e, n->results, e->o->nr_calls * sizeof(*n->results), 0);
+	gmem_explore_get(e, n->pos, e->nr_tasks * sizeof(*n->pos), 0);
+	gmem_explore_get(e, n->hashes, e->nr_tasks * sizeof(*n->hashes), 0);
+	gmem_explore_get(e, n->ahead, e->nr_tasks * sizeof(*n->ahead), 0);
+	gmem_explore_get(e, n->wants, e->nr_tasks * sizeof(*n->wants), 0);
 	*n = (struct node){ 0 };
 }
 
@@ -78,7 +81,7 @@ static void count_world(struct explorer *e, struct node *n)
 	uint64_t size = sizeof(*n->w->b) + (uint64_t)n->w->b->used * GMEM_CELL_SIZE;
 
 	if (size > n->counted) {
-		e->x->memory += size - n->counted;
+		gmem_explore_count(e, size - n->counted);
 		n->counted = size;
 	}
 }

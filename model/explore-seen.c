@@ -43,7 +43,7 @@ static bool is_too_much(struct explorer *e, const struct seen *s)
 {
 	uint64_t more = 2 * s->room * sizeof(*s->table);
 
-	if (!e->bounds->memory || e->x->memory + more <= e->bounds->memory)
+	if (!e->bounds->memory || e->memory + more <= e->bounds->memory)
 		return false;
 	e->x->cut |= GMEM_CUT_MEMORY;
 	return true;

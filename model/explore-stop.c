@@ -68,7 +68,7 @@ bool gmem_explore_must_stop(struct explorer *e)
 		return true;
 	if (e->x->states >= b->states)
 		e->x->cut |= GMEM_CUT_STATES;
-	else if (b->memory && e->x->memory > b->memory)
+	else if (b->memory && e->memory > b->memory)
 		e->x->cut |= GMEM_CUT_MEMORY;
 	else if (was_told_to(e))
 		e->x->cut |= GMEM_CUT_TOLD;

@@ -163,6 +163,7 @@ struct explorer {
 	uint16_t ran_table, ran_row; /* the row that ran last, */
 	bool ran_something;	     /* if one did */
 	uint32_t fresh;		     /* kinds of objects that the calls may make: a bit each */
+	uint64_t memory;	     /* that it has, in bytes */
 	uint64_t serial;	     /* of the last state that became a part of the path */
 	struct node scratch;	     /* of the self-check */
 	bool looks;		     /* ahead */
@@ -178,6 +179,8 @@ bool gmem_explore_begin(struct explorer *e, struct node *root);
 void gmem_explore_finish(struct explorer *e, struct node *root);
 
 /* explore-node.c */
+/* It has so much more, or as a negative number less. */
+void gmem_explore_count(struct explorer *e, uint64_t more);
 void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new);
 /* Makes an empty node, if it is not made already. */
 bool gmem_node_make(struct explorer *e, struct node *n);

@@ -864,7 +864,7 @@ struct gmem_explored {
 	uint64_t revisits; /* rows that led to a state met before */
 	uint64_t ends;	   /* states in which all calls are over; with walks: walks */
 	uint64_t queue;	   /* states with rows that were not tried (yet) */
-	uint64_t memory;   /* bytes */
+	uint64_t memory;   /* bytes, at most at one time */
 	uint32_t depth;	   /* rows from the beginning */
 	uint32_t deepest;
 	uint32_t rounds; /* how often it began again, knowing more about what rows touch */
