@@ -203,11 +203,13 @@ static void large_worlds_as_small(void **state)
 		for (uint64_t i = 1; large && i < 300; i++)
 			assert_int_equal(call(s.w, .verb = GMEM_SET_USER_MEMORY_REGION, .fd = VM_FD,
 					      .slot = i, .gpa = GPA + 2 * i * PAGE, .size = PAGE,
-					      .userspace_addr = i * PAGE),
+					      .addr = i * PAGE),
 					 0);
-		for (uint32_t task = 0; task < 3; task++)
+		for (uint32_t task = 3; task < 6; task++) {
+			assert_int_equal(call(s.w, .verb = GMEM_THREAD, .value = task), task);
 			add(&s, .verb = GMEM_GUEST_LOAD, .task = task, .fd = VM_FD,
 			    .gpa = GPA + task % 2 * PAGE, .size = 1);
+		}
 		explore(&s, 0);
 		assert_int_equal(s.x.finding, GMEM_FOUND_NOTHING);
 		x[large] = s.x;
