@@ -124,6 +124,7 @@ struct shard {
 	bool sent;		    /* something, in this turn */
 	bool over;		    /* the last turn was taken */
 	bool misused;		    /* it received what makes no sense */
+	unsigned int locks;	    /* how much the others know of what the lock checker has seen */
 	struct bytes message, kept; /* kept: the tasks, by number, of the rows to the states kept */
 };
 
