@@ -3,6 +3,7 @@
 #
 # What the scripts that explore source after tap.sh: a folder of their own, $tmp, that goes with them, and
 # what a command said.
+# shellcheck disable=SC2154 # tap.sh, which comes first, sets src and build
 cd "$src" || exit 1
 
 tmp=$build/$(basename "$0" .sh).tmp
