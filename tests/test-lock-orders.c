@@ -74,7 +74,7 @@ static int follows(const struct seen *seen, unsigned int n, unsigned int a, unsi
 
 	if (!is_order(&seen[a]) || !is_order(&seen[b]) || seen[a].taken.class != class)
 		return 0;
-	if (class == SRCU || class == NOTIFIERS)
+	if (class == SRCU || class == MEMFILE_SRCU || class == NOTIFIERS)
 		return seen[a].taken.mode && !seen[b].held.mode;
 	return is_written(seen, n, class);
 }
