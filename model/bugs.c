@@ -107,6 +107,11 @@ static bool has_restricted_files(const struct gmem_profile *p)
 	return p->n.ancestor && p->n.vm_attributes;
 }
 
+static bool tells_all_of_errors(const struct gmem_profile *p)
+{
+	return has_row(p, GMEM_MEMORY_FAILURE, "next_notifier");
+}
+
 static bool has_guest_memfd(const struct gmem_profile *p)
 {
 	return !p->n.ancestor;
@@ -203,6 +208,7 @@ static const struct bug {
 /* The same where other rows do what it is about. */
 static const struct bug elsewhere[] = {
 	{ "B12", NULL, gmem_bug_b12_restricted, has_restricted_files },
+	{ "B13", NULL, gmem_bug_b13_v10, tells_all_of_errors },
 };
 
 static const struct bug *find_bug(const char *id)

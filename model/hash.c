@@ -185,7 +185,7 @@ static void mix_vmas(struct walk *k, const struct gmem_process *p)
 		const struct gmem_vma *v = VMA(k->b, r.value);
 
 		mix(k, v->start, v->end);
-		mix(k, v->pgoff, v->prot << 1 | v->written);
+		mix(k, v->pgoff, (uint64_t)v->never << 32 | v->prot << 1 | v->written);
 		if (is_there(k, v->file, TAG_FILE))
 			mix_file(k, v->file);
 		else if (is_there(k, v->inode, TAG_INODE))

@@ -31,6 +31,9 @@ void gmem_memfd_new(struct gmem_run *run, uint32_t memfd);
 void gmem_memfd_resize(struct gmem_run *run, uint64_t size);
 int return_memfd(struct gmem_run *run);
 
+/* op-memfd-rw.c */
+int undo_allocation(struct gmem_run *run); /* of t->start to t->page */
+
 /* store.c: who is told about t->inode's pages: sets t->slot, t->at_vm. */
 bool next_notifier(struct gmem_run *run); /* all of them, one after the other */
 bool next_binding(struct gmem_run *run);  /* those over t->start to t->end */

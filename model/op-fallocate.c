@@ -183,6 +183,7 @@ int allocate_gap(struct gmem_run *run)
 			gmem_add_folios(run->b, inode, t->page,
 					t->page + t->inject_after * gmem_folio_pages(inode),
 					FOLIO_PRESENT);
+			t->page += t->inject_after * gmem_folio_pages(inode);
 			return -ENOMEM;
 		}
 		t->inject_after -= gap;

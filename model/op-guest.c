@@ -162,8 +162,8 @@ int install_spte(struct gmem_run *run)
 	uint32_t spte = SPTE_PRESENT | (t->private ? SPTE_PRIVATE : 0);
 
 	if (faults_from_gmem(run))
-		spte |= SPTE_GMEM | SPTE_WRITABLE;
-	else if (t->write)
+		spte |= SPTE_GMEM;
+	if (faults_from_gmem(run) ? !(slot_of(run)->flags & GMEM_MEM_READONLY) : t->write)
 		spte |= SPTE_WRITABLE;
 	gmem_range_set(run->b, &vm_of(run)->sptes, t->gfn, t->gfn + 1, spte);
 	return 0;

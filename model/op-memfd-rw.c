@@ -286,7 +286,7 @@ static bool allocation_failed(struct gmem_run *run)
 }
 
 /* What nobody has used yet goes again, also where an earlier call allocated it. */
-static int undo_allocation(struct gmem_run *run)
+int undo_allocation(struct gmem_run *run)
 {
 	const struct gmem_task *t = run->t;
 	struct gmem_range r = { 0, t->start, 0 };

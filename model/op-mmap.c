@@ -136,6 +136,14 @@ static bool range_is_mapped_and_fixed(struct gmem_run *run)
 	return is_fixed(run) && range_is_mapped(run);
 }
 
+/* VM_MAYEXEC, VM_MAYWRITE: a guest_memfd is not executed, and a seal is not forgotten. */
+static uint32_t never_allowed(const struct gmem_inode *inode)
+{
+	uint32_t never = inode->memfd ? 0 : (uint32_t)GMEM_PROT_EXEC;
+
+	return inode->seals & F_SEAL_FUTURE_WRITE ? never | (uint32_t)GMEM_PROT_WRITE : never;
+}
+
 static int insert_mapping(struct gmem_run *run)
 {
 	struct gmem_block *b = run->b;
@@ -156,6 +164,7 @@ static int insert_mapping(struct gmem_run *run)
 		v->inode = t->inode = GFILE(b, t->file)->inode;
 		v->file = t->file;
 		v->pgoff = PAGES(run->c->offset);
+		v->never = never_allowed(INODE(b, v->inode));
 	}
 	gmem_vma_link(b, t->vma);
 	gmem_range_set(b, &gmem_process(run)->vmas, v->start, v->end, t->vma);

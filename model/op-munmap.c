@@ -181,7 +181,7 @@ static int find_mapping_to_protect(struct gmem_run *run)
 		if (!t->vma)
 			return -ENOMEM;
 		v = VMA(run->b, t->vma);
-		if ((run->c->prot & GMEM_PROT_EXEC) && v->file)
+		if (run->c->prot & v->never)
 			return -EACCES;
 		if (v->prot != (run->c->prot & GMEM_PROT_BITS))
 			break;

@@ -153,7 +153,20 @@ const struct gmem_step gmem_op_memory_failure_memfd[] = {
 	END,
 };
 
-/* memory_failure(), restrictedmem_error_page(): every memslot on the page is told */
+/* memory_failure(), restrictedmem_error_page() of v10: every memslot on the list is told */
+const struct gmem_step gmem_op_memory_failure_restricted_v10[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(page_is_present, POISON_1, ENXIO),
+	DO(find_folio, POISON_3),
+	DO(test_and_set_poisoned, POISON_2),
+	LOCK(RM_LOCK, READ, RMEM_24),
+	CALL_EACH(next_notifier, T_NOTIFIER_ERROR, RMEM_24),
+	UNLOCK(RM_LOCK),
+	ANSWER(return_busy, POISON_6),
+	END,
+};
+
+/* memory_failure(), restrictedmem_error_page() since January 2023: those on the page are told */
 const struct gmem_step gmem_op_memory_failure_restricted[] = {
 	CHECK(fdget, FD_1, EBADF),
 	CHECK(page_is_present, POISON_1, ENXIO),
@@ -169,5 +182,11 @@ const struct gmem_step gmem_op_memory_failure_restricted[] = {
 /* Museum B13: an inode that is on no list is looked for in one. */
 const struct gmem_edit gmem_bug_b13[] = {
 	DROP_ROW(GMEM_MEMORY_FAILURE, "next_binding", 0),
+	{ 0 },
+};
+
+/* Museum B13 where all on the list are told. */
+const struct gmem_edit gmem_bug_b13_v10[] = {
+	DROP_ROW(GMEM_MEMORY_FAILURE, "next_notifier", 0),
 	{ 0 },
 };

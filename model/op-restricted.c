@@ -268,7 +268,8 @@ const struct gmem_step gmem_op_allocate_backing[] = {
 	LOCK(FOLIO_LOCK, WRITE, RMEM_20),
 	EACH(allocate_gap, MEMFD_17, .to = L_UNLOCK),
 	DO(backing_grows, RMEM_20),
-	UNLOCK(FOLIO_LOCK, .at = L_UNLOCK),
+	DO(undo_allocation, MEMFD_17, WHEN(has_failed), .at = L_UNLOCK),
+	UNLOCK(FOLIO_LOCK),
 	UNLOCK(INODE_LOCK),
 	END,
 };

@@ -337,6 +337,7 @@ extern const struct gmem_step gmem_op_memfd_restricted[];
 extern const struct gmem_step gmem_op_memfd_restricted_shim[];
 extern const struct gmem_step gmem_op_memory_failure_memfd[];
 extern const struct gmem_step gmem_op_memory_failure_restricted[];
+extern const struct gmem_step gmem_op_memory_failure_restricted_v10[];
 extern const struct gmem_step gmem_op_mmap_memfd[];
 extern const struct gmem_step gmem_op_no_attributes[];
 extern const struct gmem_step gmem_op_no_syscall[];

@@ -28,7 +28,6 @@ static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3",
 	[GMEM_MEMFD_CREATE] = gmem_op_no_syscall, \
 	[GMEM_REG_REGION] = gmem_op_no_attributes, \
 	[GMEM_UNREG_REGION] = gmem_op_no_attributes, \
-	[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure_restricted, \
 	[GMEM_READ] = gmem_op_refuse, \
 	[GMEM_WRITE] = gmem_op_refuse, \
 	[GMEM_PREAD] = gmem_op_pread, \
@@ -61,6 +60,7 @@ const struct gmem_profile gmem_restrictedmem_v10 = {
 		[T_UNBIND] = gmem_op_unbind_restricted_v10,
 		[T_GET_PFN] = gmem_op_get_page_v10,
 		[T_RELEASE] = gmem_op_release_memfd,
+		[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure_restricted_v10,
 		[GMEM_MEMFD_RESTRICTED] = gmem_op_memfd_restricted,
 		[GMEM_FTRUNCATE] = gmem_op_ftruncate_restricted,
 	},
@@ -78,6 +78,7 @@ const struct gmem_profile gmem_restrictedmem_2023_01 = {
 		[T_UNBIND] = gmem_op_unbind_restricted,
 		[T_GET_PFN] = gmem_op_get_page,
 		[T_RELEASE] = gmem_op_release_memfd,
+		[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure_restricted,
 		[GMEM_MEMFD_RESTRICTED] = gmem_op_memfd_restricted,
 		[GMEM_FTRUNCATE] = gmem_op_ftruncate_restricted,
 	},
@@ -94,6 +95,7 @@ const struct gmem_profile gmem_restrictedmem_shim = {
 	.bugs = bugs_of_shim,
 	.tables = {
 		TABLES
+		[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure_restricted,
 		[GMEM_MEMFD_RESTRICTED] = gmem_op_memfd_restricted_shim,
 		[GMEM_FTRUNCATE] = gmem_op_ftruncate_shim,
 		[T_PUNCH_HOLE] = gmem_op_punch_restricted,

@@ -223,6 +223,7 @@ struct gmem_vma {
 	uint32_t next;	  /* in gmem_inode.vmas */
 	uint32_t prev;
 	uint32_t prot;
+	uint32_t never;	     /* what mprotect() is refused */
 	uint32_t written;    /* 1: private memory that was written to (anon_vma) */
 	uint64_t start, end; /* pages of the address */
 	uint64_t pgoff;	     /* page of the inode at start */

@@ -151,7 +151,7 @@ static const struct gmem_touch touches[] = {
 	WRITES("host_invalidate_end", P(INVALIDATION)),
 	STEP("host_unmap_gfns", P(SLOTS), P(INVALIDATION) | P(SPTES)),
 	READS("hva_and_size_are_kept", P(SLOTS)),
-	STEP("insert_mapping", P(FILE_LIFE), P(VMAS) | P(INODE_VMAS)),
+	STEP("insert_mapping", P(FILE_LIFE) | P(MEMFD_STATE), P(VMAS) | P(INODE_VMAS)),
 	WRITES("insert_slot", P(SLOTS) | P(NOTIFIED)),
 	STEP("install_spte", GMEM_ONLY, P(SPTES), .any = P(FILE_LIFE) | P(VM_STATE),
 	     .gfn_span = AT_GFN),
