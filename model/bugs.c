@@ -2,7 +2,7 @@
 /*
  * The museum: bugs that were really written in this code's history. Each is an edit of tables;
  * the normative tables hold no bug and no switch for one. Those with a Q are no bugs, but what
- * somebody asked about.
+ * somebody asked about; those with an M were made up.
  *
  * gmem_profile_with_bugs() lays a copy of a profile out in one block: the profile, then all of
  * its tables, and edits that. gmem_profile_without() does the same for mistakes that nobody made
@@ -44,6 +44,12 @@ static bool has_prefault(const struct gmem_profile *p)
 static bool punches_small_folios(const struct gmem_profile *p)
 {
 	return !p->n.ancestor && !p->n.hugetlb && !p->n.has_shareability;
+}
+
+/* Where pages convert a guest's fault takes the file's lock, and waits for the whole punch. */
+static bool faults_beside_a_punch(const struct gmem_profile *p)
+{
+	return !p->n.has_file_attributes && punches_small_folios(p);
 }
 
 static bool converts(const struct gmem_profile *p)
@@ -181,6 +187,12 @@ static const struct bug {
 	  gmem_bug_b54, converts },
 	{ "B56", "a pre-fault waits for a memslot whose deletion waits for it", gmem_bug_b56,
 	  has_prefault },
+	{ "M1", "a guest's fault does not look again before it maps", gmem_bug_m1, NULL },
+	{ "M2", "a punch says that it is over before it takes the pages", gmem_bug_m2,
+	  faults_beside_a_punch },
+	{ "M3", "a conversion asks for references before it unmaps the host", gmem_bug_m3, NULL },
+	{ "M4", "a file is released, and the guest keeps its pages", gmem_bug_m4, NULL },
+	{ "M5", "a page fails, and the guest keeps it", gmem_bug_m5, NULL },
 	{ "Q1", "what if the host's fault took no lock of the file", gmem_bug_q1,
 	  has_file_attributes },
 	{ "Q2", "what if the lock were around the attributes alone", gmem_bug_q2, NULL },

@@ -114,13 +114,12 @@ static const char *check_task(const struct gmem_block *b, const struct gmem_task
 	return NULL;
 }
 
-const char *gmem_check_tasks(const struct gmem_block *b, struct gmem_seen *s)
+const char *gmem_check_task(const struct gmem_block *b, uint32_t task, struct gmem_seen *s)
 {
-	const char *wrong = NULL;
+	const char *wrong = b->tasks[task] ? check_task(b, CTASK(b, b->tasks[task])) : NULL;
 
-	for (uint32_t i = 0; i < GMEM_MAX_TASKS && !wrong; i++)
-		if (b->tasks[i] && (wrong = check_task(b, CTASK(b, b->tasks[i]))))
-			s->a = i;
+	if (wrong)
+		s->a = task;
 	return wrong;
 }
 
@@ -129,7 +128,8 @@ const char *gmem_check_freed(struct gmem_block *b, struct gmem_seen *s)
 	const char *wrong = NULL;
 	uint32_t i;
 
-	wrong = gmem_check_tasks(b, s);
+	for (i = 0; i < GMEM_MAX_TASKS && !wrong; i++)
+		wrong = gmem_check_task(b, i, s);
 	for (i = b->inodes; i && !wrong; i = CINODE(b, i)->next)
 		if ((wrong = check_inode(b, CINODE(b, i))))
 			s->a = CINODE(b, i)->ino;

@@ -433,11 +433,12 @@ enum gmem_status gmem_check_rows(const struct gmem_world *w, struct gmem_violati
 	return GMEM_DONE;
 }
 
-enum gmem_status gmem_check_looks(const struct gmem_world *w, struct gmem_violation *v)
+enum gmem_status gmem_check_looks(const struct gmem_world *w, uint32_t task,
+				  struct gmem_violation *v)
 {
 	const struct invariant *inv = &invariants[FREED];
 	struct gmem_seen s = { 0, 0 };
-	const char *saw = gmem_check_tasks(w->b, &s);
+	const char *saw = gmem_check_task(w->b, task, &s);
 
 	if (saw)
 		*v = (struct gmem_violation){ inv->name, inv->sentence, saw, s.a, s.b };

@@ -2,20 +2,45 @@
 /*
  * States of the explorer: worlds, how far each task is in them, and one more row.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "explore.h"
 #include "ops.h"
 #include "profile.h"
 
+void gmem_explore_count(struct explorer *e, uint64_t more)
+{
+	e->memory += more;
+	if (e->memory > e->x->memory)
+		e->x->memory = e->memory;
+}
+
 void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new)
 {
+	if (!p && !new)
+		return NULL; /* it was never had */
 	p = e->resize(e->resize_arg, p, old, new);
 	if (!p && new)
 		e->failed = true;
 	else
-		e->x->memory += new - old;
+		gmem_explore_count(e, (uint64_t) new - old);
 	return p;
+}
+
+bool gmem_node_make_rest(struct explorer *e, struct node *n)
+{
+	if (n->results)
+		return true;
+	n->results = gmem_explore_get(e, NULL, 0, e->o->nr_calls * sizeof(*n->results));
+	n->pos = gmem_explore_get(e, NULL, 0, e->nr_tasks * sizeof(*n->pos));
+	n->hashes = gmem_explore_get(e, NULL, 0, e->nr_tasks * sizeof(*n->hashes));
+	n->ahead = gmem_explore_get(e, NULL, 0, e->nr_tasks * sizeof(*n->ahead));
+	n->wants = gmem_explore_get(e, NULL, 0, e->nr_tasks * sizeof(*n->wants));
+	if (n->results && n->pos && n->hashes && n->ahead && n->wants)
+		return true;
+	gmem_node_free(e, n);
+	return false;
 }
 
 bool gmem_node_make(struct explorer *e, struct node *n)
@@ -26,10 +51,9 @@ bool gmem_node_make(struct explorer *e, struct node *n)
 
 	if (n->w)
 		return true;
-	n->results = gmem_explore_get(e, NULL, 0, e->o->nr_calls * sizeof(*n->results));
-	n->pos = gmem_explore_get(e, NULL, 0, e->nr_tasks * sizeof(*n->pos));
-	n->hashes = gmem_explore_get(e, NULL, 0, e->nr_tasks * sizeof(*n->hashes));
-	if (!n->results || !n->pos || !n->hashes || gmem_world_new(&n->w, &config) != GMEM_DONE) {
+	if (!gmem_node_make_rest(e, n))
+		return false;
+	if (gmem_world_new(&n->w, &config) != GMEM_DONE) {
 		gmem_node_free(e, n);
 		e->failed = true;
 		return false;
@@ -39,19 +63,15 @@ bool gmem_node_make(struct explorer *e, struct node *n)
 	return true;
 }
 
-static void give_back(struct explorer *e, void *p, size_t size)
-{
-	if (p)
-		gmem_explore_get(e, p, size, 0);
-}
-
 void gmem_node_free(struct explorer *e, struct node *n)
 {
 	gmem_world_free(n->w);
-	e->x->memory -= n->counted;
-	give_back(e, n->results, e->o->nr_calls * sizeof(*n->results));
-	give_back(e, n->pos, e->nr_tasks * sizeof(*n->pos));
-	give_back(e, n->hashes, e->nr_tasks * sizeof(*n->hashes));
+	e->memory -= n->counted;
+	gmem_explore_get(e, n->results, e->o->nr_calls * sizeof(*n->results), 0);
+	gmem_explore_get(e, n->pos, e->nr_tasks * sizeof(*n->pos), 0);
+	gmem_explore_get(e, n->hashes, e->nr_tasks * sizeof(*n->hashes), 0);
+	gmem_explore_get(e, n->ahead, e->nr_tasks * sizeof(*n->ahead), 0);
+	gmem_explore_get(e, n->wants, e->nr_tasks * sizeof(*n->wants), 0);
 	*n = (struct node){ 0 };
 }
 
@@ -61,18 +81,39 @@ static void count_world(struct explorer *e, struct node *n)
 	uint64_t size = sizeof(*n->w->b) + (uint64_t)n->w->b->used * GMEM_CELL_SIZE;
 
 	if (size > n->counted) {
-		e->x->memory += size - n->counted;
+		gmem_explore_count(e, size - n->counted);
 		n->counted = size;
 	}
 }
 
-/* All but the world. */
-static void copy_rest(const struct explorer *e, struct node *to, const struct node *from)
+/* Of a copy of the same state what its row has changed, which is its own. */
+static void copy_moved(const struct explorer *e, struct node *to, const struct node *from)
 {
-	memcpy(to->results, from->results, e->o->nr_calls * sizeof(*to->results));
-	memcpy(to->pos, from->pos, e->nr_tasks * sizeof(*to->pos));
-	memcpy(to->hashes, from->hashes, e->nr_tasks * sizeof(*to->hashes));
-	memcpy(&to->shared, &from->shared, e->hash_size);
+	const uint32_t t = to->mover;
+
+	if (to->pos[t]) {
+		uint32_t number = e->calls[e->first[t] + to->pos[t] - 1u];
+
+		to->results[number] = from->results[number];
+	}
+	to->pos[t] = from->pos[t];
+	to->hashes[t] = from->hashes[t];
+	to->shared.names[e->tasks[t]] = from->shared.names[e->tasks[t]];
+}
+
+void gmem_node_copy_rest(const struct explorer *e, struct node *to, const struct node *from)
+{
+	if (to->undo.known && to->copy_of == from->serial) {
+		copy_moved(e, to, from);
+	} else {
+		memcpy(to->results, from->results, e->o->nr_calls * sizeof(*to->results));
+		memcpy(to->pos, from->pos, e->nr_tasks * sizeof(*to->pos));
+		memcpy(to->hashes, from->hashes, e->nr_tasks * sizeof(*to->hashes));
+		memcpy(&to->shared, &from->shared, e->hash_size);
+	}
+	to->sum = from->sum;
+	to->kept = 0;
+	to->quiet = false;
 	to->last = from->last;
 	to->preemptions = from->preemptions;
 	to->ran = false;
@@ -89,13 +130,14 @@ bool gmem_node_copy(struct explorer *e, struct node *to, const struct node *from
 		return false;
 	}
 	count_world(e, to);
-	copy_rest(e, to, from);
+	to->undo.known = false;
+	gmem_node_copy_rest(e, to, from);
 	return true;
 }
 
 /* ---- a look at the short cuts: what was copied in part, and hashed in part ---- */
 
-static void lost_track(struct node *n, const char *saw, uint64_t a, uint64_t b)
+void gmem_node_lost_track(struct node *n, const char *saw, uint64_t a, uint64_t b)
 {
 	n->found.finding = GMEM_FOUND_VIOLATION;
 	n->found.violation = (struct gmem_violation){ "I0",
@@ -103,32 +145,13 @@ static void lost_track(struct node *n, const char *saw, uint64_t a, uint64_t b)
 						      a, b };
 }
 
-static void verify_copy(struct node *to, const struct node *from)
+void gmem_node_verify_copy(struct node *to, const struct node *from)
 {
 	const struct gmem_block *b = to->w->b;
 
-	for (uint32_t i = 1; i < b->used; i++)
+	for (uint32_t i = 0; i < b->used; i++)
 		if (memcmp(gmem_ccell(b, i), gmem_ccell(from->w->b, i), GMEM_CELL_SIZE))
-			lost_track(to, "a cell that is not as it was: cell", i, 0);
-}
-
-static void verify_hash(struct explorer *e, struct node *n)
-{
-	struct gmem_hash whole;
-
-	if (!gmem_node_make(e, &e->scratch) || gmem_world_copy(e->scratch.w, n->w) != GMEM_DONE) {
-		e->failed = true;
-		return;
-	}
-	gmem_hash_all(e->scratch.w, &whole);
-	if (whole.objects != n->shared.objects)
-		lost_track(n, "a change of objects that a row does not say: table, row",
-			   e->ran_table, e->ran_row);
-	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (gmem_task_exists(n->w, e->tasks[t]) &&
-		    whole.names[e->tasks[t]] != n->shared.names[e->tasks[t]])
-			lost_track(n, "a change of what a task names: table, row", e->ran_table,
-				   e->ran_row);
+			gmem_node_lost_track(to, "a cell that is not as it was: cell", i, 0);
 }
 
 bool gmem_node_copy_again(struct explorer *e, struct node *to, const struct node *from)
@@ -146,9 +169,9 @@ bool gmem_node_copy_again(struct explorer *e, struct node *to, const struct node
 		if (to->undo.cells[i])
 			memcpy(gmem_cell(b, to->undo.cells[i]),
 			       gmem_ccell(from->w->b, to->undo.cells[i]), GMEM_CELL_SIZE);
-	copy_rest(e, to, from);
+	gmem_node_copy_rest(e, to, from);
 	if (e->verify)
-		verify_copy(to, from);
+		gmem_node_verify_copy(to, from);
 	return true;
 }
 
@@ -182,21 +205,61 @@ static uint64_t hash_of_task(const struct explorer *e, const struct node *n, uin
 		       h;
 }
 
-uint64_t gmem_node_hash(const struct explorer *e, const struct node *n)
+/* What task t adds to the sum. */
+static uint64_t part_of_task(const struct explorer *e, const struct node *n, uint32_t t)
 {
-	uint64_t h = n->shared.objects;
+	return n->hashes[t] + gmem_mixed(n->shared.names[e->tasks[t]], t + 1);
+}
+
+static uint64_t sum_of_all(const struct explorer *e, const struct node *n)
+{
+	uint64_t sum = n->shared.objects;
 
 	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		h += n->hashes[t] + gmem_mixed(n->shared.names[e->tasks[t]], t + 1);
+		sum += part_of_task(e, n, t);
+	return sum;
+}
+
+static void verify_hash(struct explorer *e, struct node *n)
+{
+	struct gmem_hash whole;
+
+	if (!gmem_node_make(e, &e->scratch) || gmem_world_copy(e->scratch.w, n->w) != GMEM_DONE) {
+		e->failed = true;
+		return;
+	}
+	gmem_hash_all(e->scratch.w, &whole);
+	if (whole.objects != n->shared.objects)
+		gmem_node_lost_track(n, "a change of objects that a row does not say: table, row",
+				     e->ran_table, e->ran_row);
+	for (uint32_t t = 0; t < e->nr_tasks; t++)
+		if (gmem_task_exists(n->w, e->tasks[t]) &&
+		    whole.names[e->tasks[t]] != n->shared.names[e->tasks[t]])
+			gmem_node_lost_track(n, "a change of what a task names: table, row",
+					     e->ran_table, e->ran_row);
+	for (uint32_t t = 0; t < e->nr_tasks; t++)
+		if (n->hashes[t] && n->hashes[t] != hash_of_task(e, n, t))
+			gmem_node_lost_track(n, "a change of another task: its number, row",
+					     e->tasks[t], e->ran_row);
+	if (n->sum != sum_of_all(e, n))
+		gmem_node_lost_track(n, "a sum that is not that of all: table, row", e->ran_table,
+				     e->ran_row);
+}
+
+uint64_t gmem_node_hash(const struct explorer *e, const struct node *n)
+{
+	uint64_t h = n->sum;
+
 	if (e->bounds->preemptions != GMEM_NO_BOUND)
 		h += gmem_mixed(n->last, n->preemptions);
 	return gmem_mixed(h, 1);
 }
 
-enum ran gmem_node_check(struct node *n)
+enum ran gmem_node_check(const struct explorer *e, struct node *n)
 {
 	const enum gmem_status status = n->changed ? gmem_check_rows(n->w, &n->found.violation) :
-						     gmem_check_looks(n->w, &n->found.violation);
+						     gmem_check_looks(n->w, e->tasks[n->mover],
+								      &n->found.violation);
 
 	if (status == GMEM_DONE)
 		return RAN;
@@ -235,12 +298,20 @@ void gmem_node_begin(struct explorer *e, struct node *n)
 	memset(n->hashes, 0, e->nr_tasks * sizeof(*n->hashes));
 	n->last = NOBODY;
 	gmem_hash_all(n->w, &n->shared);
+	n->sum = sum_of_all(e, n);
 }
+
+/* The locals that are in what the task names. */
+#define NAMES_FROM offsetof(struct gmem_task, file)
+#define NAMES_TO offsetof(struct gmem_task, start)
 
 /* The task before its next row. */
 struct earlier {
 	uint32_t cells; /* in use */
-	uint32_t file, fd_file;
+	uint32_t file, fd_file, inject;
+	uint8_t depth;
+	uint64_t seq, inject_after;
+	char names[NAMES_TO - NAMES_FROM];
 	struct gmem_held held[GMEM_MAX_HELD];
 };
 
@@ -251,7 +322,26 @@ static void look_at_task(const struct gmem_world *w, uint32_t task, struct earli
 	before->cells = w->b->used - w->b->nr_free;
 	before->file = t->file;
 	before->fd_file = t->fd_file;
+	before->inject = t->inject;
+	before->inject_after = t->inject_after;
+	before->depth = t->depth;
+	before->seq = t->seq;
+	memcpy(before->names, (const char *)t + NAMES_FROM, sizeof(before->names));
 	memcpy(before->held, COP(w->b, t->op)->held, sizeof(before->held));
+}
+
+/* Whether the row that ran left what the task names as it was: then so is the hash of that. */
+static bool names_the_same(const struct explorer *e, const struct gmem_block *b, uint32_t task,
+			   const struct earlier *before)
+{
+	const struct gmem_task *t = CTASK(b, b->tasks[task]);
+	const struct gmem_step *row = &b->profile->tables[e->ran_table][e->ran_row];
+
+	return e->ran_something && row->kind != STEP_LOCK && row->kind != STEP_UNLOCK &&
+	       t->depth == before->depth && t->depth && t->seq == before->seq &&
+	       t->inject == before->inject && t->inject_after == before->inject_after && !t->work &&
+	       !t->dying && !t->new_slot &&
+	       !memcmp(before->names, (const char *)t + NAMES_FROM, sizeof(before->names));
 }
 
 /*
@@ -293,12 +383,18 @@ static void hash_again(struct explorer *e, struct node *n, uint32_t t, const str
 
 	n->changed = !b->tasks[task] ||
 		     (e->ran_something && gmem_row_touches(e, e->ran_table, e->ran_row)->changes);
+	n->sum -= part_of_task(e, n, t);
 	n->hashes[t] = hash_of_task(e, n, t);
 	/* A cell that is taken may be one that another task still names, who has no use for it. */
-	if (n->changed || took_cells || !gmem_hash_names(n->w, task, &n->shared))
+	if (n->changed || took_cells ||
+	    !((n->shared.plain && names_the_same(e, b, task, before)) ||
+	      gmem_hash_names(n->w, task, &n->shared))) {
 		gmem_hash_all(n->w, &n->shared);
-	else
+		n->sum = sum_of_all(e, n);
+	} else {
+		n->sum += part_of_task(e, n, t);
 		note_undo(e, n, task, before);
+	}
 }
 
 static bool begin_next(struct explorer *e, struct node *n, uint32_t t)
@@ -340,9 +436,12 @@ enum ran gmem_node_run(struct explorer *e, struct node *n, uint32_t t, struct fo
 	struct earlier before;
 	struct step s;
 
+	n->mover = t;
 	if (first && !begin_next(e, n, t))
 		return FOUND;
 	look_at_task(n->w, task, &before);
+	if (first)
+		before.depth = 0; /* it named nothing */
 	if (touched)
 		gmem_step_look(n->w, task, first, &s);
 	status = gmem_step_run(&run, task, &progress, &r);

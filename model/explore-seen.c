@@ -43,7 +43,7 @@ static bool is_too_much(struct explorer *e, const struct seen *s)
 {
 	uint64_t more = 2 * s->room * sizeof(*s->table);
 
-	if (!e->bounds->memory || e->x->memory + more <= e->bounds->memory)
+	if (!e->bounds->memory || e->memory + more <= e->bounds->memory)
 		return false;
 	e->x->cut |= GMEM_CUT_MEMORY;
 	return true;
@@ -62,6 +62,12 @@ enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash)
 	*place = hash | 1;
 	s->n++;
 	return NEW;
+}
+
+void gmem_seen_fetch(const struct seen *s, uint64_t hash)
+{
+	if (s->room)
+		__builtin_prefetch(&s->table[as_kept(hash) >> 1 & (s->room - 1)]);
 }
 
 bool gmem_seen_has(const struct seen *s, uint64_t hash)

@@ -11,10 +11,14 @@
  * When nothing was sent by anybody, the search is over. With the reduction all shards begin a search
  * with the same knowledge of what rows touch; what one of them has learned is then sent to all, and
  * all search again. So the last search is one that a single exploration could have made.
+ *
+ * If there is a lock checker, what each has seen is sent to all as well: a circle can have one
+ * order in one shard and the other in another.
  */
 #include <string.h>
 
 #include "explore-reduce.h"
+#include "lockdep.h"
 
 void gmem_bytes_put(struct explorer *e, struct bytes *b, uint64_t number, unsigned int size)
 {
@@ -96,11 +100,32 @@ static void keep_tasks(struct explorer *e, const uint8_t *tasks, uint32_t rows)
 		gmem_bytes_put(e, kept, tasks[i], 1);
 }
 
+/* What is sent of locks begins like no list of tasks. */
+#define OF_LOCKS UINT8_MAX
+
+static void take_locks(struct explorer *e, const uint8_t *bytes, size_t size)
+{
+	struct gmem_lockdep *d = e->o->world->lockdep;
+	unsigned int before;
+
+	if (!d)
+		return;
+	before = gmem_lockdep_seen(d);
+	e->shard.misused |= !gmem_lockdep_get(d, bytes, size);
+	/* All others have that from him; but what was seen here meanwhile they have not. */
+	if (e->shard.locks == before)
+		e->shard.locks = gmem_lockdep_seen(d);
+}
+
 static void take(struct explorer *e, const struct node *root, const uint8_t *bytes, size_t size)
 {
 	uint32_t rows = (uint32_t)size - 8;
 	uint64_t hash = 0;
 
+	if (size && bytes[0] == OF_LOCKS) {
+		take_locks(e, bytes + 1, size - 1);
+		return;
+	}
 	if (size <= 8 || rows > e->bounds->depth) {
 		e->shard.misused = true;
 		return;
@@ -159,6 +184,24 @@ bool gmem_shard_meet(struct explorer *e)
 	return !e->shard.over;
 }
 
+/* To all others, if there is something new. */
+static void tell_locks(struct explorer *e)
+{
+	const struct gmem_exchange *with = e->bounds->exchange;
+	const struct gmem_lockdep *d = e->o->world->lockdep;
+	uint8_t bytes[1 + GMEM_LOCKDEP_BYTES] = { OF_LOCKS };
+	size_t size;
+
+	if (!d || gmem_lockdep_seen(d) == e->shard.locks)
+		return;
+	e->shard.locks = gmem_lockdep_seen(d);
+	size = 1 + gmem_lockdep_put(d, bytes + 1);
+	for (uint32_t i = 0; i < e->bounds->shards; i++)
+		if (i != e->bounds->shard)
+			with->send(with->arg, i, bytes, size);
+	e->shard.sent |= e->bounds->shards > 1;
+}
+
 void gmem_shard_search(struct explorer *e, const struct node *root)
 {
 	const struct gmem_exchange *with = e->bounds->exchange;
@@ -169,6 +212,7 @@ void gmem_shard_search(struct explorer *e, const struct node *root)
 	if (gmem_shard_of(e, root) == e->bounds->shard)
 		gmem_explore_root(e, root);
 	for (;;) {
+		tell_locks(e);
 		said = end_turn(e, e->shard.sent ? GMEM_SAYS_SENT : 0);
 		e->shard.sent = false;
 		if (e->shard.over || !(said & GMEM_SAYS_SENT))

@@ -27,6 +27,7 @@ void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows)
 {
 	e->x->ends++;
 	n->undo.known = false; /* looking leaves marks */
+	e->back.all_dirty = true;
 	if (gmem_check(n->w, &n->found.violation) != GMEM_DONE)
 		n->found.finding = GMEM_FOUND_VIOLATION;
 	else if (!e->o->end(e->o->arg, n->w, n->results))
@@ -67,7 +68,7 @@ bool gmem_explore_must_stop(struct explorer *e)
 		return true;
 	if (e->x->states >= b->states)
 		e->x->cut |= GMEM_CUT_STATES;
-	else if (b->memory && e->x->memory > b->memory)
+	else if (b->memory && e->memory > b->memory)
 		e->x->cut |= GMEM_CUT_MEMORY;
 	else if (was_told_to(e))
 		e->x->cut |= GMEM_CUT_TOLD;

@@ -16,7 +16,7 @@ static uint64_t next_random(uint64_t *seed)
 	return z ^ z >> 31;
 }
 
-static uint32_t count_bits(uint32_t mask)
+uint32_t gmem_count_bits(uint32_t mask)
 {
 	uint32_t n = 0;
 
@@ -44,7 +44,7 @@ static enum ran step_by_chance(struct explorer *e, struct node *n, struct node *
 		uint32_t t = n->last;
 
 		if (t == NOBODY || !(left >> t & 1) || next_random(seed) % seldom == 0)
-			t = nth_bit(left, (uint32_t)(next_random(seed) % count_bits(left)));
+			t = nth_bit(left, (uint32_t)(next_random(seed) % gmem_count_bits(left)));
 		left &= ~(1u << t);
 		e->x->schedule[e->x->depth] = e->tasks[t];
 		n->last = t;
@@ -54,7 +54,7 @@ static enum ran step_by_chance(struct explorer *e, struct node *n, struct node *
 			ran = gmem_reduce_run(e, spare, n, t, &touched);
 	}
 	if (ran == RAN)
-		ran = gmem_node_check(n);
+		ran = gmem_node_check(e, n);
 	return e->failed ? FOUND : ran;
 }
 
@@ -135,7 +135,7 @@ static enum ran follow_row(struct explorer *e, struct node *n, uint32_t task)
 		return WAITS;
 	e->x->schedule[e->x->depth] = task;
 	ran = gmem_node_run(e, n, t, NULL);
-	return ran == RAN ? gmem_node_check(n) : ran;
+	return ran == RAN ? gmem_node_check(e, n) : ran;
 }
 
 void gmem_follow(struct explorer *e, const struct node *root)

@@ -12,7 +12,6 @@
  */
 #include "explore.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "ops.h"
@@ -32,6 +31,9 @@ static uint32_t rows_to_top(const struct explorer *e)
 /* The place after the last state of the path; its world is whatever it was used for last. */
 static struct node *spare_node(struct explorer *e)
 {
+	struct node *n;
+	bool made;
+
 	if (e->nr_path == e->room) {
 		uint32_t room = e->room ? 2 * e->room : 64;
 		struct node *path = gmem_explore_get(e, e->path, e->room * sizeof(*path),
@@ -43,7 +45,10 @@ static struct node *spare_node(struct explorer *e)
 		e->path = path;
 		e->room = room;
 	}
-	return gmem_node_make(e, &e->path[e->nr_path]) ? &e->path[e->nr_path] : NULL;
+	n = &e->path[e->nr_path];
+	/* There are two worlds, which are handed on. */
+	made = e->back.on && e->nr_path > 1 ? gmem_node_make_rest(e, n) : gmem_node_make(e, n);
+	return made ? n : NULL;
 }
 
 static bool has_bound(const struct explorer *e)
@@ -86,8 +91,19 @@ static void meet_state(struct explorer *e, struct node *n, uint32_t rows)
 /* A state that was met before was checked then. */
 static void check(struct explorer *e, struct node *n, uint32_t rows)
 {
-	if (gmem_node_check(n) == FOUND)
+	if (gmem_node_check(e, n) == FOUND)
 		gmem_explore_found(e, n, rows);
+}
+
+static void look_from_top(struct explorer *e)
+{
+	struct node *child = spare_node(e), *n = child ? top_of(e) : NULL;
+
+	if (!child)
+		return;
+	if (e->back.on && e->nr_path > 1 && !gmem_back_forward(e, n - 1, n, child))
+		return;
+	gmem_look_ahead(e, n, child);
 }
 
 /*
@@ -104,6 +120,10 @@ static void push(struct explorer *e)
 	n->todo = n->all;
 	n->tried = 0;
 	n->ran = false;
+	n->looked = 0;
+	n->kept = n->waits = 0;
+	n->saved = 0;
+	n->standing = NOBODY;
 	n->met = NOT_MET;
 	n->serial = ++e->serial;
 	e->x->depth = rows;
@@ -123,8 +143,11 @@ static void push(struct explorer *e)
 	}
 	n->alone = 0;
 	meet_state(e, n, rows);
-	if (n->met == NEW)
-		check(e, n, rows);
+	if (n->met != NEW)
+		return;
+	check(e, n, rows);
+	if (e->looks && n->todo && !gmem_explore_must_stop(e))
+		look_from_top(e);
 }
 
 /* Every task was tried. */
@@ -141,6 +164,8 @@ static void leave_state(struct explorer *e)
 	}
 	if (n->met == NEW)
 		gmem_seen_leave(&e->seen, n->hash);
+	if (n->saved)
+		gmem_back_back(e, n - 1, n, n + 1);
 	e->nr_path--;
 }
 
@@ -162,15 +187,21 @@ static struct node *run_after(struct explorer *e, uint32_t t, enum ran *ran)
 		*ahead = swap;
 		return child;
 	}
-	if (!gmem_node_copy_again(e, child, n))
+	if (n->standing == t) {
+		n->standing = NOBODY;
+		*ran = RAN;
+		return child;
+	}
+	n->standing = NOBODY;
+	if (!gmem_look_from(e, child, n))
 		return NULL;
+	e->x->steps -= n->looked >> t & 1; /* it was counted then */
 	*ran = e->reduction ? gmem_reduce_run(e, n, child, t, &touched) :
-			      gmem_node_run(e, child, t, NULL);
+			      gmem_look_run(e, child, t);
 	return child;
 }
 
-/* Task t has run a row that led from n to child. */
-static void note_switch(struct explorer *e, const struct node *n, struct node *child, uint32_t t)
+void gmem_note_switch(struct explorer *e, const struct node *n, struct node *child, uint32_t t)
 {
 	child->preemptions = n->preemptions;
 	if (has_bound(e) && n->last != NOBODY && n->last != t)
@@ -184,11 +215,13 @@ static void arrive(struct explorer *e, struct node *child, uint32_t t)
 	struct node *n = top_of(e);
 
 	n->ran = true;
-	note_switch(e, n, child, t);
+	gmem_note_switch(e, n, child, t);
 	child->alone = n->alone;
 	push(e);
+	child = top_of(e); /* the path may have moved */
 	if (child->met == NOT_MET || child->met == NEW)
 		return;
+	n = child - 1;
 	e->x->revisits += child->met != SENT;
 	e->nr_path--;
 	/* Round and round: who is left out now would be left out for ever. */
@@ -203,6 +236,10 @@ static void try_task(struct explorer *e, uint32_t t)
 
 	n->todo &= ~(1u << t);
 	n->tried |= 1u << t;
+	if (gmem_looked_in_vain(e, n, t)) {
+		e->x->revisits++;
+		return;
+	}
 	if (!may_go_on(e, n, t)) {
 		e->x->cut |= GMEM_CUT_PREEMPTIONS;
 		n->ran = true;
@@ -218,14 +255,6 @@ static void try_task(struct explorer *e, uint32_t t)
 		arrive(e, child, t);
 }
 
-/* The task to try next: who ran last goes on first. */
-static uint32_t next_task(const struct node *n)
-{
-	if (n->last != NOBODY && n->todo >> n->last & 1)
-		return n->last;
-	return (uint32_t)__builtin_ctz(n->todo);
-}
-
 /* Everything from the last state of the path on, up to those that are kept. */
 static void go(struct explorer *e)
 {
@@ -233,7 +262,7 @@ static void go(struct explorer *e)
 		const struct node *n = top_of(e);
 
 		if (n->todo)
-			try_task(e, next_task(n));
+			try_task(e, gmem_next_task(n, n->todo));
 		else
 			leave_state(e);
 	}
@@ -255,13 +284,21 @@ static struct node *begin_path(struct explorer *e, const struct node *root)
 	return first;
 }
 
+/* The worlds are handed back to the first two nodes. */
+static void end_path(struct explorer *e)
+{
+	for (; e->nr_path; e->nr_path--)
+		if (top_of(e)->saved)
+			gmem_back_back(e, top_of(e) - 1, top_of(e), top_of(e) + 1);
+}
+
 void gmem_explore_root(struct explorer *e, const struct node *root)
 {
 	if (!begin_path(e, root))
 		return;
 	push(e);
 	go(e);
-	e->nr_path = 0;
+	end_path(e);
 }
 
 /* ---- from a state that another shard came to ---- */
@@ -275,7 +312,7 @@ static bool repeat_row(struct explorer *e, uint32_t t)
 	    !gmem_node_copy_again(e, child, n) || gmem_node_run(e, child, t, NULL) != RAN)
 		return false;
 	e->x->schedule[rows_to_top(e)] = e->tasks[t];
-	note_switch(e, n, child, t);
+	gmem_note_switch(e, n, child, t);
 	child->todo = 0;
 	child->serial = ++e->serial;
 	return true;
@@ -310,6 +347,7 @@ bool gmem_explore_from(struct explorer *e, uint64_t hash)
 
 	n->alone = MOST_ALONE;
 	push(e);
+	n = top_of(e);
 	same = n->met == NEW && n->hash == hash;
 	if (same)
 		go(e);
@@ -335,6 +373,8 @@ static void explore(struct explorer *e, const struct node *root)
 {
 	const struct gmem_explored before = *e->x;
 
+	e->looks = !e->reduction && !has_bound(e);
+	e->back.on = e->back.all_dirty = e->looks && !gmem_is_shard(e);
 	do {
 		e->x->states = before.states;
 		e->x->ends = before.ends;
@@ -352,94 +392,6 @@ static void explore(struct explorer *e, const struct node *root)
 
 /* ---- beginning and end ---- */
 
-static bool sort_calls(struct explorer *e)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < e->o->nr_calls; i++) {
-		uint32_t t = 0;
-
-		while (t < e->nr_tasks && e->tasks[t] != e->o->tasks[i])
-			t++;
-		if (t == e->nr_tasks)
-			e->tasks[e->nr_tasks++] = e->o->tasks[i];
-	}
-	e->calls = gmem_explore_get(e, NULL, 0, e->o->nr_calls * sizeof(*e->calls));
-	for (uint32_t t = 0; e->calls && t < e->nr_tasks; t++) {
-		e->first[t] = (uint16_t)n;
-		for (uint32_t i = 0; i < e->o->nr_calls; i++)
-			if (e->o->tasks[i] == e->tasks[t])
-				e->calls[n++] = (uint16_t)i;
-	}
-	e->first[e->nr_tasks] = (uint16_t)n;
-	return e->calls;
-}
-
-/*
- * Where objects are made it is not known beforehand how many cells the calls may need; nor where a
- * task is. What cannot be asked needs none.
- */
-static void count_cells(struct explorer *e)
-{
-	static const struct gmem_result none;
-	struct gmem_result *results = gmem_explore_get(e, NULL, 0,
-						       e->o->nr_calls * sizeof(*results));
-	bool all_known = true;
-
-	if (!results)
-		return;
-	for (uint32_t i = 0; i < e->o->nr_calls; i++)
-		results[i] = none;
-	for (uint32_t i = 0; i < e->o->nr_calls; i++) {
-		const struct gmem_call c = e->o->call(e->o->arg, i, results);
-
-		if (c.verb >= GMEM_NR_VERBS)
-			continue;
-		if (!gmem_task_exists(e->o->world, c.task)) {
-			all_known = false;
-			continue;
-		}
-		e->fresh |= gmem_kinds_made_by(&c);
-		e->cells += 2 * gmem_cells_for_call(e->o->world, &c) + 16 * e->o->nr_calls;
-	}
-	if (e->fresh || !all_known)
-		e->cells = 0;
-	gmem_explore_get(e, results, e->o->nr_calls * sizeof(*results), 0);
-}
-
-static bool begin_exploring(struct explorer *e, struct node *root)
-{
-	if (!sort_calls(e) || !gmem_rows_begin(e, gmem_world_profile(e->o->world)))
-		return false;
-	count_cells(e);
-	e->hash_size = offsetof(struct gmem_hash, names);
-	for (uint32_t t = 0; t < e->nr_tasks; t++)
-		if (e->hash_size < offsetof(struct gmem_hash, names[e->tasks[t] + 1]))
-			e->hash_size = offsetof(struct gmem_hash, names[e->tasks[t] + 1]);
-	if (e->failed || !gmem_node_make(e, root) ||
-	    gmem_world_copy(root->w, e->o->world) != GMEM_DONE) {
-		e->failed = true;
-		return false;
-	}
-	gmem_node_begin(e, root);
-	return !e->bounds->reduce || has_bound(e) || e->bounds->walks || e->bounds->follow ||
-	       gmem_reduce_begin(e, root);
-}
-
-static void end_exploring(struct explorer *e, struct node *root)
-{
-	gmem_reduce_end(e);
-	gmem_shard_end(e);
-	for (uint32_t i = 0; i < e->room; i++)
-		gmem_node_free(e, &e->path[i]);
-	gmem_node_free(e, root);
-	gmem_node_free(e, &e->scratch);
-	gmem_explore_get(e, e->path, e->room * sizeof(*e->path), 0);
-	gmem_seen_free(e, &e->seen);
-	gmem_explore_get(e, e->calls, e->o->nr_calls * sizeof(*e->calls), 0);
-	gmem_rows_end(e);
-}
-
 enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bounds *bounds,
 			      struct gmem_explored *x)
 {
@@ -455,7 +407,7 @@ enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bo
 	*x = (struct gmem_explored){ .schedule = schedule };
 	if (!gmem_explore_makes_sense(o, bounds))
 		return GMEM_MISUSE;
-	if (gmem_shard_meet(&e) && begin_exploring(&e, &root)) {
+	if (gmem_shard_meet(&e) && gmem_explore_begin(&e, &root)) {
 		if (bounds->follow)
 			gmem_follow(&e, &root);
 		else if (bounds->walks)
@@ -463,7 +415,7 @@ enum gmem_status gmem_explore(const struct gmem_overlap *o, const struct gmem_bo
 		else
 			explore(&e, &root);
 	}
-	end_exploring(&e, &root);
+	gmem_explore_finish(&e, &root);
 	if (e.shard.misused)
 		return GMEM_MISUSE;
 	return e.failed ? GMEM_FAILED : GMEM_DONE;

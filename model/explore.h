@@ -35,16 +35,27 @@ struct node {
 	struct gmem_result *results; /* of the calls that are over */
 	uint16_t *pos;		     /* of each task: how many of its calls were begun */
 	uint64_t *hashes;	     /* of each task: what only its own rows change */
+	uint64_t *ahead;	     /* of each of looked: the sum of the state that it leads to */
+	uint8_t *wants;		     /* of each of kept: the lock that it takes, or GMEM_NR_LOCKS */
 	struct gmem_hash shared;     /* and the rest */
 	struct undo undo;	     /* since its world was that */
 	bool changed;		     /* since: more than a task's own */
 	uint64_t copy_of;	     /* of the state with that serial */
 	uint64_t counted;	     /* of its world, in gmem_explored.memory */
+	uint64_t sum;		     /* of what the hash is of */
 	uint64_t hash;
-	uint32_t all;	/* the tasks that are not over, a bit each */
-	uint32_t todo;	/* those to go on with, */
-	uint32_t tried; /* and with which that was done */
-	uint32_t last;	/* the task that ran last */
+	bool quiet;	   /* the row that led here did nothing that others' rows depend on, */
+	uint8_t took;	   /* but for this lock, or GMEM_NR_LOCKS */
+	uint32_t all;	   /* the tasks that are not over, a bit each */
+	uint32_t todo;	   /* those to go on with, */
+	uint32_t tried;	   /* and with which that was done */
+	uint32_t looked;   /* those of todo whose next row was run, beside the path, */
+	uint32_t standing; /* and whose is still there, after the state; or NOBODY */
+	uint32_t kept;	   /* whose row will do the same after a row that is quiet, */
+	uint32_t waits;	   /* and of them, who waits */
+	uint32_t mover;	   /* whose row was run last in its copy */
+	uint32_t saved;	   /* cells, of the state before */
+	uint32_t last;	   /* the task that ran last */
 	uint32_t preemptions;
 	uint64_t serial;
 	uint32_t alone; /* rows since the last state that was remembered */
@@ -113,7 +124,20 @@ struct shard {
 	bool sent;		    /* something, in this turn */
 	bool over;		    /* the last turn was taken */
 	bool misused;		    /* it received what makes no sense */
+	unsigned int locks;	    /* how much the others know of what the lock checker has seen */
 	struct bytes message, kept; /* kept: the tasks, by number, of the rows to the states kept */
+};
+
+#define BACK_WORDS 4u
+
+/* Two worlds for all states of the path. */
+struct back {
+	bool on;
+	bool all_dirty;		    /* any cell of the front may differ from the base's, */
+	uint64_t dirty[BACK_WORDS]; /* or these: a bit each */
+	struct saved *saved;
+	size_t nr_saved, room;
+	uint64_t counted; /* of the worlds, in gmem_explored.memory */
 };
 
 struct explorer {
@@ -131,6 +155,7 @@ struct explorer {
 	uint64_t asked;	  /* rows at which go_on() is asked next */
 	struct shard shard;
 	struct seen seen;
+	struct back back;
 	struct reduction *reduction; /* null: every order */
 	struct row_touches *rows;    /* of every table in turn */
 	uint32_t first_row[GMEM_NR_TABLES + 1];
@@ -139,8 +164,10 @@ struct explorer {
 	uint16_t ran_table, ran_row; /* the row that ran last, */
 	bool ran_something;	     /* if one did */
 	uint32_t fresh;		     /* kinds of objects that the calls may make: a bit each */
+	uint64_t memory;	     /* that it has, in bytes */
 	uint64_t serial;	     /* of the last state that became a part of the path */
 	struct node scratch;	     /* of the self-check */
+	bool looks;		     /* ahead */
 	bool verify;
 	bool failed; /* no memory */
 };
@@ -148,7 +175,13 @@ struct explorer {
 /* explore-ask.c: whether there is anything to explore, and within bounds that mean something. */
 bool gmem_explore_makes_sense(const struct gmem_overlap *o, const struct gmem_bounds *b);
 
+/* explore-begin.c: the first state, in root; and the end of everything. */
+bool gmem_explore_begin(struct explorer *e, struct node *root);
+void gmem_explore_finish(struct explorer *e, struct node *root);
+
 /* explore-node.c */
+/* It has so much more, or as a negative number less. */
+void gmem_explore_count(struct explorer *e, uint64_t more);
 void *gmem_explore_get(struct explorer *e, void *p, size_t old, size_t new);
 /* Makes an empty node, if it is not made already. */
 bool gmem_node_make(struct explorer *e, struct node *n);
@@ -156,6 +189,14 @@ void gmem_node_free(struct explorer *e, struct node *n);
 bool gmem_node_copy(struct explorer *e, struct node *to, const struct node *from);
 /* The same, where to's world may have been from's but for one row. */
 bool gmem_node_copy_again(struct explorer *e, struct node *to, const struct node *from);
+/* All but the world. */
+void gmem_node_copy_rest(const struct explorer *e, struct node *to, const struct node *from);
+/* Makes room for all but the world. */
+bool gmem_node_make_rest(struct explorer *e, struct node *n);
+/* With verify: the world of to has to be that of from. */
+void gmem_node_verify_copy(struct node *to, const struct node *from);
+/* A short cut has led elsewhere: a violation of I0 at n. */
+void gmem_node_lost_track(struct node *n, const char *saw, uint64_t a, uint64_t b);
 /* Sets the hashes of the first state. */
 void gmem_node_begin(struct explorer *e, struct node *n);
 /* The tasks that are not over, a bit each. */
@@ -163,11 +204,13 @@ uint32_t gmem_node_tasks(const struct explorer *e, const struct node *n);
 uint64_t gmem_node_hash(const struct explorer *e, const struct node *n);
 enum ran { RAN, WAITS, FOUND };
 /* Runs the next row of task t in n; touched may be null. Which invariants hold then is to be asked. */
-enum ran gmem_node_check(struct node *n);
+enum ran gmem_node_check(const struct explorer *e, struct node *n);
 enum ran gmem_node_run(struct explorer *e, struct node *n, uint32_t t, struct footprint *touched);
 
 /* explore-seen.c */
 enum met { NOT_MET, NEW, SEEN, ON_PATH, SENT };
+/* It will be asked for soon. */
+void gmem_seen_fetch(const struct seen *s, uint64_t hash);
 bool gmem_seen_has(const struct seen *s, uint64_t hash);
 /* Meets a state: it is on the path from now on. */
 enum met gmem_seen_meet(struct explorer *e, struct seen *s, uint64_t hash);
@@ -226,7 +269,30 @@ void gmem_bytes_put(struct explorer *e, struct bytes *b, uint64_t number, unsign
 void gmem_points_put(struct explorer *e, struct bytes *b);
 bool gmem_points_take(struct explorer *e, const uint8_t *at, size_t n);
 
-/* explore-walk.c: that many orders by chance; x->cut says so. */
+/* explore-look.c */
+/* Makes child a copy of n, the state before it. */
+bool gmem_look_from(struct explorer *e, struct node *child, const struct node *n);
+/* Runs the next row of t there. */
+enum ran gmem_look_run(struct explorer *e, struct node *child, uint32_t t);
+/* Looks ahead from n, the last of the path: who leads to nothing new need not be tried. */
+void gmem_look_ahead(struct explorer *e, struct node *n, struct node *child);
+/* Whether the state that t leads to was met since. */
+bool gmem_looked_in_vain(const struct explorer *e, const struct node *n, uint32_t t);
+
+/* explore-back.c: if e->back.on */
+/* A row was run in the front, which n has: what is dirty now. */
+void gmem_back_note(struct explorer *e, const struct node *n);
+/* The front, which to has, becomes the base, which from has. */
+bool gmem_back_copy(struct explorer *e, struct node *to, const struct node *from);
+/* n, which follows another, is to have a next one: it gets the base, and the next one the front. */
+bool gmem_back_forward(struct explorer *e, struct node *before, struct node *n, struct node *next);
+/* The other way round. */
+void gmem_back_back(struct explorer *e, struct node *before, struct node *n, struct node *next);
+void gmem_back_end(struct explorer *e);
+
+/* explore-walk.c */
+uint32_t gmem_count_bits(uint32_t mask);
+/* That many orders by chance; x->cut says so. */
 void gmem_walk(struct explorer *e, const struct node *root, uint64_t walks, uint64_t seed);
 /* The order that the bounds give, as far as it goes. */
 void gmem_follow(struct explorer *e, const struct node *root);
@@ -242,6 +308,15 @@ bool gmem_explore_must_stop(struct explorer *e);
 void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows);
 
 /* explore.c */
+/* Task t has run a row that led from n to child. */
+void gmem_note_switch(struct explorer *e, const struct node *n, struct node *child, uint32_t t);
+/* The task to try next: who ran last goes on first. */
+static inline uint32_t gmem_next_task(const struct node *n, uint32_t of)
+{
+	if (n->last != NOBODY && of >> n->last & 1)
+		return n->last;
+	return (uint32_t)__builtin_ctz(of);
+}
 /* Everything from the first state on. */
 void gmem_explore_root(struct explorer *e, const struct node *root);
 /* Repeats the rows of a schedule from the first state: those that are kept, and then these. */

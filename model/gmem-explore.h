@@ -206,11 +206,11 @@ enum gmem_finding {
 
 struct gmem_explored {
 	uint64_t states;   /* that were met, each once; of a shard: its own; with walks: rows */
-	uint64_t steps;	   /* rows that ran */
+	uint64_t steps;	   /* rows that ran, or whose outcome was known from before */
 	uint64_t revisits; /* rows that led to a state met before */
 	uint64_t ends;	   /* states in which all calls are over; with walks: walks */
 	uint64_t queue;	   /* states with rows that were not tried (yet) */
-	uint64_t memory;   /* bytes */
+	uint64_t memory;   /* bytes, at most at one time */
 	uint32_t depth;	   /* rows from the beginning */
 	uint32_t deepest;
 	uint32_t rounds; /* how often it began again, knowing more about what rows touch */

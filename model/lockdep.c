@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "state.h"
+#include "step.h"
 
 struct edge {
 	bool there[2][2]; /* mode held, mode taken */
@@ -266,6 +267,78 @@ void gmem_lockdep_not_held(struct gmem_lockdep *d, const struct gmem_lock_site *
 void gmem_lockdep_left(struct gmem_lockdep *d, const struct gmem_lock_site *held)
 {
 	report_one(d, GMEM_LOCK_LEFT, held, held);
+}
+
+/* ---- to others, and from them ---- */
+
+#define SITE_BYTES 9u
+
+static uint8_t *put_site(uint8_t *at, const struct gmem_lock_site *site)
+{
+	*at++ = site->class;
+	*at++ = site->mode;
+	for (unsigned int i = 0; i < 2; i++)
+		*at++ = (uint8_t)(site->row >> 8 * i);
+	for (unsigned int i = 0; i < 4; i++)
+		*at++ = (uint8_t)(site->table >> 8 * i);
+	*at++ = (uint8_t)site->verb;
+	return at;
+}
+
+static bool take_site(struct gmem_lock_site *site, const uint8_t *at)
+{
+	*site = (struct gmem_lock_site){
+		.class = at[0], .mode = at[1], .row = (uint16_t)(at[2] | at[3] << 8), .verb = at[8]
+	};
+	for (unsigned int i = 0; i < 4; i++)
+		site->table |= (uint32_t)at[4 + i] << 8 * i;
+	return site->class < GMEM_NR_LOCKS && site->mode <= WRITE && site->verb < GMEM_NR_VERBS &&
+	       site->table < GMEM_NR_TABLES;
+}
+
+unsigned int gmem_lockdep_seen(const struct gmem_lockdep *d)
+{
+	struct gmem_lock_link link;
+	unsigned int n = 0;
+
+	while (gmem_lock_order(d, n, &link))
+		n++;
+	for (unsigned int i = 0; i < GMEM_NR_LOCKS; i++)
+		n += d->taken_for_writing[i];
+	return n;
+}
+
+/* Of each class whether it was taken for writing, and then the orders. */
+size_t gmem_lockdep_put(const struct gmem_lockdep *d, uint8_t bytes[GMEM_LOCKDEP_BYTES])
+{
+	struct gmem_lock_link link;
+	uint8_t *at = bytes;
+
+	for (unsigned int i = 0; i < GMEM_NR_LOCKS; i++)
+		*at++ = d->taken_for_writing[i];
+	for (unsigned int n = 0; gmem_lock_order(d, n, &link); n++)
+		at = put_site(put_site(at, &link.held), &link.taken);
+	return (size_t)(at - bytes);
+}
+
+bool gmem_lockdep_get(struct gmem_lockdep *d, const uint8_t *bytes, size_t size)
+{
+	struct gmem_lock_link link;
+	size_t at = GMEM_NR_LOCKS;
+
+	if (size < at || (size - at) % (2 * SITE_BYTES))
+		return false;
+	for (unsigned int i = 0; i < GMEM_NR_LOCKS; i++)
+		d->taken_for_writing[i] |= bytes[i] != 0;
+	for (; at < size; at += 2 * SITE_BYTES) {
+		if (!take_site(&link.held, bytes + at) ||
+		    !take_site(&link.taken, bytes + at + SITE_BYTES) ||
+		    link.held.class == link.taken.class)
+			return false;
+		is_new(d, &link.held, &link.taken);
+	}
+	look_for_cycles(d);
+	return true;
 }
 
 /* ---- for those who ask ---- */

@@ -18,4 +18,13 @@ void gmem_lockdep_not_held(struct gmem_lockdep *d, const struct gmem_lock_site *
 /* The operation is over, and this is still held. */
 void gmem_lockdep_left(struct gmem_lockdep *d, const struct gmem_lock_site *held);
 
+/*
+ * What was seen, for another checker of the same tables; so many bytes at most. How much it is: the
+ * number grows with what is new. False: the bytes make no sense.
+ */
+#define GMEM_LOCKDEP_BYTES (GMEM_NR_LOCKS + GMEM_NR_LOCKS * GMEM_NR_LOCKS * 4u * 18u)
+size_t gmem_lockdep_put(const struct gmem_lockdep *d, uint8_t bytes[GMEM_LOCKDEP_BYTES]);
+bool gmem_lockdep_get(struct gmem_lockdep *d, const uint8_t *bytes, size_t size);
+unsigned int gmem_lockdep_seen(const struct gmem_lockdep *d);
+
 #endif

@@ -27,7 +27,7 @@ bool gmem_is_missing(struct gmem_block *b, const struct gmem_inode *inode, uint6
 /* check-freed.c */
 const char *gmem_check_freed(struct gmem_block *b, struct gmem_seen *s);
 /* The part of it that is about what running operations go on with. */
-const char *gmem_check_tasks(const struct gmem_block *b, struct gmem_seen *s);
+const char *gmem_check_task(const struct gmem_block *b, uint32_t task, struct gmem_seen *s);
 /* Whether the task's operation is where gmem_check_freed() looks at what it goes on with. */
 bool gmem_looks_at_something(const struct gmem_task *t);
 

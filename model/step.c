@@ -275,10 +275,10 @@ enum gmem_progress gmem_run_row(struct gmem_run *run)
 	struct gmem_step_event e;
 	int r;
 
-	if (!can_run(run, s))
-		return GMEM_WAITS;
 	run->table = gmem_innermost(run)->table;
 	run->row = gmem_row_of(run, s);
+	if (!can_run(run, s))
+		return GMEM_WAITS;
 	r = gmem_perform(run, s);
 	run->ran = r != ENDS;
 	if (run->w->observer)

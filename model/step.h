@@ -351,7 +351,8 @@ static inline const struct gmem_step *gmem_go_on(struct gmem_run *run, const str
 /* check.c: the invariants that hold after every row of every operation. */
 enum gmem_status gmem_check_rows(const struct gmem_world *w, struct gmem_violation *v);
 /* check.c: those of them that a row can break which changes nothing but its own task. */
-enum gmem_status gmem_check_looks(const struct gmem_world *w, struct gmem_violation *v);
+enum gmem_status gmem_check_looks(const struct gmem_world *w, uint32_t task,
+				  struct gmem_violation *v);
 /* check.c: remembers what the world's violation is. */
 void gmem_violate(struct gmem_world *w, const char *invariant, const char *saw, uint64_t a,
 		  uint64_t b);

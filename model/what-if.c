@@ -5,8 +5,11 @@
  * They are edits as the museum's bugs are (bugs.h), and are looked at in the same way. Nobody
  * wrote the code that they stand for, but for B12 and B56, which are here because they are answers
  * to such questions, too. traces/questions has the questions, traces/bugs what gives each away.
+ *
+ * Those with an M nobody asked about, either: what is it good for that a row is where it is?
  */
 #include "bugs.h"
+#include "convert.h"
 #include "ops.h"
 
 /* Museum B12: the lock is held for the start and for the end, and not in between. */
@@ -27,6 +30,41 @@ static bool slot_is_not_invalid(struct gmem_run *run)
 const struct gmem_edit gmem_bug_b56[] = {
 	REPLACE_ROW(T_GUEST_FAULT, "slot_is_valid_for_prefault", 0,
 		    WAIT(slot_is_not_invalid, GUEST_17, .lock = SLOTS_LOCK, .mode = WRITE)),
+	{ 0 },
+};
+
+/* Museum M1: who has waited for mmu_lock does not ask again whether it is too late. */
+const struct gmem_edit gmem_bug_m1[] = {
+	DROP_ROW(T_GUEST_FAULT, "note_staleness", 1),
+	{ 0 },
+};
+
+/* Museum M2: the end of the invalidation comes before what it is about. */
+const struct gmem_edit gmem_bug_m2[] = {
+	DROP_ROW(T_PUNCH_HOLE, "next_bound_file", 1),
+	INSERT_ROW(T_PUNCH_HOLE, "call", 0, CALL_EACH(next_bound_file, T_INVALIDATE_END, PUNCH_4)),
+	{ 0 },
+};
+
+/* Museum M3: references are asked for while the host still has the pages. */
+const struct gmem_edit gmem_bug_m3[] = {
+	DROP_ROW(T_CONVERT, "folios_are_free", 0),
+	INSERT_ROW(T_CONVERT, "no_memory_pressure", 0,
+		   CHECK(folios_are_free, CONV_16, EAGAIN, WHEN(is_to_private), .to = L_UNLOCK)),
+	{ 0 },
+};
+
+/* Museum M4: a release leaves the guest what it has mapped. */
+const struct gmem_edit gmem_bug_m4[] = {
+	DROP_ROW(T_RELEASE, "call", 0),
+	DROP_ROW(T_RELEASE, "call", 0),
+	{ 0 },
+};
+
+/* Museum M5: memory failure is the host's affair alone. */
+const struct gmem_edit gmem_bug_m5[] = {
+	DROP_ROW(GMEM_MEMORY_FAILURE, "next_bound_file", 0),
+	DROP_ROW(GMEM_MEMORY_FAILURE, "next_bound_file", 0),
 	{ 0 },
 };
 

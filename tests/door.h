@@ -12,6 +12,7 @@
 
 struct door {
 	size_t live;		   /* bytes that have not been given back */
+	size_t most;		   /* of them, at one time */
 	unsigned long asked;	   /* requests so far, those for less not counted */
 	unsigned long shut, shuts; /* from request number shut on, so many are denied; from 1 */
 };
@@ -36,6 +37,8 @@ static inline void *door(void *arg, void *p, size_t old_size, size_t new_size)
 	assert_non_null(head);
 	*(size_t *)head = new_size;
 	d->live += new_size - old_size;
+	if (d->live > d->most)
+		d->most = d->live;
 	return head + DOOR_HEAD;
 }
 

@@ -116,6 +116,15 @@ judge 'four parts share the work: the largest has much less than the whole' < <(
 		[ "$percent" -lt 45 ] || echo "$trace $how: the largest has $percent % of the whole"
 	done)
 
+# One order in one call, the other in another; what is between leads from part to part.
+sed -e 's/^B: load/A: load/' -e 's/^end$/B: cachestat(f0)\nend/' traces/bugs/B42-source-under-the-lock.trace \
+	>"$tmp/orders.trace"
+judge 'every part reports a circle of locks, whoever has seen its orders' < <(
+	all_parts locks 8 --full --quiet --bug B42 "$tmp/orders.trace"
+	[ "$(grep -lE ': possible deadlock: locks are taken in a circle$' "$tmp"/locks.? | wc -l)" -eq 8 ] ||
+		head "$tmp"/locks.?
+	grep -vx 1 "$tmp"/locks.?.ended)
+
 judge 'a finding is in some part, and the others end' < <(
 	all_parts found 3 --full --quiet --bug B39 "$b39"
 	sort "$tmp"/found.?.ended | uniq | grep -vx '[01]'

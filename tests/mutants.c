@@ -2,7 +2,7 @@
 /*
  * make mutants: mistakes that nobody made yet. For every row of every table that takes a lock, the
  * table without the lock; for every check, the table where it refuses nothing. What no trace
- * notices is printed.
+ * notices is printed, and what crashes or does not end.
  *
  *	tests/mutants TRACE...
  *	TABLE=bind tests/mutants TRACE...	only the tables of that name
@@ -12,11 +12,13 @@
  * explored, and then a deadlock or an order of locks gives it away, too. Profiles that have the
  * same table share its mutants.
  *
- * A mutant may crash, or never end; so each has a process of its own, with a limit on its time.
+ * A mutant may crash, or never end; so each has a process of its own, with a limit on the processor's
+ * time: not on the clock's, as the machine may have other things to do.
  */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +159,7 @@ static enum fate try_on(const struct mutant *m, const struct gmem_profile *base)
 
 static enum fate try_in_child(const struct mutant *m)
 {
+	const struct rlimit limit = { SECONDS_EACH, SECONDS_EACH + 1 };
 	enum fate fate = SURVIVED;
 	int status;
 	pid_t child;
@@ -167,7 +170,7 @@ static enum fate try_in_child(const struct mutant *m)
 	if (child < 0)
 		die("cannot fork");
 	if (!child) {
-		alarm(SECONDS_EACH);
+		setrlimit(RLIMIT_CPU, &limit);
 		for (i = 0; gmem_profile(i) && fate == SURVIVED; i++)
 			if (m->profiles >> i & 1)
 				fate = try_on(m, gmem_profile(i));
@@ -177,7 +180,7 @@ static enum fate try_in_child(const struct mutant *m)
 		die("cannot wait");
 	if (WIFEXITED(status) && WEXITSTATUS(status) < CRASHED)
 		return WEXITSTATUS(status);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? HUNG : CRASHED;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU ? HUNG : CRASHED;
 }
 
 /* Who among the profiles has the same table as profile number n; 0 if an earlier one has it. */
@@ -198,7 +201,7 @@ static unsigned int sharers(unsigned int n, unsigned int table)
 	return bits;
 }
 
-static void print_mutant(const struct mutant *m, const struct gmem_row *row)
+static void print_mutant(const struct mutant *m, const struct gmem_row *row, enum fate fate)
 {
 	unsigned int i;
 
@@ -207,7 +210,7 @@ static void print_mutant(const struct mutant *m, const struct gmem_row *row)
 	for (i = 0; gmem_profile(i); i++)
 		if (m->profiles >> i & 1)
 			printf(" %s", gmem_profile_name(gmem_profile(i)));
-	putchar('\n');
+	printf(fate == SURVIVED ? "\n" : ": %s\n", fates[fate]);
 }
 
 static int is_wanted(unsigned int table)
@@ -233,8 +236,8 @@ static void try_table(unsigned int n, unsigned int table, unsigned long *count)
 		fate = try_in_child(&m);
 		count[fate]++;
 		progress_end();
-		if (fate == SURVIVED)
-			print_mutant(&m, &row);
+		if (fate == SURVIVED || fate == CRASHED || fate == HUNG)
+			print_mutant(&m, &row, fate);
 	}
 }
 
@@ -248,7 +251,7 @@ int main(int argc, char **argv)
 		die("which traces?");
 	read_corpus(argv + 1, argc - 1);
 	progress_end();
-	printf("%zu traces; mutants that nothing notices:\n", nr_traces);
+	printf("%zu traces; mutants that nothing notices, or that do not end:\n", nr_traces);
 	for (n = 0; gmem_profile(n); n++)
 		for (table = 0; table < gmem_nr_tables(); table++)
 			if (is_wanted(table))

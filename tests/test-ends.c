@@ -75,7 +75,8 @@ static void explore(struct scene *s, uint8_t reduce)
 	const struct gmem_bounds bounds = { .states = 1000000,
 					    .depth = MOST_ROWS,
 					    .preemptions = GMEM_NO_BOUND,
-					    .reduce = reduce };
+					    .reduce = reduce,
+					    .verify = scaled(100) >= 100 };
 
 	s->nr_results = 0;
 	s->x.schedule = schedule;
@@ -188,12 +189,44 @@ static void others_are_not_forgotten(void **state)
 	}
 }
 
+/* ---- large worlds ---- */
+
+/* A large world has more cells than the explorer has bits for. It has the states of a small one. */
+static void large_worlds_as_small(void **state)
+{
+	struct gmem_explored x[2];
+	struct scene s;
+
+	(void)state;
+	for (unsigned int large = 0; large < 2; large++) {
+		open_scene(&s, gmem_profile_default());
+		for (uint64_t i = 1; large && i < 300; i++)
+			assert_int_equal(call(s.w, .verb = GMEM_SET_USER_MEMORY_REGION, .fd = VM_FD,
+					      .slot = i, .gpa = GPA + 2 * i * PAGE, .size = PAGE,
+					      .addr = i * PAGE),
+					 0);
+		for (uint32_t task = 3; task < 6; task++) {
+			assert_int_equal(call(s.w, .verb = GMEM_THREAD, .value = task), task);
+			add(&s, .verb = GMEM_GUEST_LOAD, .task = task, .fd = VM_FD,
+			    .gpa = GPA + task % 2 * PAGE, .size = 1);
+		}
+		explore(&s, 0);
+		assert_int_equal(s.x.finding, GMEM_FOUND_NOTHING);
+		x[large] = s.x;
+		gmem_world_free(s.w);
+	}
+	assert_true(x[0].states > 1000);
+	assert_int_equal(x[0].states, x[1].states);
+	assert_int_equal(x[0].steps, x[1].steps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_left_tell_ends_apart),
 		cmocka_unit_test(flags_of_an_exit_tell_ends_apart),
 		cmocka_unit_test(others_are_not_forgotten),
+		cmocka_unit_test(large_worlds_as_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,7 +295,7 @@ static void reduced_as_full(void **state)
 	       (unsigned long long)sums.full, (unsigned long long)sums.reduced, sums.found,
 	       sums.left_out);
 	assert_true(10 * sums.reduced < sums.full || n < 100);
-	assert_true(sums.found >= (n < 2600 ? 1 : 100));
+	assert_true(sums.found >= (n < 2600 ? 1 : 50));
 	assert_true(sums.left_out < n / 4 + 1);
 }
 

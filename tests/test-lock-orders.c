@@ -74,7 +74,7 @@ static int follows(const struct seen *seen, unsigned int n, unsigned int a, unsi
 
 	if (!is_order(&seen[a]) || !is_order(&seen[b]) || seen[a].taken.class != class)
 		return 0;
-	if (class == SRCU || class == NOTIFIERS)
+	if (class == SRCU || class == MEMFILE_SRCU || class == NOTIFIERS)
 		return seen[a].taken.mode && !seen[b].held.mode;
 	return is_written(seen, n, class);
 }
@@ -179,6 +179,70 @@ static void any_order_comes_to_the_same(void **state)
 		cyclic += memchr(judge(seen, n).in_cycle, 1, sizeof(struct verdict)) != NULL;
 	}
 	assert_true(cyclic > sets / 10 && cyclic < sets * 9 / 10);
+}
+
+/* Two checkers that see a part each, and are told what the other one has seen. */
+static void told_as_seen(void **state)
+{
+	uint8_t bytes[2][GMEM_LOCKDEP_BYTES];
+	unsigned long sets;
+	struct random r;
+
+	(void)state;
+	random_seed(&r, 4);
+	for (sets = 0; sets < scaled(4000); sets++) {
+		unsigned int n = 1 + (unsigned int)random_below(&r, MOST_SEEN), i;
+		struct gmem_lockdep *d[2] = { gmem_lockdep_new(NULL, NULL),
+					      gmem_lockdep_new(NULL, NULL) };
+		struct verdict expected, got;
+		struct seen seen[MOST_SEEN];
+		size_t size[2];
+
+		make_up(&r, seen, n);
+		for (i = 0; i < n; i++)
+			see(d[random_below(&r, 2)], &seen[i]);
+		expected = judge(seen, n);
+		for (i = 0; i < 2; i++)
+			size[i] = gmem_lockdep_put(d[i], bytes[i]);
+		for (i = 0; i < 2; i++) {
+			assert_true(gmem_lockdep_get(d[i], bytes[!i], size[!i]));
+			got = verdict_of(d[i]);
+			assert_memory_equal(&got, &expected, sizeof(got));
+		}
+		assert_int_equal(gmem_lockdep_seen(d[0]), gmem_lockdep_seen(d[1]));
+		/* Nonsense is refused, or does no harm. */
+		if (size[0])
+			bytes[0][random_below(&r, size[0])] ^= (uint8_t)(1 + random_below(&r, 255));
+		gmem_lockdep_get(d[0], bytes[0], random_below(&r, size[0] + 1));
+		verdict_of(d[0]);
+		gmem_lockdep_free(d[0]);
+		gmem_lockdep_free(d[1]);
+	}
+}
+
+static void nonsense_is_not_taken(void **state)
+{
+	static const unsigned int wrong[] = { 0, 1, 8, 9, 10, 17 }; /* class, mode, verb */
+	struct gmem_lock_site held = { .class = MMAP_LOCK }, taken = { .class = FOLIO_LOCK };
+	struct gmem_lockdep *d = gmem_lockdep_new(NULL, NULL);
+	uint8_t bytes[GMEM_LOCKDEP_BYTES];
+	size_t size;
+
+	(void)state;
+	gmem_lockdep_take_under(d, &held, &taken, false);
+	size = gmem_lockdep_put(d, bytes);
+	for (size_t n = 0; n < size; n++)
+		assert_int_equal(gmem_lockdep_get(d, bytes, n), n == GMEM_NR_LOCKS);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		uint8_t *at = &bytes[GMEM_NR_LOCKS + wrong[i]], was = *at;
+
+		*at = 255;
+		assert_false(gmem_lockdep_get(d, bytes, size));
+		*at = was;
+	}
+	assert_true(gmem_lockdep_get(d, bytes, size));
+	assert_int_equal(gmem_lockdep_seen(d), 1);
+	gmem_lockdep_free(d);
 }
 
 /* ---- the right tables ---- */
@@ -314,6 +378,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_order_comes_to_the_same),
+		cmocka_unit_test(told_as_seen),
+		cmocka_unit_test(nonsense_is_not_taken),
 		cmocka_unit_test(every_profile_is_in_order),
 	};
 
