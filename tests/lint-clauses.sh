@@ -28,6 +28,8 @@ find traces -name '*.trace' -print0 | sort -z | xargs -0 -r gmem replay --clause
 	grep -oE '^[A-Z][A-Z0-9]*-[0-9]+' | sort -u >"$tmp/touched"
 cat tests/*.c | grep -oE '\bCL_[A-Z][A-Z0-9]*_[0-9]+\b|\b[A-Z][A-Z0-9]*-[0-9]+\b' |
 	sed 's/^CL_//; s/_/-/' | sort -u >"$tmp/tested"
+# What a design breaks, explain says of its trace.
+gmem explain traces/objections/*.trace | grep -oE '\[OBJ-[0-9]+\]' | tr -d '[]' >>"$tmp/touched"
 judge 'every clause is shown by a trace or a test' < <(
 	sort -u "$tmp/touched" "$tmp/tested" | comm -23 "$tmp/all" -)
 
