@@ -47,16 +47,4 @@ int put_file_of_slot(struct gmem_run *run);
 /* Zaps gfns of t->slot, which must be those of the event's pages; and tells the VM. */
 int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end);
 
-/*
- * The rows that tell every notifier of t->inode, by the table that says how. On a condition: the
- * first row may have a label, and so what comes in the end is for the first row alone.
- */
-#define TELL_NOTIFIERS_WHEN(when_it, table, clause, ...)                \
-	LOCK(MEMFILE_SRCU, READ, STORE_4, WHEN(when_it), __VA_ARGS__),  \
-		CALL_EACH(next_notifier, table, clause, WHEN(when_it)), \
-		UNLOCK(MEMFILE_SRCU, WHEN(when_it))
-#define TELL_NOTIFIERS(table, clause)                                               \
-	LOCK(MEMFILE_SRCU, READ, STORE_4), CALL_EACH(next_notifier, table, clause), \
-		UNLOCK(MEMFILE_SRCU)
-
 #endif

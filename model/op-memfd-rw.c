@@ -11,6 +11,18 @@
 #include "convert.h"
 #include "profile.h"
 
+/*
+ * The rows that tell every notifier of t->inode, by the table that says how. On a condition: the
+ * first row may have a label, and so what comes in the end is for the first row alone.
+ */
+#define TELL_NOTIFIERS_WHEN(when_it, table, clause, ...)                \
+	LOCK(MEMFILE_SRCU, READ, STORE_4, WHEN(when_it), __VA_ARGS__),  \
+		CALL_EACH(next_notifier, table, clause, WHEN(when_it)), \
+		UNLOCK(MEMFILE_SRCU, WHEN(when_it))
+#define TELL_NOTIFIERS(table, clause)                                               \
+	LOCK(MEMFILE_SRCU, READ, STORE_4), CALL_EACH(next_notifier, table, clause), \
+		UNLOCK(MEMFILE_SRCU)
+
 static bool is_positioned(struct gmem_run *run)
 {
 	return run->c->verb == GMEM_READ || run->c->verb == GMEM_WRITE;

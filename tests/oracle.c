@@ -320,21 +320,6 @@ bool meets_signal(const struct oracle *o, const struct gmem_call *c, uint64_t pa
 
 /* ---- verbs ---- */
 
-static int64_t oracle_no_ioctl(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
-{
-	(void)r;
-	return not_of(o, c, find_open(o, c, c->fd));
-}
-
-static int64_t no_restricted_files(struct oracle *o, const struct gmem_call *c,
-				   struct gmem_result *r)
-{
-	(void)o;
-	(void)c;
-	(void)r;
-	return -ENOSYS;
-}
-
 static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_CHECK_EXTENSION] = oracle_check_extension,
 	[GMEM_CREATE_VM] = oracle_create_vm,
@@ -383,7 +368,7 @@ static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_INJECT] = oracle_inject,
 	[GMEM_DUP] = oracle_dup,
 	[GMEM_CLOSE] = oracle_close,
-	[GMEM_MEMFD_RESTRICTED] = no_restricted_files,
+	[GMEM_MEMFD_RESTRICTED] = oracle_no_syscall,
 	[GMEM_REG_REGION] = oracle_no_ioctl,
 	[GMEM_UNREG_REGION] = oracle_no_ioctl,
 };
