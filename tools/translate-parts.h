@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The parts of the translator, for each other: translate.c has the tables, translate-tell.c what the
+ * rows do, translate-place.c what is where: handles, memslots, memory that stands in.
+ */
+#ifndef TRANSLATE_PARTS_H
+#define TRANSLATE_PARTS_H
+
+#include "translate.h"
+
+/* What a design converts by, and where shared pages are; bits, so that a row can name several. */
+#define FAMILY_COCO 1u	       /* KVM_SET_MEMORY_ATTRIBUTES2 on the file */
+#define FAMILY_SHAREABILITY 2u /* KVM_GMEM_CONVERT_* on the file */
+#define FAMILY_LINUX 4u	       /* KVM_SET_MEMORY_ATTRIBUTES on the VM */
+#define FAMILY_OTHER 8u
+#define FAMILY_ANY 15u
+
+enum meaning { MEANS_ITSELF, CREATE, MAP, BIND, PUNCH, TO_PRIVATE, TO_SHARED, CAPABILITY };
+
+#define OUTSIDE 16u /* where other memory of the program stands in for the file's shared pages */
+
+struct translate_row;
+typedef void translate_fn(struct translator *x, size_t n, const struct translate_row *row,
+			  struct told *told);
+
+/* By which calls designs do what a call means. */
+struct translate_row {
+	enum meaning means;
+	uint8_t designs;    /* FAMILY_*; with OUTSIDE only where that is so */
+	translate_fn *tell; /* adds the calls for call number n; or none, and then says why */
+	uint32_t verb;
+	uint64_t word; /* attributes, mode or advice */
+};
+
+translate_fn translate_create, translate_map, translate_bind, translate_punch;
+translate_fn translate_by_file, translate_by_gpa, translate_cap;
+
+uint8_t family_of(const struct gmem_profile *p, const struct gmem_machine *m);
+/* 1 unless all that the profile knows of the call is that there is none. */
+int profile_has_verb(const struct gmem_profile *p, uint32_t verb);
+
+/* ---- translate-place.c ---- */
+
+/* The call that made what descriptor from names, whichever duplicate that is; -1 if none did. */
+int32_t root_of(const struct translator *x, int32_t from);
+/* That of a guest_memfd; -1 if it is something else. */
+int32_t file_of(const struct translator *x, int32_t from);
+/* 1 if shared pages are not in the file in this design, but in other memory of the program. */
+int is_outside(const struct translator *x, int32_t file);
+/* 1 if that is so, and the trace has them in the file. */
+int needs_stand_in(const struct translator *x, int32_t file);
+/* 1 if the trace's file begins with pages that host and guest share. */
+int begins_shared(const struct translator *x, int32_t file);
+
+/* Appends a call for number n of the trace; it is valid until the next one. */
+struct trace_call *add_call(struct translator *x, size_t n, const struct linked_call *l,
+			    struct told *told);
+/* The same for the call as it is written, with its handles: null if one is not there. */
+struct trace_call *add_written(struct translator *x, size_t n, struct told *told);
+/* The call as it is written, with its handles in the translation; 0 if one is not there. */
+int find_handles(const struct translator *x, size_t n, struct linked_call *l, struct told *told);
+/* Sets the note, unless there is one. */
+void say(struct told *told, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The handle in the translation; 0 if it is not there, and then the note says which. */
+int find_handle(const struct translator *x, int32_t from, int32_t *to, uint64_t *delta,
+		struct told *told);
+
+/* The stand-in that has all of the range; null if none has. */
+const struct told_stand_in *stand_in_for(const struct translator *x, int32_t file, uint64_t offset,
+					 uint64_t size);
+void add_stand_in(struct translator *x, int32_t file, uint64_t offset, uint64_t size,
+		  uint32_t call);
+/* Keeps what is where after a call of the trace that succeeded. */
+void note_places(struct translator *x, size_t n);
+
+#endif
