@@ -61,7 +61,7 @@ void diff_free(struct diff *d)
 
 /* ---- states ---- */
 
-static int same_strip(const struct look_strip *a, const struct look_strip *b)
+int diff_strips_equal(const struct look_strip *a, const struct look_strip *b)
 {
 	uint32_t i;
 
@@ -79,7 +79,7 @@ static int same_state(const struct diff_state *a, const struct diff_state *b)
 	uint32_t i;
 
 	for (i = 0; i < a->nr && a->nr == b->nr; i++)
-		if (!same_strip(&a->strips[i], &b->strips[i]))
+		if (!diff_strips_equal(&a->strips[i], &b->strips[i]))
 			return 0;
 	return a->nr == b->nr;
 }
@@ -111,15 +111,18 @@ static uint32_t look(struct diff_column *c, const struct gmem_world *w)
 	return (uint32_t)c->nr_states - 1;
 }
 
-static void add_object(struct diff_column *c, const char *name, uint64_t ino, int is_file)
+static void add_object(struct diff_column *c, const char *name, uint64_t ino)
 {
+	struct diff_object *o;
 	size_t i;
 
 	for (i = 0; i < c->nr_objects; i++)
 		if (c->objects[i].ino == ino)
 			return;
 	c->objects = xgrow(c->objects, c->nr_objects, &c->room_objects, sizeof(*c->objects));
-	c->objects[c->nr_objects++] = (struct diff_object){ name, ino, (uint8_t)is_file };
+	o = &c->objects[c->nr_objects++];
+	o->ino = ino;
+	snprintf(o->name, sizeof(o->name), "%s", *name ? name : "?");
 }
 
 /* Files, and memory of the program that a memslot has. n is of the translation. */
@@ -136,7 +139,7 @@ static void add_objects(struct diff_column *c, const struct gmem_world *w, size_
 	if (gmem_verb_info(l->call.verb)->binds_fd & GMEM_FD_GMEM) {
 		ino = look_fd(w, task, r->value);
 		if (ino)
-			add_object(c, call->name, ino, 1);
+			add_object(c, call->name, ino);
 		return;
 	}
 	if (l->addr_from < 0 || (l->call.verb != GMEM_SET_USER_MEMORY_REGION &&
@@ -144,7 +147,7 @@ static void add_objects(struct diff_column *c, const struct gmem_world *w, size_
 		return;
 	ino = look_addr(w, task, (uint64_t)c->x.results[l->addr_from].value + l->call.addr);
 	if (ino)
-		add_object(c, c->x.t.calls[l->addr_from].name, ino, 0);
+		add_object(c, c->x.t.calls[l->addr_from].name, ino);
 }
 
 /* ---- running ---- */

@@ -59,9 +59,8 @@ void look_at(const struct gmem_world *w, uint64_t ino, struct look_strip *strip)
 
 /* A file, or memory of the program, whose pages are shown. */
 struct diff_object {
-	const char *name;
+	char name[TRACE_MAX_NAME + 1];
 	uint64_t ino;
-	uint8_t is_file;
 };
 
 /* After a call: a strip for each object that there was by then. */
@@ -121,6 +120,7 @@ char *diff_call(const struct diff *d, size_t column, size_t n, uint32_t nth);
 int diff_cells_equal(const struct diff *d, size_t n, size_t a, size_t b);
 /* The columns that are shown in this one's place, "A, B"; free() it. */
 char *diff_column_names(const struct diff *d, size_t column);
+int diff_strips_equal(const struct look_strip *a, const struct look_strip *b);
 /* 1 if the column is shown, and not another one in its place. */
 static inline int diff_is_shown(const struct diff *d, size_t column)
 {

@@ -15,7 +15,7 @@
 #define FAMILY_OTHER 8u
 #define FAMILY_ANY 15u
 
-enum meaning { MEANS_ITSELF, CREATE, MAP, BIND, PUNCH, TO_PRIVATE, TO_SHARED, CAPABILITY };
+enum meaning { MEANS_ITSELF, CREATE_VM, CREATE, MAP, BIND, PUNCH, TO_PRIVATE, TO_SHARED, CAPABILITY };
 
 #define OUTSIDE 16u /* where other memory of the program stands in for the file's shared pages */
 
@@ -32,8 +32,8 @@ struct translate_row {
 	uint64_t word; /* attributes, mode or advice */
 };
 
-translate_fn translate_create, translate_map, translate_bind, translate_punch;
-translate_fn translate_by_file, translate_by_gpa, translate_cap;
+translate_fn translate_create_vm, translate_create, translate_map, translate_bind;
+translate_fn translate_punch, translate_by_file, translate_by_gpa, translate_cap;
 
 uint8_t family_of(const struct gmem_profile *p, const struct gmem_machine *m);
 /* 1 unless all that the profile knows of the call is that there is none. */

@@ -222,7 +222,8 @@ static struct told_slot *find_slot(struct translator *x, int32_t vm, uint64_t sl
 
 static void note_slot(struct translator *x, const struct linked_call *l)
 {
-	int32_t vm = root_of(x, l->fd_from), file = file_of(x, l->memfd_from);
+	const int is_gmem = !!(l->call.flags & GMEM_MEM_GUEST_MEMFD);
+	int32_t vm = root_of(x, l->fd_from), file = is_gmem ? file_of(x, l->memfd_from) : -1;
 	struct told_slot *s = find_slot(x, vm, l->call.slot);
 
 	if (s && !l->call.size) {

@@ -69,6 +69,25 @@ static void read_flags(struct gmem_call *call)
 	call->flags &= ~HUGE_BITS;
 }
 
+/* Where files convert only if their VM leaves it to them, it does, as it does elsewhere by itself. */
+void translate_create_vm(struct translator *x, size_t n, const struct translate_row *row,
+			 struct told *told)
+{
+	const struct trace_call *from = &x->from->calls[n];
+	struct linked_call l = { .memfd_from = -1, .addr_from = -1 };
+
+	if (!add_written(x, n, told) || !from->name[0] || from->nr_demands)
+		return;
+	if (!profile_number(x->profile, "either_or") || profile_number(x->from_profile, "either_or"))
+		return;
+	l.fd_from = (int32_t)x->t.nr_calls - 1;
+	l.call = (struct gmem_call){ .verb = row->verb,
+				     .task = from->linked.call.task,
+				     .cap = row->word };
+	add_call(x, n, &l, told);
+	told->how = TOLD_BY_OTHERS;
+}
+
 void translate_create(struct translator *x, size_t n, const struct translate_row *row,
 		      struct told *told)
 {
@@ -274,17 +293,18 @@ static void add_conversion(struct translator *x, size_t n, const struct translat
 			   int32_t from, uint64_t start, uint64_t size, struct told *told)
 {
 	const struct gmem_call *asked = &x->from->calls[n].linked.call;
-	struct linked_call l = { .memfd_from = -1, .addr_from = -1 };
+	struct linked_call l = { .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
 
-	if (x->closed[from]) {
+	if (from >= 0 && x->closed[from]) {
 		told->how = TOLD_NOT_ASKED;
 		say(told, "%s is closed", x->from->calls[from].name);
 		return;
 	}
-	if (!find_handle(x, from, &l.fd_from, NULL, told))
+	if (from >= 0 && !find_handle(x, from, &l.fd_from, NULL, told))
 		return;
 	l.call = (struct gmem_call){ .verb = row->verb,
 				     .task = asked->task,
+				     .fd = asked->fd,
 				     .size = size,
 				     .attributes = row->word,
 				     .argp = asked->argp };

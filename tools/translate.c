@@ -38,6 +38,7 @@ static const struct {
 	uint64_t word;
 	enum meaning means;
 } meanings[] = {
+	{ GMEM_CREATE_VM, FAMILY_COCO | FAMILY_SHAREABILITY, ANY_WORD, CREATE_VM },
 	{ GMEM_CREATE_GUEST_MEMFD, FAMILY_ANY, ANY_WORD, CREATE },
 	{ GMEM_MMAP, FAMILY_ANY, ANY_WORD, MAP },
 	{ GMEM_SET_USER_MEMORY_REGION2, FAMILY_ANY, ANY_WORD, BIND },
@@ -53,6 +54,8 @@ static const struct {
 };
 
 static const struct translate_row rows[] = {
+	{ CREATE_VM, FAMILY_SHAREABILITY, translate_create_vm, GMEM_ENABLE_CAP,
+	  GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING },
 	{ CREATE, FAMILY_ANY, translate_create, GMEM_CREATE_GUEST_MEMFD, 0 },
 	{ MAP, FAMILY_ANY | OUTSIDE, translate_map, GMEM_MMAP, 0 },
 	{ BIND, FAMILY_ANY | OUTSIDE, translate_bind, GMEM_SET_USER_MEMORY_REGION2, 0 },
@@ -98,7 +101,9 @@ int profile_has_verb(const struct gmem_profile *p, uint32_t verb)
 /* The guest_memfd that the call is about; -1 if it is about none. */
 static int32_t file_of_call(const struct translator *x, const struct linked_call *l)
 {
-	return file_of(x, l->memfd_from >= 0 ? l->memfd_from : l->fd_from);
+	if (l->call.verb == GMEM_SET_USER_MEMORY_REGION2)
+		return l->call.flags & GMEM_MEM_GUEST_MEMFD ? file_of(x, l->memfd_from) : -1;
+	return file_of(x, l->fd_from);
 }
 
 static enum meaning meaning_of(const struct translator *x, const struct linked_call *l)
