@@ -176,7 +176,8 @@ static void put_head(FILE *f, const struct diff *d)
 	      "style-src 'unsafe-inline'\">\n<title>",
 	      f);
 	put_any(f, d->file);
-	fprintf(f, " under %zu designs</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>",
+	fprintf(f,
+		" under %zu designs</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>",
 		d->nr, style);
 	put_any(f, d->file);
 	fprintf(f, " under %zu design%s</h1>\n", d->nr, d->nr == 1 ? "" : "s");

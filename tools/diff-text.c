@@ -20,7 +20,7 @@ struct layout {
 	unsigned int width; /* of each */
 };
 
-/* How many letters of the words fit, up to a blank if there is one. */
+/* How many letters of the words fit, up to a blank, or after a sign, if there is one. */
 static size_t fitting(const char *words, size_t width)
 {
 	size_t n = strlen(words), i;
@@ -29,7 +29,9 @@ static size_t fitting(const char *words, size_t width)
 		return n;
 	for (i = width; i && words[i] != ' '; i--)
 		;
-	return i ? i : width;
+	for (n = i ? 0 : width; n && !strchr("-|,(=", words[n - 1]); n--)
+		;
+	return i ? i : n ? n : width;
 }
 
 /* Words broken into lines that begin with indent blanks; the first one is begun already, at column. */
@@ -100,10 +102,12 @@ static void put_calls(FILE *f, const struct diff *d, size_t column, size_t n)
 	for (i = 0; (call = diff_call(d, column, n, i)); i++) {
 		size_t at = MARGIN + strlen(names) + 2;
 
-		fprintf(f, "%*s%s: ", MARGIN, "", names);
+		fprintf(f, "%*s%s:", MARGIN, "", names);
 		if (at + strlen(call) > WIDTH && at > WIDTH / 2) {
 			fprintf(f, "\n%*s", MARGIN + 4, "");
 			at = MARGIN + 4;
+		} else {
+			fputc(' ', f);
 		}
 		put_wrapped(f, call, at, MARGIN + 4);
 		free(call);

@@ -40,9 +40,9 @@ static struct json_object *row_object(const struct gmem_profile *p, const struct
 	json_add_number(o, "depth", e->row.depth);
 	json_add_number(o, "times", e->times);
 	json_add_string(o, "outcome",
-		   e->row.passed < 0 ? "skipped" :
-		   e->row.passed     ? "passed" :
-				       "decided");
+			e->row.passed < 0 ? "skipped" :
+			e->row.passed	  ? "passed" :
+					    "decided");
 	return o;
 }
 

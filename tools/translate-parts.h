@@ -15,7 +15,17 @@
 #define FAMILY_OTHER 8u
 #define FAMILY_ANY 15u
 
-enum meaning { MEANS_ITSELF, CREATE_VM, CREATE, MAP, BIND, PUNCH, TO_PRIVATE, TO_SHARED, CAPABILITY };
+enum meaning {
+	MEANS_ITSELF,
+	CREATE_VM,
+	CREATE,
+	MAP,
+	BIND,
+	PUNCH,
+	TO_PRIVATE,
+	TO_SHARED,
+	CAPABILITY
+};
 
 #define OUTSIDE 16u /* where other memory of the program stands in for the file's shared pages */
 
@@ -45,9 +55,11 @@ int profile_has_verb(const struct gmem_profile *p, uint32_t verb);
 int32_t root_of(const struct translator *x, int32_t from);
 /* That of a guest_memfd; -1 if it is something else. */
 int32_t file_of(const struct translator *x, int32_t from);
-/* 1 if shared pages are not in the file in this design, but in other memory of the program. */
-int is_outside(const struct translator *x, int32_t file);
-/* 1 if that is so, and the trace has them in the file. */
+/* 1 if the VM that this call makes is of a type with private memory. */
+int vm_has_private_memory(const struct translator *x, int32_t vm);
+/* 1 if the trace has shared pages in the file, and not in other memory of the program. */
+int tracks_itself(const struct translator *x, int32_t file);
+/* 1 if that is so, and this design cannot: other memory has to stand in for them. */
 int needs_stand_in(const struct translator *x, int32_t file);
 /* 1 if the trace's file begins with pages that host and guest share. */
 int begins_shared(const struct translator *x, int32_t file);

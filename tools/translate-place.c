@@ -42,10 +42,8 @@ int32_t file_of(const struct translator *x, int32_t from)
 	return root;
 }
 
-static int vm_has_private_memory(const struct translator *x, int32_t file)
+int vm_has_private_memory(const struct translator *x, int32_t vm)
 {
-	int32_t vm = root_of(x, x->from->calls[file].linked.fd_from);
-
 	if (vm < 0 || x->from->machine.arch != GMEM_X86_64)
 		return 0;
 	switch (x->from->calls[vm].linked.call.type) {
@@ -58,23 +56,27 @@ static int vm_has_private_memory(const struct translator *x, int32_t file)
 	}
 }
 
-static int outside_of(const struct translator *x, int32_t file, const struct gmem_profile *p,
+/* 1 if the design has shared pages in other memory of the program, not in the file. */
+static int is_outside(const struct translator *x, int32_t file, const struct gmem_profile *p,
 		      uint8_t family)
 {
 	if (family != FAMILY_LINUX)
 		return 0;
 	return !(profile_number(p, "create_flags") & GMEM_FLAG_MMAP) ||
-	       vm_has_private_memory(x, file);
+	       vm_has_private_memory(x, root_of(x, x->from->calls[file].linked.fd_from));
 }
 
-int is_outside(const struct translator *x, int32_t file)
+/* Shareability leaves a file that does not support shared pages as it was before. */
+int tracks_itself(const struct translator *x, int32_t file)
 {
-	return outside_of(x, file, x->profile, x->family);
+	if (x->from_family == FAMILY_SHAREABILITY)
+		return !!(x->from->calls[file].linked.call.flags & GMEM_FLAG_SUPPORT_SHARED);
+	return !is_outside(x, file, x->from_profile, x->from_family);
 }
 
 int needs_stand_in(const struct translator *x, int32_t file)
 {
-	return is_outside(x, file) && !outside_of(x, file, x->from_profile, x->from_family);
+	return is_outside(x, file, x->profile, x->family) && tracks_itself(x, file);
 }
 
 int begins_shared(const struct translator *x, int32_t file)

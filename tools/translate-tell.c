@@ -10,11 +10,6 @@
 #include "mounted.h"
 #include "translate-parts.h"
 
-static int flag_of(uint64_t flags, uint64_t flag)
-{
-	return (flags & flag) == flag;
-}
-
 #define HUGE_BITS (UINT64_C(63) << GMEM_FLAG_HUGE_SHIFT)
 
 /* What the design cannot say goes, and into the note. */
@@ -46,12 +41,12 @@ static void put_flags(struct translator *x, struct gmem_call *call, int outside,
 			call->page_order = 0;
 		return;
 	}
-	if (!flag_of(call->flags, GMEM_FLAG_MMAP) && (call->flags & GMEM_FLAG_INIT_SHARED))
-		say(told, "a file that cannot be mapped is private");
-	if (!flag_of(call->flags, GMEM_FLAG_MMAP))
-		call->flags &= ~GMEM_FLAG_INIT_SHARED;
-	else
-		call->flags ^= GMEM_FLAG_INIT_PRIVATE; /* the bit of INIT_SHARED, turned round */
+	/* without SUPPORT_SHARED its pages do not convert; the bit of INIT_SHARED is turned round */
+	if (!(call->flags & GMEM_FLAG_MMAP) && x->from_family == FAMILY_COCO)
+		say(told, "a file whose pages convert can be mapped");
+	if ((call->flags & (GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED)) ||
+	    x->from_family == FAMILY_COCO)
+		call->flags = (call->flags | GMEM_FLAG_SUPPORT_SHARED) ^ GMEM_FLAG_INIT_PRIVATE;
 	if (call->flags & GMEM_FLAG_HUGETLB)
 		call->flags |= (call->page_order + GMEM_PAGE_SHIFT) << GMEM_FLAG_HUGE_SHIFT;
 	call->page_order = 0;
@@ -69,6 +64,14 @@ static void read_flags(struct gmem_call *call)
 	call->flags &= ~HUGE_BITS;
 }
 
+static int is_in_file(const struct translator *x, size_t vm)
+{
+	if (x->from_family != FAMILY_LINUX)
+		return 1;
+	return (profile_number(x->from_profile, "create_flags") & GMEM_FLAG_MMAP) &&
+	       !vm_has_private_memory(x, (int32_t)vm);
+}
+
 /* Where files convert only if their VM leaves it to them, it does, as it does elsewhere by itself. */
 void translate_create_vm(struct translator *x, size_t n, const struct translate_row *row,
 			 struct told *told)
@@ -78,7 +81,8 @@ void translate_create_vm(struct translator *x, size_t n, const struct translate_
 
 	if (!add_written(x, n, told) || !from->name[0] || from->nr_demands)
 		return;
-	if (!profile_number(x->profile, "either_or") || profile_number(x->from_profile, "either_or"))
+	if (!profile_number(x->profile, "either_or") ||
+	    profile_number(x->from_profile, "either_or") || !is_in_file(x, n))
 		return;
 	l.fd_from = (int32_t)x->t.nr_calls - 1;
 	l.call = (struct gmem_call){ .verb = row->verb,
@@ -118,7 +122,7 @@ static struct trace_call *add_stand_in_call(struct translator *x, size_t n, size
 	l.call.offset = 0;
 	l.call.length = size;
 	l.call.task = x->from->calls[n].linked.call.task;
-	l.call.flags = (l.call.flags & GMEM_MAP_FIXED) | GMEM_MAP_PRIVATE | GMEM_MAP_ANONYMOUS;
+	l.call.flags = (l.call.flags & GMEM_MAP_FIXED) | GMEM_MAP_SHARED | GMEM_MAP_ANONYMOUS;
 	c = add_call(x, n, &l, told);
 	memcpy(c->name, x->from->calls[map].name, sizeof(c->name));
 	add_stand_in(x, file_of(x, x->from->calls[map].linked.fd_from), offset, size,
@@ -320,6 +324,12 @@ static void add_conversion(struct translator *x, size_t n, const struct translat
 	told->main = told->nr - 1;
 }
 
+/* With shareability the VM's attributes do not count where the file has its own. */
+static int converts(const struct translator *x, const struct told_slot *s, int to_gpa)
+{
+	return to_gpa || x->from_family != FAMILY_SHAREABILITY || !tracks_itself(x, s->file);
+}
+
 /* By the memslots that have the range: one call for each. */
 static void by_slots(struct translator *x, size_t n, const struct translate_row *row, int to_gpa,
 		     struct told *told)
@@ -332,7 +342,7 @@ static void by_slots(struct translator *x, size_t n, const struct translate_row 
 	for (i = 0; i < x->nr_slots && told->nr < TOLD_MOST; i++) {
 		const struct told_slot *s = &x->slots[i];
 
-		if ((to_gpa ? s->file : s->vm) != root ||
+		if ((to_gpa ? s->file : s->vm) != root || !converts(x, s, to_gpa) ||
 		    !overlap(begin, l->call.size, to_gpa ? s->offset : s->gpa, s->size, &start,
 			     &size))
 			continue;
@@ -351,7 +361,7 @@ static void by_slots(struct translator *x, size_t n, const struct translate_row 
 	if (done < l->call.size)
 		say(told, told->nr ? "only what a memslot has" :
 			  to_gpa   ? "it converts guest addresses, and no memslot has the range" :
-				     "it converts ranges of files, and no memslot is there");
+				     "it converts files, and there is none to convert");
 }
 
 void translate_by_file(struct translator *x, size_t n, const struct translate_row *row,
