@@ -111,23 +111,29 @@ void translate_create(struct translator *x, size_t n, const struct translate_row
 		told->how = TOLD_BY_OTHERS;
 }
 
-static struct trace_call *add_stand_in_call(struct translator *x, size_t n, size_t map,
-					    uint64_t offset, uint64_t size, struct told *told)
+/* Memory for a range of the file, as the trace maps it by the call of that number; 0 if it never does. */
+static void add_stand_in_call(struct translator *x, size_t n, size_t map, int32_t file,
+			      uint64_t offset, uint64_t size, struct told *told)
 {
-	struct linked_call l = x->from->calls[map].linked;
+	struct linked_call l = { .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
 	struct trace_call *c;
 
+	l.call.prot = GMEM_PROT_READ | GMEM_PROT_WRITE;
+	if (map)
+		l = x->from->calls[map].linked;
 	l.fd_from = -1;
+	l.call.verb = GMEM_MMAP;
 	l.call.fd = -1;
 	l.call.offset = 0;
 	l.call.length = size;
 	l.call.task = x->from->calls[n].linked.call.task;
 	l.call.flags = (l.call.flags & GMEM_MAP_FIXED) | GMEM_MAP_SHARED | GMEM_MAP_ANONYMOUS;
 	c = add_call(x, n, &l, told);
-	memcpy(c->name, x->from->calls[map].name, sizeof(c->name));
-	add_stand_in(x, file_of(x, x->from->calls[map].linked.fd_from), offset, size,
-		     (uint32_t)x->t.nr_calls - 1);
-	return c;
+	if (map)
+		memcpy(c->name, x->from->calls[map].name, sizeof(c->name));
+	else
+		snprintf(c->name, sizeof(c->name), "%.25s_shared", x->from->calls[file].name);
+	add_stand_in(x, file, offset, size, (uint32_t)x->t.nr_calls - 1);
 }
 
 /* 1 if the trace maps shared pages of the file there, and expects that to succeed. */
@@ -151,7 +157,7 @@ void translate_map(struct translator *x, size_t n, const struct translate_row *r
 		   struct told *told)
 {
 	const struct linked_call *l = &x->from->calls[n].linked;
-	int32_t file = file_of(x, l->fd_from);
+	int32_t file = file_of(x, l->fd_from), fd;
 	const struct told_stand_in *s;
 
 	(void)row;
@@ -163,8 +169,8 @@ void translate_map(struct translator *x, size_t n, const struct translate_row *r
 		x->handles[n] = (struct told_handle){ (int32_t)s->call,
 						      l->call.offset - s->offset };
 		say(told, "the memory that the memslot has already");
-	} else if (find_handle(x, l->fd_from, &file, NULL, told)) {
-		add_stand_in_call(x, n, n, l->call.offset, l->call.length, told);
+	} else if (find_handle(x, l->fd_from, &fd, NULL, told)) {
+		add_stand_in_call(x, n, n, file, l->call.offset, l->call.length, told);
 		told->how = TOLD_BY_OTHERS;
 	}
 }
@@ -183,18 +189,17 @@ static void give_address(struct translator *x, size_t n, struct linked_call *l, 
 			 struct told *told)
 {
 	const struct told_stand_in *s;
-	size_t map;
 
 	if (l->addr_from >= 0 || l->call.addr)
 		return;
 	s = stand_in_for(x, file, l->call.offset, l->call.size);
-	map = s ? 0 : maps_later(x, n, file);
-	if (map) {
-		add_stand_in_call(x, n, map, l->call.offset, l->call.size, told);
-		l->addr_from = (int32_t)x->t.nr_calls - 1;
-	} else if (s) {
+	if (s) {
 		l->addr_from = (int32_t)s->call;
 		l->call.addr = l->call.offset - s->offset;
+	} else {
+		add_stand_in_call(x, n, maps_later(x, n, file), file, l->call.offset, l->call.size,
+				  told);
+		l->addr_from = (int32_t)x->t.nr_calls - 1;
 	}
 }
 
