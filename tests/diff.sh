@@ -274,6 +274,7 @@ judge 'a run that ends early says why' < <(
 	said 0
 	grep -qE '^linux-coco-v13\+B38b was not run to its end: invariant I[0-9]+ is violated: ' "$tmp/out" ||
 		cat "$tmp/out"
+	grep -q '  (not made) invariant I4 is violated: ' "$tmp/out" || echo 'the call is not the one'
 	grep -q '  (not made) the run is over$' "$tmp/out" || echo 'all was made')
 
 # ---- other forms ----
@@ -365,8 +366,8 @@ browse()
 if [ -n "$chromium" ] && browse --dump-dom "$page" >"$tmp/dom" && grep -q '<table>' "$tmp/dom"; then
 	judge 'a browser reads what was written' < <(
 		for tag in tr td th svg title rect dt a style; do
-			want=$(grep -oE "<$tag[ >]" "$page" | wc -l)
-			got=$(grep -oE "<$tag[ >]" "$tmp/dom" | wc -l)
+			want=$(grep -oE "<${tag}[ >]" "$page" | wc -l)
+			got=$(grep -oE "<${tag}[ >]" "$tmp/dom" | wc -l)
 			[ "$want" = "$got" ] || echo "$got of $want $tag"
 		done
 		[ "$(grep -c '<tr [^>]*id="L' "$tmp/dom")" = 12 ] || echo 'not 12 calls'
@@ -382,11 +383,31 @@ if [ -n "$chromium" ] && browse --dump-dom "$page" >"$tmp/dom" && grep -q '<tabl
 				echo "$shade: no picture, or an empty one"
 		done
 		! cmp -s "$tmp/light.png" "$tmp/dark.png" || echo 'both look the same')
+
+	# What the browser makes of the page's style, by a script that the page itself would refuse.
+	sed 's/<meta http-equiv[^>]*>//' "$page" | sed 's:^</body>:<script>\
+		var s = getComputedStyle(document.body), b = document.querySelector(".private.there");\
+		document.body.dataset.looks = [s.backgroundColor, s.color, getComputedStyle(b).fill,\
+			Math.round(b.getBoundingClientRect().width)].join("; ");\
+		</script>&:' >"$tmp/probe.html"
+	judge 'by its own colours' < <(
+		diff - <(for scheme in 1 0; do
+			browse --blink-settings=preferredColorScheme=$scheme --dump-dom "$tmp/probe.html" |
+				grep -oE 'data-looks="[^"]*"'
+		done) <<'END'
+data-looks="rgb(255, 255, 255); rgb(29, 33, 41); rgb(107, 79, 160); 18"
+data-looks="rgb(20, 23, 28); rgb(228, 231, 236); rgb(168, 139, 224); 18"
+END
+	)
+	sed 's:^</body>:<script>document.body.dataset.ran = 1</script>&:' "$page" >"$tmp/refused.html"
+	judge 'and runs no script' < <(browse --dump-dom "$tmp/refused.html" | grep -o 'data-ran="1"')
 else
 	why='there is no chromium'
 	[ -z "$chromium" ] || why='chromium does not start here'
 	skip 'a browser reads what was written' "$why"
 	skip 'and draws it, in light and in dark' "$why"
+	skip 'by its own colours' "$why"
+	skip 'and runs no script' "$why"
 fi
 
 # ---- use ----
