@@ -14,6 +14,7 @@
 
 #include "convert.h"
 #include "ops.h"
+#include "profile.h"
 #include "ranges.h"
 #include "seen.h"
 #include "state.h"
@@ -36,7 +37,8 @@ static const char *locks_are_free(struct gmem_block *b, struct gmem_seen *s)
 	}
 	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
 		if (INODE(b, i)->invalidate_lock || INODE(b, i)->folio_lock ||
-		    INODE(b, i)->i_mmap_rwsem)
+		    INODE(b, i)->i_mmap_rwsem || INODE(b, i)->inode_lock || INODE(b, i)->rm_lock ||
+		    INODE(b, i)->memfile_srcu)
 			return s->a = INODE(b, i)->ino, "a lock of an inode is held: inode";
 	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
 		if (VM(b, i)->slots_lock || VM(b, i)->slots_arch_lock || VM(b, i)->mmu_lock ||
@@ -232,6 +234,16 @@ static const char *attributes_rule_the_guest(struct gmem_block *b, struct gmem_s
 	return wrong;
 }
 
+static bool is_on_list(const struct gmem_block *b, const struct gmem_file *f, uint32_t slot)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(b, f->bindings, r.end, &r))
+		if (r.value == slot)
+			return true;
+	return false;
+}
+
 /* Every page that a memslot says it has of a file is bound to that memslot. */
 static const char *check_slots_bindings(struct gmem_block *b, struct gmem_seen *s,
 					const struct gmem_vm *vm)
@@ -241,6 +253,12 @@ static const char *check_slots_bindings(struct gmem_block *b, struct gmem_seen *
 	while (gmem_range_next(b, vm->slots, r.end, &r)) {
 		const struct gmem_slot *slot = SLOT(b, r.value);
 
+		if (b->profile->n.notifier_list) {
+			if (slot->file && !is_on_list(b, CFILE(b, slot->file), r.value))
+				return s->a = vm->number, s->b = slot->id,
+				       "a memslot is not on its file's list: VM, memslot";
+			continue;
+		}
 		if (slot->file &&
 		    (!gmem_range_next(b, GFILE(b, slot->file)->bindings, slot->pgoff, &bound) ||
 		     bound.start != slot->pgoff || bound.end != slot->pgoff + slot->npages ||
@@ -261,7 +279,7 @@ static const char *check_files_bindings(struct gmem_block *b, struct gmem_seen *
 		const struct gmem_slot *slot = SLOT(b, r.value);
 		uint32_t id = (uint32_t)slot->as_id << 16 | slot->id;
 
-		if (gmem_slot_by_id(b, VM(b, f->vm), id) != r.value || slot->file != file)
+		if (gmem_slot_by_id(b, VM(b, slot->vm), id) != r.value || slot->file != file)
 			return s->a = INODE(b, f->inode)->ino, s->b = r.start,
 			       "a binding to a memslot that is not there: inode, page";
 	}
@@ -349,7 +367,7 @@ static const char *bytes_are_in_pages(struct gmem_block *b, struct gmem_seen *s)
 static const char *attributes_cover_the_file(struct gmem_block *b, struct gmem_seen *s)
 {
 	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next) {
-		uint64_t covered = 0, pages = PAGES(INODE(b, i)->size);
+		uint64_t covered = 0, pages = gmem_pages_of(INODE(b, i)->size);
 		struct gmem_range r = { 0, 0, 0 };
 
 		while (gmem_range_next(b, INODE(b, i)->attributes, r.end, &r)) {
@@ -391,6 +409,14 @@ static const char *huge_folios_are_private(struct gmem_block *b, struct gmem_see
 	return wrong;
 }
 
+/* What only a row can see, at the moment that it runs. */
+static const char *seen_by_a_row(struct gmem_block *b, struct gmem_seen *s)
+{
+	(void)b;
+	(void)s;
+	return NULL;
+}
+
 static const struct invariant {
 	const char *name, *sentence;
 	const char *(*holds)(struct gmem_block *b, struct gmem_seen *s);
@@ -414,6 +440,10 @@ static const struct invariant {
 	{ "I14", "A huge folio is whole as long as all of it is private.", huge_folios_are_private,
 	  true },
 	{ "I15", "Nothing that is named, or looked at, has been freed.", gmem_check_freed, false },
+	{ "I16", "Who is told of pages is told of the gfns that show them, and of no others.",
+	  seen_by_a_row, false },
+	{ "I17", "A fault is tried again only for what happened to its own page.", seen_by_a_row,
+	  false },
 };
 #define NR_INVARIANTS (sizeof(invariants) / sizeof(invariants[0]))
 #define TREES 10u /* I11 */

@@ -230,6 +230,35 @@ enum gmem_verb {
 	/* close(2). Takes fd. Results in 0; the last one releases the file. Clauses FD-*,
 	 * RELEASE-*, DESTROY-*. */
 	GMEM_CLOSE,
+	/*
+	 * The calls of the ancestors alone; elsewhere -ENOSYS, -ENOTTY, or GMEM_MISUSE where the model
+	 * has no answer.
+	 *
+	 * memfd_create(2). Takes flags (MFD_*). Results in a descriptor of a file of size 0. Clauses
+	 * MEMFD-*.
+	 */
+	GMEM_MEMFD_CREATE,
+	/*
+	 * memfd_restricted(2). Takes flags, memfd (a mount; restrictedmem-shim only, -1 for none).
+	 * Results in a descriptor of a file of size 0. Clauses RMEM-*.
+	 */
+	GMEM_MEMFD_RESTRICTED,
+	/*
+	 * A descriptor of a directory on a mount. Takes mode (enum gmem_mount). Results in a
+	 * descriptor. Clauses RMEM-*.
+	 */
+	GMEM_OPEN_MOUNT,
+	/*
+	 * KVM_MEMORY_ENCRYPT_REG_REGION and KVM_MEMORY_ENCRYPT_UNREG_REGION as memfile-notifier-v7
+	 * has them. Take fd (a VM), gpa, size. Result in 0. Clauses REG-*.
+	 */
+	GMEM_REG_REGION,
+	GMEM_UNREG_REGION,
+	/*
+	 * delete_module(2). Takes what (enum gmem_module). Results in 0, and the module's code is
+	 * gone. Clauses STORE-*, OBJ-*.
+	 */
+	GMEM_RMMOD,
 	GMEM_NR_VERBS,
 };
 
@@ -334,6 +363,17 @@ enum gmem_advice { /* the numbers of MADV_* */
 		   GMEM_MADV_POPULATE_WRITE = 23,
 		   GMEM_MADV_COLLAPSE = 25,
 };
+/* memfd_create(2): Linux's MFD_*, and what the ancestors added */
+#define GMEM_MFD_INACCESSIBLE UINT64_C(8)
+enum gmem_mount { /* as bits: what memfd_restricted() is picky about */
+		  GMEM_MOUNT_TMPFS = 1,
+		  GMEM_MOUNT_NOEXEC = 2,  /* SB_I_NOEXEC */
+		  GMEM_MOUNT_SUBDIR = 4,  /* a directory below the mount's root */
+		  GMEM_MOUNT_BIND = 8,	  /* of a part of the file system */
+		  GMEM_MOUNT_RDONLY = 16,
+		  GMEM_MOUNT_DATA = 32,	  /* its files have private_data, as no tmpfs has */
+};
+enum gmem_module { GMEM_MODULE_STORE = 1, GMEM_MODULE_OPERATIONS };
 enum gmem_inject { GMEM_INJECT_NONE, GMEM_INJECT_SIGNAL, GMEM_INJECT_ENOMEM };
 
 /* One call. Fields that a verb does not name are ignored and best left 0. */
@@ -361,7 +401,8 @@ struct gmem_call {
 	union {
 		uint64_t value, error_offset;
 	};
-	uint64_t argp; /* 1: the structure's address was a bad pointer; 2: it is read-only */
+	/* 1: the structure's address was a bad pointer; 2: it is read-only; 3: it changes meanwhile */
+	uint64_t argp;
 };
 
 enum gmem_outcome {
@@ -370,6 +411,8 @@ enum gmem_outcome {
 	GMEM_SIGSEGV,	   /* the access raised SIGSEGV */
 	GMEM_MEMORY_FAULT, /* KVM_EXIT_MEMORY_FAULT; value is KVM_RUN's negated errno */
 	GMEM_MMIO,	   /* KVM_EXIT_MMIO; value 0 */
+	GMEM_ERROR_EXIT,   /* KVM_EXIT_MEMORY_ERROR, of memfile-notifier-v4 to -v6 */
+	GMEM_SHUTDOWN,	   /* KVM_EXIT_SHUTDOWN; value 0 */
 	GMEM_UNSPECIFIED,  /* bytes whose value the design leaves open; value 0 */
 	GMEM_NR_OUTCOMES,
 };
@@ -411,7 +454,8 @@ enum gmem_param_kind {
 #define GMEM_FD_VM 2u
 #define GMEM_FD_GMEM 4u
 #define GMEM_FD_PIN 8u
-#define GMEM_FD_ANY 15u
+#define GMEM_FD_MOUNT 32u
+#define GMEM_FD_ANY 47u
 #define GMEM_FD_ANON 16u /* mmap only: -1 may stand for no file */
 
 struct gmem_param {
@@ -464,6 +508,8 @@ const struct gmem_name *gmem_profile_names(const struct gmem_profile *p,
 					   const struct gmem_param *param);
 /* One sentence: what it is the interface of. */
 const char *gmem_profile_summary(const struct gmem_profile *p);
+/* 1 if the design has that call (enum gmem_verb), and the model an answer to it; else 0. */
+int gmem_profile_has(const struct gmem_profile *p, uint32_t verb);
 
 /* The n-th of the numbers in which profiles differ, from 0; 0 if there is none. */
 struct gmem_number {
@@ -697,8 +743,8 @@ enum gmem_lock_problem {
 	GMEM_NR_LOCK_PROBLEMS,
 };
 
-#define GMEM_MOST_LOCK_LINKS 9
-#define GMEM_MOST_LOCK_REPORTS 126
+#define GMEM_MOST_LOCK_LINKS 12
+#define GMEM_MOST_LOCK_REPORTS 204
 
 struct gmem_lock_report {
 	uint8_t problem; /* enum gmem_lock_problem */

@@ -27,6 +27,7 @@ const struct gmem_profile gmem_linux_6_18 = {
 	.bugs = bugs,
 	.tables = {
 		GMEM_BASE_TABLES
+		GMEM_GUEST_MEMFD_TABLES
 		[GMEM_FALLOCATE] = gmem_op_fallocate,
 		[GMEM_MMAP] = gmem_op_mmap,
 		[GMEM_POPULATE] = gmem_op_populate,

@@ -26,6 +26,7 @@ const struct gmem_profile gmem_linux_6_8 = {
 	.bugs = bugs,
 	.tables = {
 		GMEM_BASE_TABLES
+		GMEM_GUEST_MEMFD_TABLES
 		[GMEM_FALLOCATE] = gmem_op_fallocate_6_8,
 		[GMEM_MMAP] = gmem_op_mmap_6_8,
 		[GMEM_POPULATE] = gmem_op_no_ioctl,

@@ -38,6 +38,7 @@ static const struct gmem_name file_flags[] = {
 
 #define TABLES                                                                                  \
 	GMEM_BASE_TABLES                                                                        \
+	GMEM_GUEST_MEMFD_TABLES                                                                        \
 	[GMEM_CREATE_GUEST_MEMFD] = gmem_op_create_guest_memfd_shareability,                    \
 	[GMEM_SET_MEMORY_ATTRIBUTES] = gmem_op_set_memory_attributes,                           \
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_no_conversion,                                  \

@@ -145,6 +145,7 @@ enum design {
 struct oracle {
 	enum design design;
 	bool is_6_8, is_shareability, is_coco;
+	bool is_ancestor; /* about which it knows nothing */
 	bool files_have_attributes; /* instead of VMs */
 	bool outside;
 	struct gmem_machine machine;

@@ -66,10 +66,12 @@ void oracle_begin(struct oracle *o, const struct gmem_profile *profile,
 	memset(o->tasks, 0, sizeof(o->tasks));
 	memset(o->processes, 0, sizeof(o->processes));
 	o->machine = *machine;
-	choose_design(o, gmem_profile_name(profile));
+	o->is_ancestor = !gmem_profile_has(profile, GMEM_CREATE_GUEST_MEMFD);
+	if (!o->is_ancestor)
+		choose_design(o, gmem_profile_name(profile));
 	if (!o->machine.max_fds)
 		o->machine.max_fds = 1024;
-	o->outside = machine->arch != GMEM_X86_64;
+	o->outside = machine->arch != GMEM_X86_64 || o->is_ancestor;
 	o->tasks[0].there = true;
 	o->opens[o->nr_opens++] = (struct open){ 0, GMEM_KVM_FD, KVM, NONE };
 }
@@ -318,6 +320,20 @@ bool meets_signal(const struct oracle *o, const struct gmem_call *c, uint64_t pa
 
 /* ---- verbs ---- */
 
+static int64_t oracle_no_ioctl(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	(void)r;
+	return not_of(o, c, find_open(o, c, c->fd));
+}
+
+static int64_t no_restricted_files(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	(void)o;
+	(void)c;
+	(void)r;
+	return -ENOSYS;
+}
+
 static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_CHECK_EXTENSION] = oracle_check_extension,
 	[GMEM_CREATE_VM] = oracle_create_vm,
@@ -366,6 +382,9 @@ static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_INJECT] = oracle_inject,
 	[GMEM_DUP] = oracle_dup,
 	[GMEM_CLOSE] = oracle_close,
+	[GMEM_MEMFD_RESTRICTED] = no_restricted_files,
+	[GMEM_REG_REGION] = oracle_no_ioctl,
+	[GMEM_UNREG_REGION] = oracle_no_ioctl,
 };
 
 /* gmem.h: fields that make no sense. */
@@ -390,6 +409,11 @@ static bool makes_no_sense(const struct oracle *o, const struct gmem_call *c)
 		return c->field > GMEM_ST_UID;
 	case GMEM_FSTATFS:
 		return c->field > GMEM_F_BSIZE;
+	case GMEM_MEMFD_CREATE:
+	case GMEM_OPEN_MOUNT:
+		return !o->is_ancestor;
+	case GMEM_RMMOD:
+		return !o->is_ancestor || (c->what != GMEM_MODULE_STORE && c->what != GMEM_MODULE_OPERATIONS);
 	case GMEM_INJECT:
 		return c->what > GMEM_INJECT_ENOMEM;
 	case GMEM_FORK:
