@@ -165,6 +165,132 @@ set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)
 as written|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
 END
 
+tells 'a memfd has its size afterwards, and is private where it is allocated' memfile-notifier-v4 <<END
+$coco
+m0 = mmap(f0, length=16K, prot=READ|WRITE, flags=SHARED)
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)
+set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
+guest_store(vm0, gpa=0x11000, value=0x11)
+set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)
+fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
+cachestat(f0)
+---
+by others|f0 = memfd_create(flags=INACCESSIBLE); ftruncate(f0, length=16K)|a file descriptor|
+by others|m0 = mmap(anon, length=16K, prot=READ|WRITE, flags=SHARED|ANONYMOUS)|an address|
+by others|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=m0, memfd=f0)|0|
+by others|fallocate(f0, mode=KEEP_SIZE, offset=4K, length=4K)|0|
+as written|guest_store(vm0, gpa=0x11000, value=0x11)|0|
+by others|fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=4K, length=4K)|0|
+as written|fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)|0|what is allocated is private
+none|||it has no cachestat
+END
+
+tells 'one that begins private is allocated' memfile-notifier-v6 <<'END'
+profile coco-v8
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = create_guest_memfd(vm0, size=16K, flags=MMAP)
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=4K)
+---
+by others|f0_shared = mmap(anon, length=8K, prot=READ|WRITE, flags=SHARED|ANONYMOUS); set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, addr=f0_shared, memfd=f0, offset=4K); fallocate(f0, mode=KEEP_SIZE, offset=4K, length=8K)|0|
+END
+
+tells 'the first of them were sealed' memfile-notifier-rfc2 <<END
+$coco
+---
+by others|f0 = memfd_create(flags=ALLOW_SEALING); fcntl(f0, cmd=ADD_SEALS, value=0x20); ftruncate(f0, length=16K)|a file descriptor|
+END
+
+tells 'the last told the VM' memfile-notifier-v7 <<END
+$coco
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)
+set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
+set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)
+---
+by others|memory_encrypt_reg_region(vm0, gpa=0x11000, size=4K)|0|
+by others|memory_encrypt_unreg_region(vm0, gpa=0x11000, size=4K)|0|
+END
+
+tells 'restrictedmem has a system call' restrictedmem-v10 <<END
+$coco
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)
+set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
+---
+by others|f0 = memfd_restricted(); ftruncate(f0, length=16K)|a file descriptor|
+by others|f0_shared = mmap(anon, length=16K, prot=READ|WRITE, flags=SHARED|ANONYMOUS); set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=f0_shared, memfd=f0)|0|
+by others|set_memory_attributes(vm0, gpa=0x11000, size=4K, attributes=PRIVATE)|0|
+END
+
+tells 'and the shim needs a mount' restrictedmem-shim <<END
+$coco
+---
+by others|f0_mount = open_mount(mode=TMPFS|NOEXEC); f0 = memfd_restricted(f0_mount); ftruncate(f0, length=16K)|a file descriptor|
+END
+
+memfd='profile memfile-notifier-v5
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f0, length=16K)
+set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x10000, size=16K, memfd=f0)
+fallocate(f0, mode=KEEP_SIZE, offset=8K, length=4K)
+fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=8K, length=4K)'
+
+tells 'a memfd is told as a guest_memfd' linux-coco-v13 <<END
+$memfd
+ftruncate(f0, length=32K)
+f1 = memfd_create()
+---
+by others|f0 = create_guest_memfd(vm0, size=16K)|a file descriptor|
+before|||it has its size already
+as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)|0|
+by others|set_memory_attributes2(f0, offset=8K, size=4K, attributes=PRIVATE)|0, error_offset=0|
+by others|set_memory_attributes2(f0, offset=8K, size=4K, attributes=0)|0, error_offset=0|
+as written|ftruncate(f0, length=32K)|EINVAL|
+none|||it has no such memfd
+END
+
+tells 'by its VM where that decides' rfc-shareability-v2 <<END
+$memfd
+---
+by others|set_memory_attributes(vm0, gpa=0x12000, size=4K, attributes=PRIVATE)|0|
+by others|set_memory_attributes(vm0, gpa=0x12000, size=4K, attributes=0)|0|
+END
+
+tells 'a seal is a flag elsewhere' memfile-notifier-v5 <<'END'
+profile memfile-notifier-rfc2
+f0 = memfd_create(flags=ALLOW_SEALING)
+fcntl(f0, cmd=ADD_SEALS, value=0x20)
+ftruncate(f0, length=16K)
+---
+by others|f0 = memfd_create(flags=INACCESSIBLE)|a file descriptor|
+before|||it is out of reach already
+as written|ftruncate(f0, length=16K)|0|
+END
+
+tells 'a record of the VM is another record of the VM' restrictedmem-2023-01 <<'END'
+profile memfile-notifier-v7
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = memfd_create(flags=INACCESSIBLE)
+memory_encrypt_reg_region(vm0, gpa=0x10000, size=4K)
+memory_encrypt_unreg_region(vm0, gpa=0x10000, size=4K)
+---
+by others|f0 = memfd_restricted()|a file descriptor|
+by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
+by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)|0|
+END
+
+tells 'without a VM or a size there is no guest_memfd' linux-6.18 <<'END'
+profile memfile-notifier-v4
+f0 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f0, length=16K)
+vm0 = create_vm()
+f1 = memfd_create(flags=INACCESSIBLE)
+---
+none|||it needs a VM first
+not made|||there is no f0
+as written|vm0 = create_vm()|a file descriptor|
+none|||it needs the size, which is not given
+END
+
 tells 'what is not there is not used' linux-6.8 <<'END'
 vm0 = create_vm(type=SNP)
 f0 = create_guest_memfd(vm0, size=4K)

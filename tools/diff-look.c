@@ -75,10 +75,25 @@ static int is_within(struct spot *s, uint64_t from, uint64_t n)
 
 static int file_tracks(const struct spot *s, const struct gmem_slot *slot)
 {
-	if (gmem_file_attributes_are_on(s->b) || !gmem_has_private_mem(s->b, CVM(s->b, slot->vm)))
+	if (gmem_file_attributes_are_on(s->b) || s->b->profile->n.private_is_allocated ||
+	    !gmem_has_private_mem(s->b, CVM(s->b, slot->vm)))
 		return 1;
 	return slot->file && s->b->profile->n.has_shareability &&
 	       (CINODE(s->b, CFILE(s->b, slot->file)->inode)->flags & GMEM_FLAG_SUPPORT_SHARED);
+}
+
+/* The file's page at that gfn of the memslot, where the file says what is private. */
+static int is_private_in_file(struct spot *s, const struct gmem_slot *slot, uint64_t gfn)
+{
+	const struct gmem_inode *inode;
+	uint64_t page = slot->pgoff + (gfn - slot->gfn);
+
+	if (!slot->file)
+		return 0;
+	inode = CINODE(s->b, CFILE(s->b, slot->file)->inode);
+	if (s->b->profile->n.private_is_allocated)
+		return value(s, inode->folios, page) != 0;
+	return value(s, inode->attributes, page) == PAGE_PRIVATE;
 }
 
 /* What a memslot makes of the page, which it has at that gfn. */
@@ -86,20 +101,40 @@ static void look_at_slot(struct spot *s, const struct gmem_slot *slot, uint64_t 
 {
 	const struct gmem_vm *vm = CVM(s->b, slot->vm);
 	uint32_t spte = value(s, vm->sptes, gfn);
-	int is_file = s->inode->kind == INODE_GMEM;
+	int is_file = s->inode->kind == INODE_GMEM, is_private;
 
 	s->bits |= 1u << LOOK_BOUND;
 	if ((spte & SPTE_PRESENT) && !(spte & SPTE_GMEM) == !is_file)
 		s->bits |= 1u << LOOK_GUEST;
-	if (!file_tracks(s, slot)) {
-		s->bits &= ~(1u << LOOK_PRIVATE);
-		if (value(s, vm->attributes, gfn) & GMEM_ATTRIBUTE_PRIVATE)
-			s->bits |= 1u << LOOK_PRIVATE;
-	} else if (!is_file && slot->file) {
-		const struct gmem_inode *inode = CINODE(s->b, CFILE(s->b, slot->file)->inode);
+	if (is_file && !slot->file)
+		return;
+	is_private = file_tracks(s, slot) ?
+			     is_private_in_file(s, slot, gfn) :
+			     (value(s, vm->attributes, gfn) & GMEM_ATTRIBUTE_PRIVATE) != 0;
+	s->bits &= ~(1u << LOOK_PRIVATE);
+	if (is_private)
+		s->bits |= 1u << LOOK_PRIVATE;
+}
 
-		if (value(s, inode->attributes, slot->pgoff + (gfn - slot->gfn)) == PAGE_PRIVATE)
-			s->bits |= 1u << LOOK_PRIVATE;
+static void look_at_binding(struct spot *s, const struct gmem_file *f)
+{
+	uint32_t idx = value(s, f->bindings, s->page);
+	const struct gmem_slot *slot = idx ? CSLOT(s->b, idx) : NULL;
+
+	if (slot)
+		look_at_slot(s, slot, slot->gfn + (s->page - slot->pgoff));
+}
+
+/* Where memslots are on a list, any number of them may have a page. */
+static void look_at_notifiers(struct spot *s, const struct gmem_file *f)
+{
+	struct gmem_range r = { .end = 0 };
+
+	while (gmem_range_next(s->b, f->bindings, r.end, &r)) {
+		const struct gmem_slot *slot = CSLOT(s->b, r.value);
+
+		if (is_within(s, slot->pgoff, slot->npages))
+			look_at_slot(s, slot, slot->gfn + (s->page - slot->pgoff));
 	}
 }
 
@@ -108,11 +143,10 @@ static void look_at_bindings(struct spot *s)
 	uint32_t f;
 
 	for (f = s->inode->files; f; f = CFILE(s->b, f)->next) {
-		uint32_t idx = value(s, CFILE(s->b, f)->bindings, s->page);
-		const struct gmem_slot *slot = idx ? CSLOT(s->b, idx) : NULL;
-
-		if (slot)
-			look_at_slot(s, slot, slot->gfn + (s->page - slot->pgoff));
+		if (s->b->profile->n.notifier_list)
+			look_at_notifiers(s, CFILE(s->b, f));
+		else
+			look_at_binding(s, CFILE(s->b, f));
 	}
 }
 
@@ -184,13 +218,23 @@ static void look_at_pins(struct spot *s)
 
 /* ---- a strip ---- */
 
+/* Of a page that no memslot has. */
+static int is_private_by_itself(struct spot *s)
+{
+	if (s->b->profile->n.private_is_allocated)
+		return value(s, s->inode->folios, s->page) != 0;
+	if (s->b->profile->n.ancestor)
+		return (s->inode->memfd & (MEMFD_INACCESSIBLE | MEMFD_RESTRICTED)) != 0;
+	return value(s, s->inode->attributes, s->page) != PAGE_SHARED;
+}
+
 static struct look_run look_run(const struct gmem_block *b, uint32_t idx, uint64_t page,
 				uint64_t end)
 {
 	struct spot s = { b, CINODE(b, idx), idx, page, end, 0 };
 	uint32_t folio = value(&s, s.inode->folios, page);
 
-	if (s.inode->kind == INODE_GMEM && value(&s, s.inode->attributes, page) != PAGE_SHARED)
+	if (s.inode->kind == INODE_GMEM && is_private_by_itself(&s))
 		s.bits |= 1u << LOOK_PRIVATE;
 	if (folio)
 		s.bits |= 1u << LOOK_ALLOCATED;

@@ -247,20 +247,23 @@ static int same_words(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* Neither has a result, or one of them has none. */
-static int agree_without(const struct diff_cell *a, const struct diff_cell *b, uint8_t binds)
+/* Neither has a result. */
+static int agree_without(const struct diff_cell *a, const struct diff_cell *b)
 {
-	int before_a = a->told.how == TOLD_BEFORE, before_b = b->told.how == TOLD_BEFORE;
-
-	if (before_a || before_b)
-		return (before_a || a->made) && (before_b || b->made) && binds;
-	return !a->made && !b->made && a->told.how == b->told.how &&
-	       same_words(a->told.note, b->told.note);
+	return a->told.how == b->told.how && same_words(a->told.note, b->told.note);
 }
 
-/* By different calls: what they return, not what else they hand back. */
-static int agree_translated(const struct gmem_result *a, const struct gmem_result *b)
+static int succeeded(const struct diff_column *c, size_t n)
 {
+	return c->cells[n].told.how == TOLD_BEFORE ||
+	       (c->cells[n].made && result_succeeded(&c->x.results[c->cells[n].decided]));
+}
+
+/* By different calls: what they return, not what else they hand back, nor which descriptor. */
+static int agree_translated(const struct gmem_result *a, const struct gmem_result *b, uint8_t binds)
+{
+	if (binds && result_succeeded(a) && result_succeeded(b))
+		return 1;
 	return a->outcome == b->outcome && a->value == b->value;
 }
 
@@ -271,18 +274,14 @@ static int agree(const struct diff *d, size_t n, size_t a, size_t b)
 	const struct gmem_result *r, *s;
 	uint32_t verb = d->t->calls[n].linked.call.verb;
 
-	if (!p || !q) {
-		r = p ? &x->x.results[x->cells[n].decided] :
-		    q ? &y->x.results[y->cells[n].decided] :
-			NULL;
-		if (r && !result_succeeded(r))
-			return 0;
-		return agree_without(&x->cells[n], &y->cells[n], gmem_verb_info(verb)->binds);
-	}
+	if (x->cells[n].told.how == TOLD_BEFORE || y->cells[n].told.how == TOLD_BEFORE)
+		return succeeded(x, n) && succeeded(y, n);
+	if (!p || !q)
+		return !p && !q && agree_without(&x->cells[n], &y->cells[n]);
 	r = &x->x.results[x->cells[n].decided];
 	s = &y->x.results[y->cells[n].decided];
 	if (p->linked.call.verb != q->linked.call.verb)
-		return agree_translated(r, s);
+		return agree_translated(r, s, gmem_verb_info(verb)->binds);
 	return trace_results_agree(p->linked.call.verb, r, s);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parts of the translator, for each other: translate.c has the tables, translate-tell.c what the
- * rows do, translate-place.c what is where: handles, memslots, memory that stands in.
+ * The parts of the translator, for each other: translate.c has the tables, translate-create.c and
+ * translate-tell.c what the rows do, translate-place.c what is where: handles, memslots, memory that stands in.
  */
 #ifndef TRANSLATE_PARTS_H
 #define TRANSLATE_PARTS_H
@@ -12,22 +12,29 @@
 #define FAMILY_COCO 1u	       /* KVM_SET_MEMORY_ATTRIBUTES2 on the file */
 #define FAMILY_SHAREABILITY 2u /* KVM_GMEM_CONVERT_* on the file */
 #define FAMILY_LINUX 4u	       /* KVM_SET_MEMORY_ATTRIBUTES on the VM */
-#define FAMILY_OTHER 8u
-#define FAMILY_ANY 15u
+#define FAMILY_ALLOCATED 8u    /* fallocate on a memfd: private is what is allocated */
+#define FAMILY_REGIONS 16u     /* KVM_MEMORY_ENCRYPT_REG_REGION on the VM, of a memfd */
+#define FAMILY_RESTRICTED 32u  /* KVM_SET_MEMORY_ATTRIBUTES on the VM, of a restrictedmem */
+#define FAMILY_OTHER 64u
+#define FAMILY_ANY 127u
+#define FAMILY_GUEST_MEMFD (FAMILY_COCO | FAMILY_SHAREABILITY | FAMILY_LINUX)
+#define FAMILY_MEMFD (FAMILY_ALLOCATED | FAMILY_REGIONS)
 
 enum meaning {
 	MEANS_ITSELF,
 	CREATE_VM,
-	CREATE,
+	CREATE, /* a file */
+	RESIZE, /* it, or seal it, before it is used */
 	MAP,
 	BIND,
+	ALLOCATE,
 	PUNCH,
 	TO_PRIVATE,
 	TO_SHARED,
 	CAPABILITY
 };
 
-#define OUTSIDE 16u /* where other memory of the program stands in for the file's shared pages */
+#define OUTSIDE 128u /* where other memory of the program stands in for the file's shared pages */
 
 struct translate_row;
 typedef void translate_fn(struct translator *x, size_t n, const struct translate_row *row,
@@ -42,12 +49,23 @@ struct translate_row {
 	uint64_t word; /* attributes, mode or advice */
 };
 
-translate_fn translate_create_vm, translate_create, translate_map, translate_bind;
-translate_fn translate_punch, translate_by_file, translate_by_gpa, translate_cap;
+translate_fn translate_create_vm, translate_map, translate_bind;
+translate_fn translate_memfd, translate_restricted, translate_guest_memfd, translate_resize;
+translate_fn translate_allocate, translate_punch, translate_by_file, translate_by_gpa,
+	translate_cap;
+
+/* The row of the design for what is meant; null if it has none. */
+const struct translate_row *row_of(const struct translator *x, enum meaning means, int32_t file);
 
 uint8_t family_of(const struct gmem_profile *p, const struct gmem_machine *m);
 /* 1 unless all that the profile knows of the call is that there is none. */
 int profile_has_verb(const struct gmem_profile *p, uint32_t verb);
+
+/* ---- translate-tell.c ---- */
+
+/* The call of the row on that range; its descriptor is that of from, a call of the trace. */
+void add_conversion(struct translator *x, size_t n, const struct translate_row *row, int32_t from,
+		    uint64_t start, uint64_t size, struct told *told);
 
 /* ---- translate-place.c ---- */
 

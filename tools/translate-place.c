@@ -36,10 +36,12 @@ int32_t root_of(const struct translator *x, int32_t from)
 int32_t file_of(const struct translator *x, int32_t from)
 {
 	int32_t root = root_of(x, from);
+	const struct gmem_verb_info *info;
 
-	if (root < 0 || x->from->calls[root].linked.call.verb != GMEM_CREATE_GUEST_MEMFD)
+	if (root < 0)
 		return -1;
-	return root;
+	info = gmem_verb_info(x->from->calls[root].linked.call.verb);
+	return info->binds == GMEM_BINDS_FD && info->binds_fd == GMEM_FD_GMEM ? root : -1;
 }
 
 int vm_has_private_memory(const struct translator *x, int32_t vm)
@@ -60,7 +62,7 @@ int vm_has_private_memory(const struct translator *x, int32_t vm)
 static int is_outside(const struct translator *x, int32_t file, const struct gmem_profile *p,
 		      uint8_t family)
 {
-	if (family != FAMILY_LINUX)
+	if (family & (FAMILY_COCO | FAMILY_SHAREABILITY))
 		return 0;
 	return !(profile_number(p, "create_flags") & GMEM_FLAG_MMAP) ||
 	       vm_has_private_memory(x, root_of(x, x->from->calls[file].linked.fd_from));
@@ -83,6 +85,8 @@ int begins_shared(const struct translator *x, int32_t file)
 {
 	uint64_t flags = x->from->calls[file].linked.call.flags;
 
+	if (!(x->from_family & FAMILY_GUEST_MEMFD))
+		return 1;
 	if (x->from_family == FAMILY_SHAREABILITY)
 		return (flags & GMEM_FLAG_SUPPORT_SHARED) && !(flags & GMEM_FLAG_INIT_PRIVATE);
 	return !!(flags & GMEM_FLAG_INIT_SHARED);

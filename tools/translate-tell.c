@@ -10,107 +10,6 @@
 #include "mounted.h"
 #include "translate-parts.h"
 
-#define HUGE_BITS (UINT64_C(63) << GMEM_FLAG_HUGE_SHIFT)
-
-/* What the design cannot say goes, and into the note. */
-static uint64_t only(struct translator *x, uint64_t flags, struct told *told)
-{
-	const struct gmem_param *p = &gmem_verb_info(GMEM_CREATE_GUEST_MEMFD)->params[2];
-	const uint64_t known = GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED | GMEM_FLAG_HUGETLB;
-	uint64_t lacks = flags & known & ~profile_number(x->profile, "create_flags");
-	struct text t;
-
-	if (!lacks)
-		return flags;
-	text_begin(&t);
-	trace_print_names(t.f, lacks, p->names, p->kind);
-	text_end(&t);
-	say(told, "it has no flag %s", t.bytes);
-	free(t.bytes);
-	return flags & ~lacks;
-}
-
-/* The flags MMAP and INIT_SHARED, and huge pages in page_order, as this design says them. */
-static void put_flags(struct translator *x, struct gmem_call *call, int outside, struct told *told)
-{
-	if (outside)
-		call->flags &= ~(GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
-	if (x->family != FAMILY_SHAREABILITY) {
-		call->flags = only(x, call->flags, told);
-		if (!(call->flags & GMEM_FLAG_HUGETLB))
-			call->page_order = 0;
-		return;
-	}
-	/* without SUPPORT_SHARED its pages do not convert; the bit of INIT_SHARED is turned round */
-	if (!(call->flags & GMEM_FLAG_MMAP) && x->from_family == FAMILY_COCO)
-		say(told, "a file whose pages convert can be mapped");
-	if ((call->flags & (GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED)) ||
-	    x->from_family == FAMILY_COCO)
-		call->flags = (call->flags | GMEM_FLAG_SUPPORT_SHARED) ^ GMEM_FLAG_INIT_PRIVATE;
-	if (call->flags & GMEM_FLAG_HUGETLB)
-		call->flags |= (call->page_order + GMEM_PAGE_SHIFT) << GMEM_FLAG_HUGE_SHIFT;
-	call->page_order = 0;
-}
-
-/* From what shareability calls them: the other way round. */
-static void read_flags(struct gmem_call *call)
-{
-	uint64_t shift = call->flags >> GMEM_FLAG_HUGE_SHIFT;
-
-	if (call->flags & GMEM_FLAG_SUPPORT_SHARED)
-		call->flags ^= GMEM_FLAG_INIT_SHARED;
-	if ((call->flags & GMEM_FLAG_HUGETLB) && shift > GMEM_PAGE_SHIFT)
-		call->page_order = shift - GMEM_PAGE_SHIFT;
-	call->flags &= ~HUGE_BITS;
-}
-
-static int is_in_file(const struct translator *x, size_t vm)
-{
-	if (x->from_family != FAMILY_LINUX)
-		return 1;
-	return (profile_number(x->from_profile, "create_flags") & GMEM_FLAG_MMAP) &&
-	       !vm_has_private_memory(x, (int32_t)vm);
-}
-
-/* Where files convert only if their VM leaves it to them, it does, as it does elsewhere by itself. */
-void translate_create_vm(struct translator *x, size_t n, const struct translate_row *row,
-			 struct told *told)
-{
-	const struct trace_call *from = &x->from->calls[n];
-	struct linked_call l = { .memfd_from = -1, .addr_from = -1 };
-
-	if (!add_written(x, n, told) || !from->name[0] || from->nr_demands)
-		return;
-	if (!profile_number(x->profile, "either_or") ||
-	    profile_number(x->from_profile, "either_or") || !is_in_file(x, n))
-		return;
-	l.fd_from = (int32_t)x->t.nr_calls - 1;
-	l.call = (struct gmem_call){ .verb = row->verb,
-				     .task = from->linked.call.task,
-				     .cap = row->word };
-	add_call(x, n, &l, told);
-	told->how = TOLD_BY_OTHERS;
-}
-
-void translate_create(struct translator *x, size_t n, const struct translate_row *row,
-		      struct told *told)
-{
-	struct trace_call *c = add_written(x, n, told);
-	struct gmem_call was;
-
-	(void)row;
-	if (!c)
-		return;
-	was = c->linked.call;
-	if (x->from_family == FAMILY_SHAREABILITY && x->family == FAMILY_SHAREABILITY)
-		return;
-	if (x->from_family == FAMILY_SHAREABILITY)
-		read_flags(&c->linked.call);
-	put_flags(x, &c->linked.call, needs_stand_in(x, (int32_t)n), told);
-	if (memcmp(&was, &c->linked.call, sizeof(was)))
-		told->how = TOLD_BY_OTHERS;
-}
-
 /* Memory for a range of the file, as the trace maps it by the call of that number; 0 if it never does. */
 static void add_stand_in_call(struct translator *x, size_t n, size_t map, int32_t file,
 			      uint64_t offset, uint64_t size, struct told *told)
@@ -184,14 +83,14 @@ static size_t maps_later(const struct translator *x, size_t n, int32_t file)
 	return 0;
 }
 
-/* Where no address is given, what stands for the file's shared pages is the memslot's. */
-static void give_address(struct translator *x, size_t n, struct linked_call *l, int32_t file,
-			 struct told *told)
+/* Where no address is given, what stands for the file's shared pages is the memslot's. 1 if so. */
+static int give_address(struct translator *x, size_t n, struct linked_call *l, int32_t file,
+			struct told *told)
 {
 	const struct told_stand_in *s;
 
 	if (l->addr_from >= 0 || l->call.addr)
-		return;
+		return 0;
 	s = stand_in_for(x, file, l->call.offset, l->call.size);
 	if (s) {
 		l->addr_from = (int32_t)s->call;
@@ -201,23 +100,22 @@ static void give_address(struct translator *x, size_t n, struct linked_call *l, 
 				  told);
 		l->addr_from = (int32_t)x->t.nr_calls - 1;
 	}
+	return 1;
 }
 
-/* The VM's attributes begin as shared, whatever the file's would be. */
-static void begin_private(struct translator *x, size_t n, const struct linked_call *slot,
-			  struct told *told)
+/* Where shared pages are elsewhere a file's begin as shared, whatever the trace's would be. */
+static void begin_private(struct translator *x, size_t n, int32_t file, struct told *told)
 {
-	struct linked_call l = *slot;
-	struct gmem_call *call = &l.call;
+	const struct linked_call *slot = &x->from->calls[n].linked;
+	const struct translate_row *row = row_of(x, TO_PRIVATE, file);
+	uint32_t main = told->main;
 
-	l.memfd_from = l.addr_from = -1;
-	*call = (struct gmem_call){ .verb = GMEM_SET_MEMORY_ATTRIBUTES,
-				    .task = slot->call.task,
-				    .fd = slot->call.fd,
-				    .gpa = slot->call.gpa,
-				    .size = slot->call.size,
-				    .attributes = GMEM_ATTRIBUTE_PRIVATE };
-	add_call(x, n, &l, told);
+	if (row && row->tell == translate_by_file)
+		add_conversion(x, n, row, slot->memfd_from, slot->call.offset, slot->call.size,
+			       told);
+	else if (row)
+		add_conversion(x, n, row, slot->fd_from, slot->call.gpa, slot->call.size, told);
+	told->main = main;
 }
 
 void translate_bind(struct translator *x, size_t n, const struct translate_row *row,
@@ -226,17 +124,17 @@ void translate_bind(struct translator *x, size_t n, const struct translate_row *
 	const struct trace_call *from = &x->from->calls[n];
 	int32_t file = file_of(x, from->linked.memfd_from);
 	struct linked_call l;
+	int given;
 
 	(void)row;
 	if (!find_handles(x, n, &l, told))
 		return;
-	if (l.call.size)
-		give_address(x, n, &l, file, told);
+	given = l.call.size && give_address(x, n, &l, file, told);
 	add_call(x, n, &l, told);
 	told->main = told->nr - 1;
 	if (l.call.size && !begins_shared(x, file))
-		begin_private(x, n, &l, told);
-	if (told->nr > 1 || l.addr_from != from->linked.addr_from)
+		begin_private(x, n, file, told);
+	if (told->nr > 1 || given)
 		told->how = TOLD_BY_OTHERS;
 }
 
@@ -292,14 +190,19 @@ void translate_punch(struct translator *x, size_t n, const struct translate_row 
 	}
 }
 
-static int is_by_gpa(const struct translator *x, size_t n)
+static int verb_takes_gpa(uint32_t verb)
 {
-	return x->from->calls[n].linked.call.verb == GMEM_SET_MEMORY_ATTRIBUTES;
+	return verb == GMEM_SET_MEMORY_ATTRIBUTES || verb == GMEM_REG_REGION ||
+	       verb == GMEM_UNREG_REGION;
 }
 
-/* The call of the row on that range; its descriptor is that of from, a call of the trace. */
-static void add_conversion(struct translator *x, size_t n, const struct translate_row *row,
-			   int32_t from, uint64_t start, uint64_t size, struct told *told)
+static int is_by_gpa(const struct translator *x, size_t n)
+{
+	return verb_takes_gpa(x->from->calls[n].linked.call.verb);
+}
+
+void add_conversion(struct translator *x, size_t n, const struct translate_row *row, int32_t from,
+		    uint64_t start, uint64_t size, struct told *told)
 {
 	const struct gmem_call *asked = &x->from->calls[n].linked.call;
 	struct linked_call l = { .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
@@ -317,11 +220,11 @@ static void add_conversion(struct translator *x, size_t n, const struct translat
 				     .size = size,
 				     .attributes = row->word,
 				     .argp = asked->argp };
-	if (row->verb == GMEM_SET_MEMORY_ATTRIBUTES)
+	if (verb_takes_gpa(row->verb))
 		l.call.gpa = start;
 	else
 		l.call.offset = start;
-	if (row->verb != GMEM_SET_MEMORY_ATTRIBUTES && !is_by_gpa(x, n)) {
+	if (gmem_verb_info(row->verb)->out && gmem_verb_info(asked->verb)->out) {
 		l.call.error_offset = asked->error_offset;
 		l.call.reserved = asked->reserved;
 	}
@@ -369,15 +272,33 @@ static void by_slots(struct translator *x, size_t n, const struct translate_row 
 				     "it converts files, and there is none to convert");
 }
 
+/* Shareability left the VM its own attributes, for files that have none. */
+static int is_left_to_the_vm(const struct translator *x, size_t n)
+{
+	int32_t file = file_of(x, x->from->calls[n].linked.fd_from);
+
+	return is_by_gpa(x, n) || (file >= 0 && !tracks_itself(x, file));
+}
+
+static void by_the_vm(struct translator *x, size_t n, const struct translate_row *row,
+		      struct told *told)
+{
+	const struct translate_row vm = {
+		.verb = GMEM_SET_MEMORY_ATTRIBUTES,
+		.word = row->means == TO_PRIVATE ? GMEM_ATTRIBUTE_PRIVATE : 0,
+	};
+
+	translate_by_gpa(x, n, &vm, told);
+}
+
 void translate_by_file(struct translator *x, size_t n, const struct translate_row *row,
 		       struct told *told)
 {
 	const struct gmem_call *asked = &x->from->calls[n].linked.call;
 	struct trace_call *c;
 
-	/* shareability left the VM its own attributes, and its own ioctl for them */
-	if (is_by_gpa(x, n) && x->family == FAMILY_SHAREABILITY) {
-		add_written(x, n, told);
+	if (x->family == FAMILY_SHAREABILITY && is_left_to_the_vm(x, n)) {
+		by_the_vm(x, n, row, told);
 		return;
 	}
 	if (is_by_gpa(x, n)) {
@@ -403,10 +324,17 @@ void translate_by_file(struct translator *x, size_t n, const struct translate_ro
 void translate_by_gpa(struct translator *x, size_t n, const struct translate_row *row,
 		      struct told *told)
 {
-	if (is_by_gpa(x, n))
+	const struct linked_call *l = &x->from->calls[n].linked;
+
+	if (l->call.verb == row->verb) {
 		add_written(x, n, told);
-	else
+	} else if (is_by_gpa(x, n)) {
+		add_conversion(x, n, row, l->fd_from, l->call.gpa, l->call.size, told);
+		if (told->nr)
+			told->how = TOLD_BY_OTHERS;
+	} else {
 		by_slots(x, n, row, 1, told);
+	}
 }
 
 /* The name of that value; null if there is none. */

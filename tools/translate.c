@@ -27,11 +27,16 @@ static const struct {
 	{ "coco-", FAMILY_COCO },
 	{ "rfc-shareability-", FAMILY_SHAREABILITY },
 	{ "linux-", FAMILY_LINUX },
+	{ "memfile-notifier-v7", FAMILY_REGIONS },
+	{ "memfile-notifier-", FAMILY_ALLOCATED },
+	{ "restrictedmem-", FAMILY_RESTRICTED },
 	{ "", FAMILY_OTHER },
 };
 
 /* A word of 64 bits: the mode of fallocate, the attributes. */
 #define ANY_WORD UINT64_MAX
+#define HOLE (GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE)
+#define BY_THE_VM (FAMILY_LINUX | FAMILY_SHAREABILITY | FAMILY_RESTRICTED)
 static const struct {
 	uint32_t verb;
 	uint8_t families;
@@ -40,12 +45,20 @@ static const struct {
 } meanings[] = {
 	{ GMEM_CREATE_VM, FAMILY_ANY, ANY_WORD, CREATE_VM },
 	{ GMEM_CREATE_GUEST_MEMFD, FAMILY_ANY, ANY_WORD, CREATE },
+	{ GMEM_MEMFD_CREATE, FAMILY_ANY, ANY_WORD, CREATE },
+	{ GMEM_MEMFD_RESTRICTED, FAMILY_ANY, ANY_WORD, CREATE },
+	{ GMEM_FTRUNCATE, FAMILY_MEMFD | FAMILY_RESTRICTED, ANY_WORD, RESIZE },
+	{ GMEM_FCNTL, FAMILY_MEMFD, ANY_WORD, RESIZE },
 	{ GMEM_MMAP, FAMILY_ANY, ANY_WORD, MAP },
 	{ GMEM_SET_USER_MEMORY_REGION2, FAMILY_ANY, ANY_WORD, BIND },
-	{ GMEM_FALLOCATE, FAMILY_ANY, GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE, PUNCH },
-	{ GMEM_SET_MEMORY_ATTRIBUTES, FAMILY_LINUX | FAMILY_SHAREABILITY, GMEM_ATTRIBUTE_PRIVATE,
-	  TO_PRIVATE },
-	{ GMEM_SET_MEMORY_ATTRIBUTES, FAMILY_LINUX | FAMILY_SHAREABILITY, 0, TO_SHARED },
+	{ GMEM_FALLOCATE, FAMILY_ALLOCATED, GMEM_FALLOC_KEEP_SIZE, TO_PRIVATE },
+	{ GMEM_FALLOCATE, FAMILY_ALLOCATED, HOLE, TO_SHARED },
+	{ GMEM_FALLOCATE, FAMILY_ANY, GMEM_FALLOC_KEEP_SIZE, ALLOCATE },
+	{ GMEM_FALLOCATE, FAMILY_ANY, HOLE, PUNCH },
+	{ GMEM_REG_REGION, FAMILY_REGIONS, ANY_WORD, TO_PRIVATE },
+	{ GMEM_UNREG_REGION, FAMILY_REGIONS, ANY_WORD, TO_SHARED },
+	{ GMEM_SET_MEMORY_ATTRIBUTES, BY_THE_VM, GMEM_ATTRIBUTE_PRIVATE, TO_PRIVATE },
+	{ GMEM_SET_MEMORY_ATTRIBUTES, BY_THE_VM, 0, TO_SHARED },
 	{ GMEM_SET_MEMORY_ATTRIBUTES2, FAMILY_COCO, GMEM_ATTRIBUTE_PRIVATE, TO_PRIVATE },
 	{ GMEM_SET_MEMORY_ATTRIBUTES2, FAMILY_COCO, 0, TO_SHARED },
 	{ GMEM_CONVERT_PRIVATE, FAMILY_SHAREABILITY, ANY_WORD, TO_PRIVATE },
@@ -57,7 +70,10 @@ static const struct {
 static const struct translate_row rows[] = {
 	{ CREATE_VM, FAMILY_SHAREABILITY, translate_create_vm, GMEM_ENABLE_CAP,
 	  GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING },
-	{ CREATE, FAMILY_ANY, translate_create, GMEM_CREATE_GUEST_MEMFD, 0 },
+	{ CREATE, FAMILY_GUEST_MEMFD, translate_guest_memfd, GMEM_CREATE_GUEST_MEMFD, 0 },
+	{ CREATE, FAMILY_MEMFD, translate_memfd, GMEM_MEMFD_CREATE, 0 },
+	{ CREATE, FAMILY_RESTRICTED, translate_restricted, GMEM_MEMFD_RESTRICTED, 0 },
+	{ RESIZE, FAMILY_ANY, translate_resize, GMEM_FTRUNCATE, 0 },
 	{ MAP, FAMILY_ANY | OUTSIDE, translate_map, GMEM_MMAP, 0 },
 	{ BIND, FAMILY_ANY | OUTSIDE, translate_bind, GMEM_SET_USER_MEMORY_REGION2, 0 },
 	{ PUNCH, FAMILY_ANY | OUTSIDE, translate_punch, GMEM_MADVISE, GMEM_MADV_REMOVE },
@@ -66,9 +82,15 @@ static const struct translate_row rows[] = {
 	{ TO_SHARED, FAMILY_COCO, translate_by_file, GMEM_SET_MEMORY_ATTRIBUTES2, 0 },
 	{ TO_PRIVATE, FAMILY_SHAREABILITY, translate_by_file, GMEM_CONVERT_PRIVATE, 0 },
 	{ TO_SHARED, FAMILY_SHAREABILITY, translate_by_file, GMEM_CONVERT_SHARED, 0 },
-	{ TO_PRIVATE, FAMILY_LINUX, translate_by_gpa, GMEM_SET_MEMORY_ATTRIBUTES,
-	  GMEM_ATTRIBUTE_PRIVATE },
-	{ TO_SHARED, FAMILY_LINUX, translate_by_gpa, GMEM_SET_MEMORY_ATTRIBUTES, 0 },
+	{ TO_PRIVATE, FAMILY_LINUX | FAMILY_RESTRICTED, translate_by_gpa,
+	  GMEM_SET_MEMORY_ATTRIBUTES, GMEM_ATTRIBUTE_PRIVATE },
+	{ TO_SHARED, FAMILY_LINUX | FAMILY_RESTRICTED, translate_by_gpa, GMEM_SET_MEMORY_ATTRIBUTES,
+	  0 },
+	{ TO_PRIVATE, FAMILY_REGIONS, translate_by_gpa, GMEM_REG_REGION, 0 },
+	{ TO_SHARED, FAMILY_REGIONS, translate_by_gpa, GMEM_UNREG_REGION, 0 },
+	{ TO_PRIVATE, FAMILY_ALLOCATED, translate_by_file, GMEM_FALLOCATE, GMEM_FALLOC_KEEP_SIZE },
+	{ TO_SHARED, FAMILY_ALLOCATED, translate_by_file, GMEM_FALLOCATE, HOLE },
+	{ ALLOCATE, FAMILY_ALLOCATED, translate_allocate, GMEM_FALLOCATE, GMEM_FALLOC_KEEP_SIZE },
 	{ CAPABILITY, FAMILY_ANY, translate_cap, 0, 0 },
 };
 
@@ -92,7 +114,8 @@ int profile_has_verb(const struct gmem_profile *p, uint32_t verb)
 	unsigned int n;
 
 	for (n = 0; gmem_profile_row(p, verb, n, &row); n++)
-		if (!strcmp(row.name, "never") && row.err == -gmem_errno_number("ENOTTY"))
+		if (!strcmp(row.name, "never") && (row.err == -gmem_errno_number("ENOTTY") ||
+						   row.err == -gmem_errno_number("ENOSYS")))
 			return 0;
 	return n > 0;
 }
@@ -124,13 +147,11 @@ static enum meaning meaning_of(const struct translator *x, const struct linked_c
 	return MEANS_ITSELF;
 }
 
-static const struct translate_row *row_for(const struct translator *x, const struct linked_call *l)
+const struct translate_row *row_of(const struct translator *x, enum meaning means, int32_t file)
 {
-	enum meaning means = meaning_of(x, l);
-	int32_t file = file_of_call(x, l);
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]) && !x->same; i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].means != means || !(rows[i].designs & x->family))
 			continue;
 		if ((rows[i].designs & OUTSIDE) && (file < 0 || !needs_stand_in(x, file)))
@@ -143,7 +164,8 @@ static const struct translate_row *row_for(const struct translator *x, const str
 void translate(struct translator *x, size_t n, struct told *told)
 {
 	const struct linked_call *l = &x->from->calls[n].linked;
-	const struct translate_row *row = row_for(x, l);
+	const struct translate_row *row = x->same ? NULL :
+						    row_of(x, meaning_of(x, l), file_of_call(x, l));
 
 	memset(told, 0, sizeof(*told));
 	told->first = (uint32_t)x->t.nr_calls;
