@@ -279,18 +279,21 @@ judge 'a run that ends early says why' < <(
 
 # ---- other forms ----
 
-run gmem diff --json -d "$story"
+run gmem diff --json -d -p linux-6.8,linux-6.18,linux-coco-v13 "$story"
 if command -v python3 >/dev/null; then
 	judge 'JSON is JSON' < <(python3 -m json.tool --json-lines <"$tmp/out" 2>&1 >/dev/null)
 else
 	skip 'JSON is JSON' 'there is no python3'
 fi
 judge 'and has what differs, design by design' < <(
-	[ "$(grep -c '"event":"answer"' "$tmp/out")" = "$((2 * $(gmem profiles | grep -c '^[^ ]')))" ] ||
-		echo 'not two calls for each profile'
+	[ "$(grep -c '"event":"answer"' "$tmp/out")" = 6 ] || echo 'not two calls for each of three'
 	said 0 '{"event":"differences","calls":13,"differing":2}'
 	grep -q '"profile":"linux-6.8".*"pages":\["f0: 0 to 4K shared, allocated, bound","m0: 0 to 4K shared, allocated, mapped, bound"\]}$' \
 		"$tmp/out" || grep -m 1 pages "$tmp/out")
+
+judge 'all is every profile' < <(
+	diff <(gmem profiles | sed -n 's/^\([^ ][^ ]*\) .*/\1/p' | sort) \
+		<(gmem diff --json "$story" | sed -n 's/.*"profile":"\([^"]*\)".*/\1/p' | sort -u))
 
 run gmem diff --markdown -p linux-6.18,linux-coco-v13 "$story"
 judge 'Markdown is a table, with bars escaped' < <(
