@@ -98,15 +98,17 @@ static void put_any(FILE *f, const char *s)
 	free(valid);
 }
 
-/* A call, with places where a line may break. */
-static void put_code(FILE *f, const char *s)
+#define CALL_SIGNS "(=|+"
+
+/* A call or a result; a line may break after the signs. */
+static void put_code(FILE *f, const char *s, const char *signs)
 {
 	char piece[2] = "";
 
 	for (; *s; s++) {
 		piece[0] = *s;
 		put_escaped(f, piece);
-		if (strchr("(=|+", *s))
+		if (strchr(signs, *s))
 			fputs("<wbr>", f);
 	}
 }
@@ -255,14 +257,14 @@ static void put_cell(FILE *f, const struct diff *d, size_t column, size_t n)
 	uint32_t i;
 
 	fprintf(f, "<td class=\"group%u\"><code class=\"result\">", cell->group);
-	put_code(f, text);
+	put_code(f, text, "(");
 	free(text);
 	fputs("</code>", f);
 	if (clause)
 		fprintf(f, "<a class=\"rule\" href=\"#%s\">%s</a>", clause, clause);
 	for (i = 0; (text = diff_call(d, column, n, i)); i++) {
 		fputs("<code class=\"by\">", f);
-		put_code(f, text);
+		put_code(f, text, CALL_SIGNS);
 		fputs("</code>", f);
 		free(text);
 	}
@@ -298,7 +300,7 @@ static void put_row(FILE *f, const struct diff *d, size_t columns, size_t n)
 	fprintf(f,
 		"<tr class=\"%s\" id=\"L%u\"><th scope=\"row\"><a class=\"line\" href=\"#L%u\">%u</a><code>",
 		class, c->line, c->line, c->line);
-	put_code(f, call);
+	put_code(f, call, CALL_SIGNS);
 	fputs("</code></th>\n", f);
 	for (i = 0; i < d->nr; i++)
 		if (diff_is_shown(d, i))

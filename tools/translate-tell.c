@@ -184,14 +184,14 @@ static size_t maps_later(const struct translator *x, size_t n, int32_t file)
 	return 0;
 }
 
-/* Where no address is given, what stands for the file's shared pages is the memslot's. */
-static void give_address(struct translator *x, size_t n, struct linked_call *l, int32_t file,
+/* Where no address is given, what stands for the file's shared pages is the memslot's. 1 if so. */
+static int give_address(struct translator *x, size_t n, struct linked_call *l, int32_t file,
 			 struct told *told)
 {
 	const struct told_stand_in *s;
 
 	if (l->addr_from >= 0 || l->call.addr)
-		return;
+		return 0;
 	s = stand_in_for(x, file, l->call.offset, l->call.size);
 	if (s) {
 		l->addr_from = (int32_t)s->call;
@@ -201,6 +201,7 @@ static void give_address(struct translator *x, size_t n, struct linked_call *l, 
 				  told);
 		l->addr_from = (int32_t)x->t.nr_calls - 1;
 	}
+	return 1;
 }
 
 /* The VM's attributes begin as shared, whatever the file's would be. */
@@ -226,17 +227,17 @@ void translate_bind(struct translator *x, size_t n, const struct translate_row *
 	const struct trace_call *from = &x->from->calls[n];
 	int32_t file = file_of(x, from->linked.memfd_from);
 	struct linked_call l;
+	int given;
 
 	(void)row;
 	if (!find_handles(x, n, &l, told))
 		return;
-	if (l.call.size)
-		give_address(x, n, &l, file, told);
+	given = l.call.size && give_address(x, n, &l, file, told);
 	add_call(x, n, &l, told);
 	told->main = told->nr - 1;
 	if (l.call.size && !begins_shared(x, file))
 		begin_private(x, n, &l, told);
-	if (told->nr > 1 || l.addr_from != from->linked.addr_from)
+	if (told->nr > 1 || given)
 		told->how = TOLD_BY_OTHERS;
 }
 
