@@ -81,6 +81,15 @@ by others|vm0 = create_vm(type=SW_PROTECTED); enable_cap(vm0, cap=DISABLE_LEGACY
 by others|f0 = create_guest_memfd(vm0, size=16K, flags=SUPPORT_SHARED)|a file descriptor|
 END
 
+tells 'what is as written is not said again, whatever came before it' rfc-shareability-planned <<END
+$coco
+m0 = mmap(f0, length=16K, prot=READ|WRITE, flags=SHARED)
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=m0, memfd=f0)
+---
+as written|m0 = mmap(f0, length=16K, prot=READ|WRITE, flags=SHARED)|an address|
+as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=m0, memfd=f0)|0|
+END
+
 tells 'and back' coco-hugetlb <<'END'
 profile rfc-shareability-v2
 vm0 = create_vm(type=SW_PROTECTED)
