@@ -186,7 +186,7 @@ static size_t maps_later(const struct translator *x, size_t n, int32_t file)
 
 /* Where no address is given, what stands for the file's shared pages is the memslot's. 1 if so. */
 static int give_address(struct translator *x, size_t n, struct linked_call *l, int32_t file,
-			 struct told *told)
+			struct told *told)
 {
 	const struct told_stand_in *s;
 
