@@ -409,6 +409,7 @@ judge 'a run that ends early says why' < <(
 	said 0
 	grep -qE '^linux-coco-v13\+B38b was not run to its end: invariant I[0-9]+ is violated: ' "$tmp/out" ||
 		cat "$tmp/out"
+	grep -E '.{101}' "$tmp/out"
 	grep -q '  (not made) invariant I4 is violated: ' "$tmp/out" || echo 'the call is not the one'
 	grep -q '  (not made) the run is over$' "$tmp/out" || echo 'all was made')
 

@@ -36,7 +36,8 @@ options_of()
 	"$@" --help 2>&1 | grep -oE '(^|[ ,[(|])--?[A-Za-z][a-z-]*' | sed 's/^[ ,[(|]//' | sort -u
 }
 
-subcommands=$(find "$src/tools" -name 'cmd-*.c' | sed 's:.*/cmd-::; s:\.c$::' | sort)
+subcommands=$(find "$src/tools" -name 'cmd-*.c' | sed 's:.*/cmd-::; s:\.c$::
+	s/^guest$/guest-load\nguest-store/' | sort)
 
 judge 'every subcommand has a line in gmem --help' < <(
 	help=$(gmem --help 2>&1)

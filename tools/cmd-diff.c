@@ -160,7 +160,7 @@ int cmd_diff(int argc, char **argv)
 		return EXIT_WRONG_USE;
 	o.d.file = shown_name(o.path);
 	o.d.t = &t;
-	o.d.with_states = o.show == diff_html;
+	o.d.with_states = o.show == diff_html || o.show == diff_json;
 	if (!fits(&t, o.d.file)) {
 		trace_free(&t);
 		return EXIT_WRONG_USE;

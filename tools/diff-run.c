@@ -174,7 +174,7 @@ static int make(struct diff_column *c, void *ctx, size_t n, struct told *told)
 }
 
 /* The calls for one call of the trace, up to the first that fails. */
-static void make_all(struct diff_column *c, void *ctx, size_t n)
+static void make_all(const struct diff *d, struct diff_column *c, void *ctx, size_t n)
 {
 	struct diff_cell *cell = &c->cells[n];
 	struct told *told = &cell->told;
@@ -193,7 +193,7 @@ static void make_all(struct diff_column *c, void *ctx, size_t n)
 		add_objects(c, backend_model_world(ctx), told->first + i);
 	}
 	translated(&c->x, n, told, told->nr && result_succeeded(&c->x.results[cell->decided]));
-	if (!c->ended)
+	if (!c->ended && d->with_states)
 		cell->state = look(c, backend_model_world(ctx));
 }
 
@@ -227,7 +227,7 @@ static void run_column(struct diff *d, struct diff_column *c)
 			not_made(c, n, "the run is over");
 			continue;
 		}
-		make_all(c, ctx, n);
+		make_all(d, c, ctx, n);
 		if (c->ended)
 			not_made(c, n, c->ended);
 	}

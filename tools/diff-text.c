@@ -250,6 +250,21 @@ static void put_rules(FILE *f, const struct diff *d)
 	}
 }
 
+/* Why a run was not made to its end, if it was not. */
+static void put_end(FILE *f, const struct diff_column *c)
+{
+	struct text t;
+
+	if (!c->ended)
+		return;
+	text_begin(&t);
+	fprintf(t.f, "%s was not run to its end: %s", c->name, c->ended);
+	text_end(&t);
+	fputc('\n', f);
+	put_wrapped(f, t.bytes, 0, 4);
+	free(t.bytes);
+}
+
 void diff_text(FILE *f, const struct diff *d, int only)
 {
 	struct layout l = lay_out(d);
@@ -268,8 +283,6 @@ void diff_text(FILE *f, const struct diff *d, int only)
 		if (!only || diff_differs(d, i))
 			put_row(f, d, &l, i);
 	for (i = 0; i < d->nr; i++)
-		if (d->columns[i].ended)
-			fprintf(f, "\n%s was not run to its end: %s\n", d->columns[i].name,
-				d->columns[i].ended);
+		put_end(f, &d->columns[i]);
 	put_rules(f, d);
 }

@@ -96,7 +96,7 @@ struct diff {
 	const struct trace *t;
 	struct diff_column *columns;
 	size_t nr, room;
-	uint8_t with_states; /* columns with other states are not the same */
+	uint8_t with_states; /* they are looked at; columns with other states are not the same */
 	size_t nr_differing;
 	uint8_t *clauses; /* of each number: 1 if it decided a call whose results differ */
 };
