@@ -323,6 +323,7 @@ judge 'under its own profile a trace is what replay makes of it' < <(
 		gmem replay --json "$trace" >"$tmp/b"
 		diff <(sed -nE 's/.*"event":"answer".*"result":"([^"]*)".*/\1/p' "$tmp/a") \
 			<(sed -nE 's/.*"event":"call".*"result":"([^"]*)".*/\1/p' "$tmp/b")
+		grep -q '"event":"call"' "$tmp/b" || echo "$trace: no call"
 	done)
 
 # ---- text ----
@@ -417,7 +418,9 @@ judge 'a run that ends early says why' < <(
 
 run gmem diff --json -d -p linux-6.8,linux-6.18,linux-coco-v13 "$story"
 if command -v python3 >/dev/null; then
-	judge 'JSON is JSON' < <(python3 -m json.tool --json-lines <"$tmp/out" 2>&1 >/dev/null)
+	judge 'JSON is JSON' < <(
+		[ -s "$tmp/out" ] || echo 'there is none'
+		python3 -m json.tool --json-lines <"$tmp/out" 2>&1 >/dev/null)
 else
 	skip 'JSON is JSON' 'there is no python3'
 fi
@@ -428,6 +431,7 @@ judge 'and has what differs, design by design' < <(
 		"$tmp/out" || grep -m 1 pages "$tmp/out")
 
 judge 'all is every profile' < <(
+	[ "$(gmem profiles | wc -l)" -gt 5 ] || echo 'too few profiles'
 	diff <(gmem profiles | sed -n 's/^\([^ ][^ ]*\) .*/\1/p' | sort) \
 		<(gmem diff --json "$story" | sed -n 's/.*"profile":"\([^"]*\)".*/\1/p' | sort -u))
 
