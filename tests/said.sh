@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# What the scripts that explore source after tap.sh: a folder of their own, $tmp, that goes with them, and
-# what a command said.
-# shellcheck disable=SC2154
+# What the scripts that explore source: a folder of their own, $tmp, that goes with them, and what a
+# command said.
+. "${srcdir:-.}/tests/tap.sh"
 cd "$src" || exit 1
 
-# shellcheck disable=SC2154
 tmp=$build/$(basename "$0" .sh).tmp
 rm -rf "$tmp"
 mkdir "$tmp"
