@@ -8,6 +8,18 @@ _gmem_profiles()
 	"$1" profiles 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p'
 }
 
+# The last of a list that is separated by commas.
+_gmem_profile_list()
+{
+	local before=
+
+	[[ $cur != *,* ]] || before=${cur%,*},
+	{
+		echo all
+		_gmem_profiles "$1"
+	} | sed "s/^/$before/"
+}
+
 _gmem_bugs()
 {
 	"$1" bugs 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p'
@@ -34,6 +46,9 @@ _gmem_options()
 		;;
 	explain)
 		echo "$common -l --list -p --profile"
+		;;
+	diff)
+		echo "$common -d --differing --exit-code --html -j --json --markdown -p --profiles"
 		;;
 	explore)
 		echo "$common -b --bug --complete --dot --folder --full --memory --mermaid -o --output --perfetto --preemptions" \
@@ -69,6 +84,9 @@ _gmem_values()
 		bugs:-p | bugs:--profile)
 		_gmem_profiles "$1"
 		;;
+	diff:-p | diff:--profiles)
+		_gmem_profile_list "$1"
+		;;
 	replay:-b | replay:--bug | explore:-b | explore:--bug | locks:-b | locks:--bug)
 		_gmem_bugs "$1"
 		;;
@@ -96,7 +114,7 @@ _gmem_values()
 _gmem()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="replay record compare explain explore locks bugs profiles" command="" words i
+	local commands="replay record compare explain diff explore locks bugs profiles" command="" words i
 	local mounted="create convert show bind guest-load guest-store pin"
 
 	commands="$commands $mounted"

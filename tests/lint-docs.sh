@@ -158,6 +158,8 @@ json_samples()
 	gmem replay --json - <<<'create_vm()'
 	gmem replay --json - <<<'create_vm('
 	gmem replay --json --on kvm - <<<$'machine arch=arm64\nclose(-1) = EBADF'
+	gmem diff --json "$src/traces/stories/life-6.8.trace"
+	gmem diff --json "$src/traces/convert/to-private-of-a-page-nobody-touched.trace"
 } 2>/dev/null
 
 judge 'every member of every JSON event that gmem prints is in gmem(1)' < <(
@@ -165,18 +167,19 @@ judge 'every member of every JSON event that gmem prints is in gmem(1)' < <(
 
 judge 'every member of a JSON event in gmem(1) is known to gmem' < <(
 	documented=$(json_documented)
+	printers=("$src"/tools/{events,diff-json,json}.c)
 	[ -n "$documented" ] || echo 'none is documented'
 	while IFS=. read -r event member; do
 		case $event in
 		row | told) ;;
-		*) grep -q "\"$event\"" "$src/tools/events.c" || echo "$event" ;;
+		*) grep -q "\"$event\"" "${printers[@]}" || echo "$event" ;;
 		esac
-		grep -q "\"$member\"" "$src/tools/events.c" || echo "$event.$member"
+		grep -q "\"$member\"" "${printers[@]}" || echo "$event.$member"
 	done <<<"$documented")
 
 judge 'every member of a call, a row and an error in gmem(1) is seen' < <(
 	comm -13 <(json_samples | json_members) <(json_documented) |
-		grep -E '^(trace|call|row|told|error|totals)\.')
+		grep -E '^(trace|call|row|told|error|totals|diff|answer|differences)\.')
 
 # Writes number.cmd, number.want and number.status for every example of a page.
 split_examples()

@@ -16,6 +16,7 @@
 int cmd_replay(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_explore(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_locks(int argc, char **argv);

@@ -93,6 +93,23 @@ size_t utf8_length(const char *s, const char *end)
 	return n;
 }
 
+char *valid_utf8(const char *s)
+{
+	const char *end = s + strlen(s);
+	struct text t;
+	size_t n;
+
+	text_begin(&t);
+	for (; s < end; s += n ? n : 1) {
+		n = *s & 0x80 ? utf8_length(s, end) : 1;
+		if (n)
+			fwrite(s, 1, n, t.f);
+		else
+			fputs("\xef\xbf\xbd", t.f);
+	}
+	return text_end(&t);
+}
+
 int size_number(const char *s, const char **end, uint64_t *size)
 {
 	static const char suffixes[] = "KMGT";

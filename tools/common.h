@@ -38,6 +38,9 @@ char *text_end(struct text *t);
 /* The length of the UTF-8 sequence of several bytes at s; 0 if there is none that is valid. */
 size_t utf8_length(const char *s, const char *end);
 
+/* A copy in which each byte that is no part of a character is U+FFFD, as names of files may have. */
+char *valid_utf8(const char *s);
+
 /*
  * A line on standard error that is overwritten in place: progress for people. Nothing is written
  * where standard error is no terminal, nor more often than ten times a second.

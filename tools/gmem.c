@@ -22,6 +22,7 @@ static const struct {
 	{ "explain", cmd_explain, "show which rule decided each call of a trace; print rules" },
 	{ "explore", cmd_explore, "run overlapping calls in every order of their rows" },
 	{ "locks", cmd_locks, "show in which order locks are taken, and what could deadlock" },
+	{ "diff", cmd_diff, "run a trace under several designs, and show what differs" },
 	{ "bugs", cmd_bugs, "list known bugs, or describe one" },
 	{ "profiles", cmd_profiles, "list the designs and releases that the model knows" },
 	{ "create", cmd_create, "create a file in a mounted gmemfs" },
