@@ -80,13 +80,13 @@ struct log {
 		int32_t call;
 	} * maps;
 	size_t nr_maps, room_maps;
-	unsigned int counts[4]; /* names given: vm, f, p, m */
-	struct happening *pending;
-	size_t nr_pending, room_pending;
-	uint64_t calls; /* made since mount */
-	int events;	/* the memfd that holds them */
+	unsigned int counts[4];	       /* names given: vm, f, p, m */
+	struct chunk *oldest, *newest; /* what nobody has read yet */
+	uint64_t nr_waiting;	       /* in them */
+	uint64_t nr_happened, calls;   /* since mount */
+	int events;		       /* the memfd that holds what was read */
 	uint64_t events_size;
-	bool events_full;
+	bool events_full, end_told;
 };
 
 /* Pages that the kernel is being told to drop. */
@@ -102,8 +102,9 @@ struct fs {
 	struct fuse_session *se;
 	struct options o;
 	const struct gmem_profile *profile;
-	uint64_t type, flags; /* of new VMs and files */
-	uint64_t most_memory; /* bytes of contents; 0: no limit */
+	uint64_t attributes_number; /* of KVM_SET_MEMORY_ATTRIBUTES2 in the profile; or 0 */
+	uint64_t type, flags;	    /* of new VMs and files */
+	uint64_t most_memory;	    /* bytes of contents; 0: no limit */
 	struct gmem_world *w;
 	struct gmem_lockdep *locks;
 	struct log log;
@@ -135,6 +136,8 @@ void options_read(struct fuse_args *args);
 int flags_number(const char *words, uint64_t *flags);
 int type_number(const char *word, uint64_t *type);
 const char *type_word(uint64_t type);
+/* One of the profile's numbers; 0 if it has none of that name. */
+uint64_t profile_number(const char *name);
 
 /* ---- world.c: the model ---- */
 
@@ -199,8 +202,8 @@ void log_call(const struct gmem_call *c, const struct gmem_result *r);
 void log_violation(const struct gmem_violation *v);
 /* From now on notifications to the VM are events. */
 void log_listen(int64_t vm);
-/* Writes down what happened since the last time: before somebody reads the events. */
-void log_flush(void);
+/* Writes down what happened since the last time: before somebody reads the events. Without the lock. */
+void log_catch_up(void);
 void log_print_trace(FILE *f);
 
 /* ---- contents.c: bytes ---- */

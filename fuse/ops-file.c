@@ -104,24 +104,39 @@ static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset)
 	return (int64_t)size;
 }
 
-/* With the lock held until the kernel has the bytes; it does not wait for anybody meanwhile. */
-static int reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
+/* Few bytes are copied, so that the lock is free when the one who asked goes on. */
+#define FEW_BYTES 16384
+
+/*
+ * Releases the lock: after few bytes before the answer, which is of that moment whenever it arrives;
+ * else when the kernel has the bytes, in place. It does not wait for anybody meanwhile.
+ */
+static void reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
 {
 	const void *bytes = contents_at(n, size, offset);
-	char *buffer;
-	int err = -ENOMEM;
+	char few[FEW_BYTES], *buffer = few;
+	int err = 0;
 
-	if (bytes || !size) {
+	if (bytes && size > sizeof(few)) {
 		fuse_reply_buf(req, bytes, size);
-		return 0;
+		fs_unlock();
+		return;
 	}
-	buffer = malloc(size);
-	if (buffer)
+	if (bytes)
+		memcpy(few, bytes, size);
+	else if (size > sizeof(few))
+		buffer = malloc(size);
+	if (!buffer)
+		err = -ENOMEM;
+	else if (!bytes && size)
 		err = contents_read(n, buffer, size, offset);
-	if (!err)
+	fs_unlock();
+	if (err)
+		fuse_reply_err(req, -err);
+	else
 		fuse_reply_buf(req, buffer, size);
-	free(buffer);
-	return err;
+	if (buffer != few)
+		free(buffer);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -132,11 +147,12 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	(void)fi;
 	fs_lock();
 	got = ask_to_read(n, size, (uint64_t)off);
-	if (got >= 0)
-		got = reply_bytes(req, n, (size_t)got, (uint64_t)off);
+	if (got >= 0) {
+		reply_bytes(req, n, (size_t)got, (uint64_t)off);
+		return;
+	}
 	fs_unlock();
-	if (got < 0)
-		fuse_reply_err(req, (int)-got);
+	fuse_reply_err(req, (int)-got);
 }
 
 /*

@@ -319,24 +319,12 @@ static void vm_ioctl(const struct request *q)
 	}
 }
 
-static uint64_t file_attributes_number(void)
-{
-	struct gmem_number n;
-	unsigned int i;
-
-	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
-		if (!strcmp(n.name, "ioctl_file_attributes"))
-			return n.value;
-	return 0;
-}
-
 /* In a profile that has no such number, any that some design has is the model's to refuse. */
 static int is_attributes2(unsigned int cmd)
 {
-	uint64_t number = file_attributes_number();
-
-	return number ? cmd == number :
-			cmd == MOUNT_SET_ATTRIBUTES2 || cmd == MOUNT_SET_ATTRIBUTES2_V1;
+	return fs.attributes_number ?
+		       cmd == fs.attributes_number :
+		       cmd == MOUNT_SET_ATTRIBUTES2 || cmd == MOUNT_SET_ATTRIBUTES2_V1;
 }
 
 static void file_ioctl(const struct request *q)

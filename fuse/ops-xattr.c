@@ -104,17 +104,6 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	free(t.bytes);
 }
 
-static int has_shareability(void)
-{
-	struct gmem_number n;
-	unsigned int i;
-
-	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
-		if (!strcmp(n.name, "has_shareability"))
-			return n.value != 0;
-	return 0;
-}
-
 /* "OFFSET+LENGTH=private" or "=shared" as the profile's call. */
 static int parse_conversion(const char *s, struct gmem_call *c)
 {
@@ -128,7 +117,7 @@ static int parse_conversion(const char *s, struct gmem_call *c)
 		return 0;
 	c->verb = GMEM_SET_MEMORY_ATTRIBUTES2;
 	c->attributes = private ? GMEM_ATTRIBUTE_PRIVATE : 0;
-	if (has_shareability()) {
+	if (profile_number("has_shareability")) {
 		c->verb = private ? GMEM_CONVERT_PRIVATE : GMEM_CONVERT_SHARED;
 		c->attributes = 0;
 	}

@@ -81,9 +81,13 @@ static void reply_attr(fuse_req_t req, int err, const struct node *n)
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct node *n = tree_node(ino);
+
 	(void)fi;
+	if (n == &fs.controls[CONTROL_EVENTS])
+		log_catch_up();
 	fs_lock();
-	reply_attr(req, 0, tree_node(ino));
+	reply_attr(req, 0, n);
 }
 
 /* Once a file has its size, the model says what becomes of that. */
@@ -393,12 +397,12 @@ static void read_control(fuse_req_t req, const struct node *n, size_t size, off_
 	struct fuse_bufvec v = FUSE_BUFVEC_INIT(size);
 	uint64_t there = s->size, from = (uint64_t)off;
 
-	fs_lock();
 	if (n->control == CONTROL_EVENTS) {
-		log_flush();
+		log_catch_up();
+		fs_lock();
 		there = fs.log.events_size;
+		fs_unlock();
 	}
-	fs_unlock();
 	if (from >= there) {
 		fuse_reply_buf(req, NULL, 0);
 		return;

@@ -85,6 +85,17 @@ const char *type_word(uint64_t type)
 	return "?";
 }
 
+uint64_t profile_number(const char *name)
+{
+	struct gmem_number n;
+	unsigned int i;
+
+	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
+		if (!strcmp(n.name, name))
+			return n.value;
+	return 0;
+}
+
 static void judge_options(void)
 {
 	struct options *o = &fs.o;
@@ -93,6 +104,7 @@ static void judge_options(void)
 	fs.profile = o->profile ? gmem_profile_find(o->profile) : gmem_profile_default();
 	if (!fs.profile)
 		die("unknown profile %s; `gmem profiles' lists them", o->profile);
+	fs.attributes_number = profile_number("ioctl_file_attributes");
 	if (o->type && !type_number(o->type, &fs.type))
 		die("unknown type of VM %s", o->type);
 	if (o->flags && !flags_number(o->flags, &fs.flags))

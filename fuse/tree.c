@@ -182,17 +182,6 @@ static int begin_file(struct node *n, int64_t fd, uint64_t size, uint64_t flags)
 	return 0;
 }
 
-static uint64_t number_of_profile(const char *name)
-{
-	struct gmem_number n;
-	unsigned int i;
-
-	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
-		if (!strcmp(n.name, name))
-			return n.value;
-	return 0;
-}
-
 /* Nobody has asked for flags: those with which most can be tried. */
 static int64_t create_with_some_flags(struct gmem_call *c)
 {
@@ -200,7 +189,7 @@ static int64_t create_with_some_flags(struct gmem_call *c)
 					  0 };
 	struct gmem_result r;
 	int64_t fd = -EINVAL;
-	size_t i = number_of_profile("has_shareability") ? 1 : 0;
+	size_t i = profile_number("has_shareability") ? 1 : 0;
 
 	for (; i < sizeof(tries) / sizeof(tries[0]) && fd == -EINVAL; i++) {
 		c->flags = tries[i];
@@ -373,10 +362,8 @@ void tree_attr(const struct node *n, struct stat *st)
 	} else if (n->kind == NODE_CONTROL) {
 		st->st_mode = S_IFREG | 0400;
 		st->st_nlink = 1;
-		if (n->control == CONTROL_EVENTS) {
-			log_flush();
+		if (n->control == CONTROL_EVENTS)
 			st->st_size = (off_t)fs.log.events_size;
-		}
 	} else {
 		st->st_mode = S_IFDIR | n->mode;
 		st->st_nlink = 2;
