@@ -246,6 +246,8 @@ void tree_free(struct node *n);
 void tree_open(struct node *n);
 void tree_release(struct node *n);
 void tree_attr(const struct node *n, struct stat *st);
+/* For how many seconds the kernel may believe that. */
+double tree_attr_timeout(const struct node *n);
 void tree_entry(struct node *n, struct fuse_entry_param *e);
 
 /* ---- notify.c: what the kernel is to forget ---- */
@@ -293,6 +295,11 @@ extern const struct fuse_lowlevel_ops fs_ops;
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi);
+/* The model refuses a read or write of a file that has its size, as KVM does. */
+int64_t refuse_strictly(const struct node *n, uint32_t verb, size_t size);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *fi,
+			fuse_ino_t to, off_t to_off, struct fuse_file_info *to_fi, size_t size,
+			int flags);
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
 		  struct fuse_file_info *fi);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);

@@ -76,23 +76,33 @@ static int permit(const struct node *n, uint64_t first, uint64_t *end, bool writ
 	return touch(n, first, *end, write) ? refused(n, first) : 0;
 }
 
-static int64_t strictly(const struct node *n, uint32_t verb, size_t size)
+int64_t refuse_strictly(const struct node *n, uint32_t verb, size_t size)
 {
 	struct gmem_result r;
 
 	return world_call(&(struct gmem_call){ .verb = verb, .fd = n->fd, .length = size }, &r);
 }
 
+/* What cannot be mapped does not come into the cache, through which an early handle could map it. */
+static bool by_mistake(const struct node *n, bool past_the_cache)
+{
+	return !n->map && !past_the_cache;
+}
+
 /* How many bytes may be read. */
-static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset)
+static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset, bool past_the_cache)
 {
 	uint64_t end;
 	int err;
 
-	if (n->fd == NO_FD || offset >= n->size)
+	if (n->fd == NO_FD)
 		return 0;
-	if (fs.o.strict && !n->map)
-		return strictly(n, GMEM_READ, size);
+	if (fs.o.strict && past_the_cache)
+		return refuse_strictly(n, GMEM_READ, size);
+	if (offset >= n->size)
+		return 0;
+	if (by_mistake(n, past_the_cache))
+		return -EACCES;
 	if (size > n->size - offset)
 		size = n->size - offset;
 	end = PAGE_UP(offset + size);
@@ -144,9 +154,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	struct node *n = tree_node(ino);
 	int64_t got;
 
-	(void)fi;
 	fs_lock();
-	got = ask_to_read(n, size, (uint64_t)off);
+	got = ask_to_read(n, size, (uint64_t)off, fi->fh);
 	if (got >= 0) {
 		reply_bytes(req, n, (size_t)got, (uint64_t)off);
 		return;
@@ -182,7 +191,8 @@ static void settle(const struct node *n, const char *bytes, size_t size, uint64_
 	}
 }
 
-static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset)
+static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset,
+			  bool past_the_cache)
 {
 	uint64_t end;
 	int err;
@@ -190,9 +200,11 @@ static int64_t write_file(struct node *n, const char *from, size_t size, uint64_
 	if (n->fd == NO_FD)
 		return -EINVAL;
 	if (fs.o.strict)
-		return strictly(n, GMEM_WRITE, size);
+		return refuse_strictly(n, GMEM_WRITE, size);
 	if (offset >= n->size)
 		return -ENOSPC;
+	if (by_mistake(n, past_the_cache))
+		return -EACCES;
 	if (size > n->size - offset)
 		size = n->size - offset;
 	if (!size)
@@ -247,7 +259,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	else if (fi->writepage)
 		put = write_back(n, buf, size, (uint64_t)off);
 	else
-		put = write_file(n, buf, size, (uint64_t)off);
+		put = write_file(n, buf, size, (uint64_t)off, fi->fh);
 	fs_unlock();
 	if (put < 0)
 		fuse_reply_err(req, (int)-put);
@@ -331,6 +343,22 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 		err = world_call(&(struct gmem_call){ .verb = GMEM_FSYNC, .fd = n->fd }, &r);
 	fs_unlock();
 	fuse_reply_err(req, (int)-err);
+}
+
+/* The kernel copies by way of its cache, where it is not done here. */
+void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *fi,
+			fuse_ino_t to, off_t to_off, struct fuse_file_info *to_fi, size_t size,
+			int flags)
+{
+	(void)from;
+	(void)from_off;
+	(void)fi;
+	(void)to;
+	(void)to_off;
+	(void)to_fi;
+	(void)size;
+	(void)flags;
+	fuse_reply_err(req, fs.o.strict ? EINVAL : ENOSYS);
 }
 
 /* SEEK_DATA and SEEK_HOLE: no more is known than that there is a file; strictly, ESPIPE. */

@@ -339,6 +339,34 @@ static void file_ioctl(const struct request *q)
 		fuse_reply_err(q->req, ENOTTY);
 }
 
+/*
+ * A directory can be opened by whoever may read it, but a VM is in the hands of its owner: as for a new
+ * file in it, permission to write is needed. Files are only opened by their owner.
+ */
+static bool may_change(fuse_req_t req, const struct node *dir)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[64];
+	mode_t mode;
+	int i, n;
+
+	if (dir->kind == NODE_FILE || !ctx->uid)
+		return true;
+	fs_lock();
+	mode = dir->mode;
+	if (ctx->uid == dir->uid) {
+		mode >>= 6;
+	} else {
+		n = ctx->gid == dir->gid ? 0 : fuse_req_getgroups(req, 64, groups);
+		for (i = 0; i < n && i < 64 && groups[i] != dir->gid; i++)
+			;
+		if (ctx->gid == dir->gid || (i < n && i < 64))
+			mode >>= 3;
+	}
+	fs_unlock();
+	return mode & 2;
+}
+
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
 	      size_t out_size)
@@ -356,6 +384,8 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		fuse_reply_err(req, ENOTTY);
 	else if ((_IOC_DIR(cmd) & _IOC_WRITE) && in_size != _IOC_SIZE(cmd))
 		fuse_reply_err(req, EINVAL);
+	else if (!may_change(req, q.n))
+		fuse_reply_err(req, EACCES);
 	else if (cmd == MOUNT_CALL)
 		own_call(&q);
 	else if (q.n->kind == NODE_FILE)

@@ -11,13 +11,23 @@
 #include "common.h"
 #include "gmemfs.h"
 
-/* Whether pages are dropped is for notify.c to say; and readahead would allocate pages. */
+/*
+ * Whether pages are dropped is for notify.c to say; and readahead would allocate pages.
+ *
+ * Strictly, the kernel is not to read from its cache, nor write to it, unless by a fault. In these
+ * two modes it first asks for the attributes through the handle, as nobody else does, and gives up
+ * if that fails: see op_getattr().
+ */
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
 	(void)data;
 	conn->want &= ~(unsigned int)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
 				      FUSE_CAP_READDIRPLUS);
 	conn->want |= conn->capable & (FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPLICIT_INVAL_DATA);
+	if (fs.o.strict) {
+		conn->want &= ~(unsigned int)FUSE_CAP_EXPLICIT_INVAL_DATA;
+		conn->want |= conn->capable & (FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
+	}
 	conn->max_readahead = fs.o.max_readahead;
 	conn->max_background = 64;
 }
@@ -76,18 +86,21 @@ static void reply_attr(fuse_req_t req, int err, const struct node *n)
 	if (err)
 		fuse_reply_err(req, -err);
 	else
-		fuse_reply_attr(req, &st, n->kind == NODE_FILE && st.st_size ? 3600 : 0);
+		fuse_reply_attr(req, &st, tree_attr_timeout(n));
 }
 
+/* Through a handle: before a read or a write by way of the cache. fstat() has none. */
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = tree_node(ino);
+	int64_t err = 0;
 
-	(void)fi;
 	if (n == &fs.controls[CONTROL_EVENTS])
 		log_catch_up();
 	fs_lock();
-	reply_attr(req, 0, n);
+	if (fs.o.strict && fi && n->kind == NODE_FILE && n->fd != NO_FD)
+		err = refuse_strictly(n, GMEM_READ, 1);
+	reply_attr(req, (int)err, n);
 }
 
 /* Once a file has its size, the model says what becomes of that. */
@@ -105,6 +118,8 @@ static int set_attr_of_file(struct node *n, const struct stat *st, int what)
 		fd = st->st_size ? tree_size_file(n, (uint64_t)st->st_size) : 0;
 		return fd < 0 ? (int)fd : 0;
 	}
+	if (fs.o.strict && what == (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME))
+		return 0; /* the kernel's own, when it writes back */
 	if (what & FUSE_SET_ATTR_SIZE) {
 		c.verb = GMEM_FTRUNCATE;
 		c.length = (uint64_t)st->st_size;
@@ -242,6 +257,7 @@ static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 {
 	fi->direct_io = !can_be_mapped(n);
 	fi->keep_cache = !fi->direct_io;
+	fi->fh = fi->direct_io;
 	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && n->fd != NO_FD;
 }
 
@@ -258,9 +274,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct node *n = tree_node(ino);
 
 	fs_lock();
+	how_to_open(n, fi);
 	if (n->kind == NODE_CONTROL)
 		open_control(n, fi);
-	how_to_open(n, fi);
 	tree_open(n);
 	fs_unlock();
 	if (!fuse_reply_open(req, fi))
@@ -454,6 +470,7 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.fallocate = op_fallocate,
 	.fsync = op_fsync,
 	.lseek = op_lseek,
+	.copy_file_range = op_copy_file_range,
 	.ioctl = op_ioctl,
 	.setxattr = op_setxattr,
 	.getxattr = op_getxattr,

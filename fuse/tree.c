@@ -370,6 +370,14 @@ void tree_attr(const struct node *n, struct stat *st)
 	}
 }
 
+/* Strictly, the kernel has to ask again before every read: see op_init(). */
+double tree_attr_timeout(const struct node *n)
+{
+	if (n->kind == NODE_FILE)
+		return n->fd == NO_FD || fs.o.strict ? 0 : TIMEOUT;
+	return n->kind == NODE_CONTROL ? 0 : TIMEOUT;
+}
+
 void tree_entry(struct node *n, struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
@@ -377,6 +385,6 @@ void tree_entry(struct node *n, struct fuse_entry_param *e)
 	e->generation = n->number;
 	tree_attr(n, &e->attr);
 	e->entry_timeout = TIMEOUT;
-	e->attr_timeout = n->kind == NODE_CONTROL || n->fd == NO_FD ? 0 : TIMEOUT;
+	e->attr_timeout = tree_attr_timeout(n);
 	n->lookups++;
 }

@@ -22,6 +22,14 @@
 #define PAGE 4096u
 #define SIGBUS_RAISED (-1)
 
+#define IS(what, want)                                                                        \
+	do {                                                                                  \
+		long is_ = (what), want_ = (want);                                            \
+		if (is_ != want_)                                                             \
+			printf("%s:%d: %s is %ld, not %ld\n", __func__, __LINE__, #what, is_, \
+			       want_);                                                        \
+	} while (0)
+
 static sigjmp_buf after_fault;
 
 static void on_fault(int signal)

@@ -36,7 +36,8 @@ if ! mount_fs "${v13[@]}"; then
 fi
 ok 'gmemfs can be mounted'
 
-for check in sigbus in-flight errnos holes guest pin limits-of-fuse; do
+for check in sigbus in-flight errnos holes guest pin limits-of-fuse limits-of-ioctls limits-of-events \
+	limits-of-memory limits-of-contents; do
 	mkdir "$mnt/$check"
 	judge "$check" < <("$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1)
 done
@@ -233,12 +234,18 @@ judge 'it runs in the background' < <(
 	fusermount3 -u "$mnt" || echo 'no unmount')
 
 judge 'strictly' < <(
-	mount_fs -o strict || echo 'no mount'
+	mount_fs -o strict "${v13[@]}" || echo 'no mount'
+	for check in strict strict-before limits-of-strict; do
+		mkdir "$mnt/$check"
+		"$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1
+	done
 	mkdir "$mnt/vm0"
 	setfattr -n user.gmem.flags -v 0 "$mnt/vm0" 2>/dev/null && echo 'flags of a directory'
 	truncate -s 4K "$mnt/vm0/ram"
 	refuses 'Invalid argument' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K count=1 conv=notrunc
 	refuses 'Invalid argument' sync "$mnt/vm0/ram"
+	refuses 'Invalid argument' head -c 1 "$mnt/vm0/ram"
+	refuses 'Illegal seek' cp "$mnt/vm0/ram" "$mnt/vm0/copy"
 	unmount_fs || echo 'no unmount')
 
 as_nobody()
@@ -252,7 +259,9 @@ if [ "$(id -u)" -ne 0 ] || ! as_nobody true 2>/dev/null; then
 else
 	closed=$mnt
 	mnt=$(mktemp -d -t gmemfs-test.XXXXXX)
-	chmod 755 "$mnt"
+	open=$(mktemp -d -t gmemfs-test.XXXXXX)
+	chmod 755 "$mnt" "$open"
+	cp "$build/gmem" "$open"
 	judge 'others are kept out, or their permissions are checked' < <(
 		mount_fs "${v13[@]}" || echo 'no mount'
 		refuses 'Permission denied' as_nobody ls "$mnt"
@@ -266,12 +275,16 @@ else
 		refuses 'Permission denied' as_nobody cat "$mnt/vm0/ram"
 		chmod 755 "$mnt/vm0"
 		refuses 'Permission denied' as_nobody cat "$mnt/vm0/ram"
+		gmem bind "$mnt/vm0/ram" 0x100000 || echo 'no bind'
+		expect 0x0 gmem guest-load "$mnt/vm0" 0x100000
+		refuses 'ermission denied' as_nobody "$open/gmem" guest-load "$mnt/vm0" 0x100000
 		refuses 'Permission denied' as_nobody setfattr -n user.gmem.convert \
 			-v 0+4K=private "$mnt/vm0/ram"
 		chmod 1777 "$mnt"
 		as_nobody mkdir "$mnt/vm1" || echo 'no mkdir'
 		as_nobody truncate -s 4K "$mnt/vm1/ram" || echo 'no truncate'
 		unmount_fs || echo 'no unmount')
+	rm -r "$open"
 	rmdir "$mnt"
 	mnt=$closed
 fi
@@ -293,6 +306,10 @@ judge 'a wrong option is refused with a reason' < <(
 	refuses 'no mount point' "$build/gmemfs")
 
 judge 'limits are ENOSPC or ENOMEM' < <(
+	mount_fs "${v13[@]}" -o limit-memory=16K || echo 'no mount'
+	mkdir "$mnt/vm0"
+	"$build/tests/fuse-check" limits-of-limits "$mnt/vm0" 2>&1
+	unmount_fs || echo 'no unmount'
 	mount_fs -o limit-files=2,limit-vms=1,limit-memory=16K || echo 'no mount'
 	mkdir "$mnt/vm0"
 	refuses 'No space left' mkdir "$mnt/vm1"
