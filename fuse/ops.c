@@ -239,6 +239,19 @@ struct snapshot {
 	size_t size;
 };
 
+/* With the lock held: once they are answered, whoever has asked may close the handle. */
+static void reply_part(fuse_req_t req, const struct snapshot *s, size_t size, off_t off)
+{
+	size_t at = (size_t)off;
+
+	fs_lock();
+	if (at >= s->size)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_buf(req, s->text + at, s->size - at < size ? s->size - at : size);
+	fs_unlock();
+}
+
 /* Before a file has its size, whoever opens it may yet want to map it. */
 static bool can_be_mapped(const struct node *n)
 {
@@ -365,14 +378,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
-	const struct snapshot *s = (const void *)(uintptr_t)fi->fh;
-	size_t at = (size_t)off;
-
 	(void)ino;
-	if (at >= s->size)
-		fuse_reply_buf(req, NULL, 0);
-	else
-		fuse_reply_buf(req, s->text + at, s->size - at < size ? s->size - at : size);
+	reply_part(req, (const void *)(uintptr_t)fi->fh, size, off);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -406,40 +413,36 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 /* ---- .gmem/, whose files are read here; those of memory in ops-file.c ---- */
 
-static void read_control(fuse_req_t req, const struct node *n, size_t size, off_t off,
-			 const struct fuse_file_info *fi)
+static void read_events(fuse_req_t req, size_t size, off_t off)
 {
-	const struct snapshot *s = (const void *)(uintptr_t)fi->fh;
 	struct fuse_bufvec v = FUSE_BUFVEC_INIT(size);
-	uint64_t there = s->size, from = (uint64_t)off;
+	uint64_t there, from = (uint64_t)off;
 
-	if (n->control == CONTROL_EVENTS) {
-		log_catch_up();
-		fs_lock();
-		there = fs.log.events_size;
-		fs_unlock();
-	}
+	log_catch_up();
+	fs_lock();
+	there = fs.log.events_size;
+	fs_unlock();
 	if (from >= there) {
 		fuse_reply_buf(req, NULL, 0);
 		return;
 	}
 	if (there - from < size)
 		v.buf[0].size = there - from;
-	if (n->control == CONTROL_EVENTS) {
-		v.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-		v.buf[0].fd = fs.log.events;
-		v.buf[0].pos = off;
-	} else {
-		v.buf[0].mem = s->text + from;
-	}
+	v.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	v.buf[0].fd = fs.log.events;
+	v.buf[0].pos = off;
 	fuse_reply_data(req, &v, 0);
 }
 
 static void op_read_any(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			struct fuse_file_info *fi)
 {
-	if (tree_node(ino)->kind == NODE_CONTROL)
-		read_control(req, tree_node(ino), size, off, fi);
+	const struct node *n = tree_node(ino);
+
+	if (n == &fs.controls[CONTROL_EVENTS])
+		read_events(req, size, off);
+	else if (n->kind == NODE_CONTROL)
+		reply_part(req, (const void *)(uintptr_t)fi->fh, size, off);
 	else
 		op_read(req, ino, size, off, fi);
 }

@@ -92,7 +92,7 @@ void check_limits_of_ioctls(void)
 	fd = shared_file(PAGE, &number);
 	bad_pointers(fd);
 	IS(call(fd, FIGETBSZ, &value), 0); /* not ENOTTY */
-	memory = aligned_alloc(PAGE, PAGE);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(memory, 0x77, PAGE);
 	slot.addr = (uintptr_t)memory;
 	IS(call(dir, MOUNT_SET_REGION2, &slot), 0);
