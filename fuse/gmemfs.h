@@ -64,7 +64,7 @@ enum control { CONTROL_EVENTS, CONTROL_STATE, CONTROL_TRACE, CONTROL_LOCKDEP, CO
 #define NR_CONTROLS 5
 
 struct options {
-	char *profile, *type, *flags, *memory;
+	char *profile, *type, *flags, *machine, *memory;
 	int strict, check;
 	unsigned int most_files, most_vms, most_ranges, max_readahead;
 };
@@ -102,6 +102,8 @@ struct fs {
 	struct fuse_session *se;
 	struct options o;
 	const struct gmem_profile *profile;
+	struct gmem_machine machine;
+	unsigned int machine_says;  /* TRACE_MACHINE_*: what of it was asked for */
 	uint64_t attributes_number; /* of KVM_SET_MEMORY_ATTRIBUTES2 in the profile; or 0 */
 	uint64_t type, flags;	    /* of new VMs and files */
 	uint64_t most_memory;	    /* bytes of contents; 0: no limit */

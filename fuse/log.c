@@ -27,6 +27,8 @@ void log_begin(void)
 
 	trace_init(&l->t);
 	l->t.profile = fs.profile;
+	l->t.machine = fs.machine;
+	l->t.machine_says = (uint8_t)fs.machine_says;
 	l->events = memfd_create("gmemfs-events", MFD_CLOEXEC);
 	if (l->events < 0)
 		die("no memory for the events");

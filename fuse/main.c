@@ -22,6 +22,7 @@ static void usage(void)
 	     "  -o type=TYPE           of new VMs: DEFAULT, SW_PROTECTED, SEV, SEV_ES, SNP, TDX\n"
 	     "  -o flags=FLAG+FLAG     of files whose size is set by truncate, such as\n"
 	     "                         MMAP+INIT_SHARED\n"
+	     "  -o machine=WORDS       as in a trace, such as arch=arm64:types=DEFAULT+TDX\n"
 	     "  -o strict              refuse read and write, as the kernel does\n"
 	     "  -o check               check the invariants after every call\n"
 	     "  -o limit-files=N       files at a time (4096)\n"

@@ -6,6 +6,7 @@
  *	user.gmem.handles	of the root: how many handles are open; so what has been closed
  *				can be waited for
  *	user.gmem.strict	of the root, if it is mounted so
+ *	user.gmem.machine	of the root, if that is another one than usual: as in a trace
  *	user.gmem.ranges	of a file: its pages, one run a line
  *	user.gmem.fd		its descriptor in the model, for guest_memfd of a memslot
  *	user.gmem.flags		of a file; can be set until it has its size
@@ -41,6 +42,8 @@ static char *value_of(const struct node *n, const char *name, size_t *size)
 		fprintf(t.f, "%u", fs.handles);
 	else if (!strcmp(name, "strict") && n->kind == NODE_ROOT && fs.o.strict)
 		fputs("yes", t.f);
+	else if (!strcmp(name, "machine") && n->kind == NODE_ROOT && fs.machine_says)
+		trace_print_machine(t.f, &fs.machine, fs.machine_says);
 	else if (!strcmp(name, "fd") && n->fd != NO_FD)
 		fprintf(t.f, "%" PRId64, n->fd);
 	else if (!strcmp(name, "flags") && n->kind == NODE_FILE)

@@ -16,6 +16,7 @@
 static const struct fuse_opt own[] = { OPTION("profile=%s", profile),
 				       OPTION("type=%s", type),
 				       OPTION("flags=%s", flags),
+				       OPTION("machine=%s", machine),
 				       OPTION("strict", strict),
 				       OPTION("check", check),
 				       OPTION("limit-files=%u", most_files),
@@ -96,6 +97,31 @@ uint64_t profile_number(const char *name)
 	return 0;
 }
 
+/* As the header of a trace says it, with : for a blank, and + for |. */
+static void judge_machine(const char *words)
+{
+	struct trace_error e;
+	struct text t;
+	struct trace trace;
+	int ok;
+
+	text_begin(&t);
+	fputs("machine ", t.f);
+	for (; *words; words++)
+		fputc(*words == ':' ? ' ' : *words == '+' ? '|' : *words, t.f);
+	fputc('\n', t.f);
+	text_end(&t);
+	ok = trace_parse(&trace, t.bytes, t.size, &e);
+	free(t.bytes);
+	if (!ok)
+		die("machine=%s: %s", fs.o.machine, e.reason);
+	if (trace.machine_says & TRACE_MACHINE_FDS)
+		die("machine=%s: descriptors are not counted here", fs.o.machine);
+	fs.machine = trace.machine;
+	fs.machine_says = trace.machine_says;
+	trace_free(&trace);
+}
+
 static void judge_options(void)
 {
 	struct options *o = &fs.o;
@@ -104,9 +130,14 @@ static void judge_options(void)
 	fs.profile = o->profile ? gmem_profile_find(o->profile) : gmem_profile_default();
 	if (!fs.profile)
 		die("unknown profile %s; `gmem profiles' lists them", o->profile);
+	fs.machine = gmem_machine_default;
+	if (o->machine)
+		judge_machine(o->machine);
 	fs.attributes_number = profile_number("ioctl_file_attributes");
 	if (o->type && !type_number(o->type, &fs.type))
 		die("unknown type of VM %s", o->type);
+	if (fs.type >= GMEM_NR_VM_TYPES || !(fs.machine.vm_types >> fs.type & 1))
+		die("the machine has no VMs of type %s", o->type);
 	if (o->flags && !flags_number(o->flags, &fs.flags))
 		die("unknown flags %s", o->flags);
 	if (o->memory && (!size_number(o->memory, &end, &fs.most_memory) || *end))

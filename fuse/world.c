@@ -14,7 +14,7 @@
 
 int world_begin(void)
 {
-	struct gmem_machine machine = gmem_machine_default;
+	struct gmem_machine machine = fs.machine;
 	struct gmem_config c = { .profile = fs.profile,
 				 .machine = &machine,
 				 .resize = memory_resize,

@@ -302,8 +302,19 @@ judge 'a wrong option is refused with a reason' < <(
 	refuses 'unknown profile nonsense' "$build/gmemfs" -o profile=nonsense "$mnt"
 	refuses 'unknown type' "$build/gmemfs" -o type=nonsense "$mnt"
 	refuses 'no size' "$build/gmemfs" -o limit-memory=nonsense "$mnt"
+	refuses 'machine=nonsense: ' "$build/gmemfs" -o machine=nonsense "$mnt"
+	refuses 'not counted' "$build/gmemfs" -o machine=max_fds=5 "$mnt"
+	refuses 'no VMs of type SNP' "$build/gmemfs" -o machine=types=DEFAULT+TDX,type=SNP "$mnt"
 	refuses 'unknown option' "$build/gmemfs" -o nonsense "$mnt"
 	refuses 'no mount point' "$build/gmemfs")
+
+judge 'the machine can be another one' < <(
+	mount_fs -o machine=types=DEFAULT+TDX:smm=0,type=TDX || echo 'no mount'
+	mkdir "$mnt/vm0"
+	expect TDX getfattr --only-values --absolute-names -n user.gmem.type "$mnt/vm0"
+	refuses 'Invalid argument' setfattr -n user.gmem.type -v SNP "$mnt/vm0"
+	expect 'machine types=DEFAULT|TDX smm=0' grep ^machine "$mnt/.gmem/trace"
+	unmount_fs || echo 'no unmount')
 
 judge 'limits are ENOSPC or ENOMEM' < <(
 	mount_fs "${v13[@]}" -o limit-memory=16K || echo 'no mount'
