@@ -298,6 +298,20 @@ else
 		umount "$mnt" || echo 'no umount')
 fi
 
+# mount(8) looks for it in the system's folders, of which one is another one for a moment.
+if [ "$(id -u)" -ne 0 ] || ! command -v mount.fuse3 >/dev/null || ! unshare -m true 2>/dev/null; then
+	skip 'fstab' 'not root, or no mount.fuse3, or no unshare'
+else
+	judge 'fstab' < <(
+		echo "gmemfs $mnt fuse.gmemfs rw,nosuid,noauto,profile=linux-coco-v13,type=SNP 0 0" >"$tmp/fstab"
+		mkdir "$tmp/bin"
+		cp "$build/gmemfs" "$tmp/bin"
+		# shellcheck disable=SC2016
+		expect SNP unshare -m sh -c 'mount --bind "$1/bin" /usr/local/bin && mount -T "$1/fstab" "$2" &&
+			mkdir "$2/vm0" && getfattr --only-values --absolute-names -n user.gmem.type "$2/vm0" &&
+			umount "$2"' sh "$tmp" "$mnt")
+fi
+
 judge 'a wrong option is refused with a reason' < <(
 	refuses 'unknown profile nonsense' "$build/gmemfs" -o profile=nonsense "$mnt"
 	refuses 'unknown type' "$build/gmemfs" -o type=nonsense "$mnt"
