@@ -93,7 +93,7 @@ struct log {
 struct window {
 	struct window *next;
 	struct node *n; /* counts as a handle */
-	uint64_t first, end;
+	uint64_t number, first, end;
 	bool punched; /* what it still writes back is older than the punch */
 };
 
@@ -107,6 +107,7 @@ struct fs {
 	uint64_t attributes_number; /* of KVM_SET_MEMORY_ATTRIBUTES2 in the profile; or 0 */
 	uint64_t type, flags;	    /* of new VMs and files */
 	uint64_t most_memory;	    /* bytes of contents; 0: no limit */
+	int most_fds;		    /* descriptors that contents may have */
 	struct gmem_world *w;
 	struct gmem_lockdep *locks;
 	struct log log;
@@ -116,6 +117,7 @@ struct fs {
 	unsigned int nr_files, nr_vms, handles;
 	uint64_t blocks; /* bytes of all contents */
 	struct window *windows;
+	uint64_t windows_opened;
 };
 
 extern struct fs fs;
@@ -276,14 +278,17 @@ int notify_end(void);
 struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uint64_t end);
 /* As long as the job is not done, the pages have a window. */
 void notify_open_window(struct job *j, struct node *n, bool punched);
-/* 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. */
-int notify_may_have(const struct node *n, uint64_t first, uint64_t end);
+/*
+ * 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. Windows up to that
+ * number do not count, as after a notify_drop() of the same pages.
+ */
+int notify_may_have(const struct node *n, uint64_t first, uint64_t end, uint64_t since);
 /* 1 if write-backs of the page are of the time before a punch; else 0. */
 int notify_is_punched(const struct node *n, uint64_t page);
 /* The job is notify.c's from now on. */
 void notify_queue(struct job *j);
-/* The kernel's copy becomes these bytes, too. Without the lock, from a job. */
-void notify_store(fuse_ino_t ino, uint64_t offset, void *bytes, size_t size);
+/* The kernel writes back and drops the job's pages; then its window closes. Without the lock, from a job. */
+void notify_drop(struct job *j);
 
 /* ---- control.c ---- */
 

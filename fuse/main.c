@@ -4,14 +4,19 @@
  * told to end, and cleans up.
  */
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common.h"
 #include "gmemfs.h"
 
-struct fs fs = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct fs fs = { .lock = PTHREAD_MUTEX_INITIALIZER, .most_fds = INT_MAX };
+
+#define KEPT_FDS 32
 
 static void usage(void)
 {
@@ -63,6 +68,24 @@ static int loop(const struct fuse_cmdline_opts *opts)
 	return err;
 }
 
+/*
+ * What files take, the daemon has: a descriptor for each, of any size. Some are kept for others: without
+ * one libfuse cannot even end. And nobody looks into it but root: what is private is in its memory.
+ */
+static void settle_in(const struct fuse_cmdline_opts *opts)
+{
+	struct rlimit most;
+
+	if (!getrlimit(RLIMIT_NOFILE, &most)) {
+		most.rlim_cur = most.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &most);
+		fs.most_fds = most.rlim_max < INT_MAX ? (int)most.rlim_max - KEPT_FDS : INT_MAX;
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	if (!opts->debug)
+		prctl(PR_SET_DUMPABLE, 0);
+}
+
 /* Threads do not outlive the fork, so they begin after it. */
 static int serve(const struct fuse_cmdline_opts *opts)
 {
@@ -70,6 +93,7 @@ static int serve(const struct fuse_cmdline_opts *opts)
 
 	if (fuse_daemonize(opts->foreground) || !notify_begin())
 		return 1;
+	settle_in(opts);
 	err = loop(opts);
 	if (!notify_end()) {
 		fuse_session_unmount(fs.se);

@@ -228,23 +228,27 @@ static bool is_overtaken(const struct node *n, uint64_t page)
 	return look_open(n, page) && look_shared_until(n, page, page + 1) == page;
 }
 
-/* What was stored through mappings, before the kernel was told to drop it or at any other time. */
+/*
+ * What was stored through mappings, before the kernel was told to drop it or at any other time. An
+ * error is for those who synchronize; it does not keep the kernel from dropping the page.
+ */
 static int64_t write_back(struct node *n, const char *from, size_t size, uint64_t offset)
 {
 	size_t done, part;
+	int err = 0;
 
 	if (n->fd == NO_FD || offset >= n->size)
 		return (int64_t)size;
-	for (done = 0; done < size; done += part) {
+	for (done = 0; done < size && !err; done += part) {
 		part = GMEM_PAGE_SIZE - (offset + done) % GMEM_PAGE_SIZE;
 		if (part > size - done)
 			part = size - done;
 		if (is_overtaken(n, PAGE(offset + done)))
 			continue;
 		settle(n, from + done, part, offset + done);
-		contents_write(n, from + done, part, offset + done);
+		err = contents_write(n, from + done, part, offset + done);
 	}
-	return (int64_t)size;
+	return err ? err : (int64_t)size;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
@@ -315,7 +319,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 	if (!err) {
 		uint64_t first = PAGE(c.offset), end = PAGE_UP(c.offset + c.length);
 
-		was_mapped = notify_may_have(n, first, end);
+		was_mapped = notify_may_have(n, first, end, 0);
 		c.fd = n->fd;
 		n->ranges += 4;
 		err = (int)world_call(&c, &r);

@@ -205,6 +205,39 @@ judge 'a terabyte costs what was written' < <(
 		grep VmRSS "/proc/$daemon/status"
 	unmount_fs || echo 'no unmount')
 
+judge 'what the host has no room for is an error, and no end' < <(
+	mount_fs || echo 'no mount'
+	mkdir "$mnt/vm0"
+	truncate -s 64K "$mnt/vm0/ram"
+	prlimit --pid "$daemon" --fsize=4096 || echo 'no prlimit'
+	refuses 'File too large' truncate -s 64K "$mnt/vm0/large"
+	refuses 'File too large' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K seek=3 count=1 conv=notrunc
+	[ -z "$(command -v python3)" ] || python3 - "$mnt/vm0/ram" <<'END' 2>&1
+import mmap, sys
+f = open(sys.argv[1], "r+b")
+m = mmap.mmap(f.fileno(), 65536)
+m[8192] = 1
+try:
+    m.flush()
+    print("what is not written back is no error")
+except OSError:
+    pass
+END
+	unmount_fs || echo 'no unmount')
+
+if [ -n "${RUNNER:-}" ]; then
+	skip 'there may be as many files as there are descriptors' 'it has its own for itself'
+else
+	judge 'there may be as many files as there are descriptors' < <(
+		ulimit -S -n 64
+		ulimit -H -n 192
+		mount_fs || echo 'no mount'
+		mkdir "$mnt/vm0"
+		truncate -s 4K "$mnt/vm0/ram"{1..100} || echo 'no files'
+		refuses 'No space left' truncate -s 4K "$mnt/vm0/more"{1..100}
+		unmount_fs || echo 'no unmount')
+fi
+
 judge 'tail -f follows the events' < <(
 	mount_fs || echo 'no mount'
 	timeout 10 tail -n 0 -f "$mnt/.gmem/events" >"$tmp/followed" &
