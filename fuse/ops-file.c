@@ -89,10 +89,15 @@ static bool by_mistake(const struct node *n, bool past_the_cache)
 	return !n->map && !past_the_cache;
 }
 
-/* How many bytes may be read. */
-static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset, bool past_the_cache)
+/*
+ * How many bytes may be read: all or nothing for the kernel's cache, where what is missing counts as
+ * zeros, and as the end of the file. Refused several pages it asks for each.
+ */
+static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset,
+			   const struct fuse_file_info *fi)
 {
-	uint64_t end;
+	bool past_the_cache = fi->fh, cached = !fi->fh && !fi->lock_owner;
+	uint64_t end, until;
 	int err;
 
 	if (n->fd == NO_FD)
@@ -105,12 +110,14 @@ static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset, bool pa
 		return -EACCES;
 	if (size > n->size - offset)
 		size = n->size - offset;
-	end = PAGE_UP(offset + size);
-	err = permit(n, PAGE(offset), &end, false);
-	if (err)
-		return err;
-	if (offset + size > end << GMEM_PAGE_SHIFT)
-		size = (end << GMEM_PAGE_SHIFT) - offset;
+	until = end = PAGE_UP(offset + size);
+	if (cached && end - PAGE(offset) > 1 && look_shared_until(n, PAGE(offset), end) < end)
+		return -EACCES;
+	err = permit(n, PAGE(offset), &until, false);
+	if (err || (cached && until < end))
+		return err ? err : -EIO;
+	if (offset + size > until << GMEM_PAGE_SHIFT)
+		size = (until << GMEM_PAGE_SHIFT) - offset;
 	return (int64_t)size;
 }
 
@@ -155,7 +162,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	int64_t got;
 
 	fs_lock();
-	got = ask_to_read(n, size, (uint64_t)off, fi->fh);
+	got = ask_to_read(n, size, (uint64_t)off, fi);
 	if (got >= 0) {
 		reply_bytes(req, n, (size_t)got, (uint64_t)off);
 		return;

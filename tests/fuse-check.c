@@ -118,6 +118,37 @@ static void check_in_flight(void)
 	}
 }
 
+/* Asked for many pages at once, of which some are private. */
+static void check_ahead(void)
+{
+	unsigned char *m, buffer[PAGE];
+	struct stat st;
+	long number;
+	int fd, i;
+
+	fd = shared_file(64 * PAGE, &number);
+	m = map(fd, 64 * PAGE);
+	IS(store(m + 63 * PAGE, 0x11), 0);
+	IS(convert(fd, 5 * PAGE, PAGE, 1, NULL), 0);
+	for (i = 0; i < 3; i++) {
+		IS(madvise(m, 64 * PAGE, i == 0 ? MADV_WILLNEED : MADV_NORMAL), 0);
+		IS(posix_fadvise(fd, 0, 0, i == 1 ? POSIX_FADV_WILLNEED : POSIX_FADV_SEQUENTIAL),
+		   0);
+		IS(readahead(fd, 0, 64 * PAGE), 0);
+		usleep(1000);
+		IS(load(m + 5 * PAGE), SIGBUS_RAISED);
+		IS(load(m + 4 * PAGE), 0);
+		IS(load(m + 6 * PAGE), 0);
+		IS(load(m + 63 * PAGE), 0x11);
+		IS(pread(fd, buffer, 1, 5 * PAGE), -1);
+		IS(errno, EACCES);
+		IS(fstat(fd, &st), 0);
+		IS(st.st_size, 64 * PAGE);
+		IS(lseek(fd, 0, SEEK_END), 64 * PAGE);
+		IS(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	}
+}
+
 static void check_errnos(void)
 {
 	struct kvm_attributes2 a = { .size = PAGE, .attributes = 1 };
@@ -333,6 +364,7 @@ static const struct {
 } checks[] = {
 	{ "sigbus", check_sigbus },
 	{ "in-flight", check_in_flight },
+	{ "ahead", check_ahead },
 	{ "errnos", check_errnos },
 	{ "holes", check_holes },
 	{ "guest", check_guest },

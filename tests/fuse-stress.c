@@ -275,7 +275,7 @@ static void step(void)
 	else if (what < 96)
 		punch(page, n);
 	else if (what < 98)
-		madvise(me.m, PAGES * PAGE, MADV_DONTNEED);
+		madvise(me.m, PAGES * PAGE, draw(2) ? MADV_DONTNEED : MADV_WILLNEED);
 	else if (what < 99)
 		msync(me.m, PAGES * PAGE, MS_SYNC);
 	else

@@ -36,7 +36,7 @@ if ! mount_fs "${v13[@]}"; then
 fi
 ok 'gmemfs can be mounted'
 
-for check in sigbus in-flight errnos holes guest pin limits-of-fuse limits-of-ioctls limits-of-events \
+for check in sigbus in-flight ahead errnos holes guest pin limits-of-fuse limits-of-ioctls limits-of-events \
 	limits-of-memory limits-of-contents; do
 	mkdir "$mnt/$check"
 	judge "$check" < <("$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1)
@@ -191,6 +191,14 @@ else
 	skip 'a daemon that was killed leaves SIGBUS in mappings' 'python3 is not installed'
 fi
 
+judge 'readahead' < <(
+	mount_fs "${v13[@]}" -o max_readahead=131072 || echo 'no mount'
+	for check in sigbus in-flight ahead holes; do
+		mkdir "$mnt/$check"
+		"$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1
+	done
+	unmount_fs || echo 'no unmount')
+
 judge 'a terabyte costs what was written' < <(
 	mount_fs -o limit-memory=64K || echo 'no mount'
 	mkdir "$mnt/vm0"
@@ -317,9 +325,28 @@ else
 		as_nobody mkdir "$mnt/vm1" || echo 'no mkdir'
 		as_nobody truncate -s 4K "$mnt/vm1/ram" || echo 'no truncate'
 		unmount_fs || echo 'no unmount')
-	rm -r "$open"
 	rmdir "$mnt"
 	mnt=$closed
+
+	if ! as_nobody test -w /dev/fuse || [ ! -u "$(command -v fusermount3)" ]; then
+		skip 'what is private is so for who has mounted it' 'only root can mount'
+	else
+		judge 'what is private is so for who has mounted it' < <(
+			cp "$build/gmemfs" "$open"
+			mkdir "$open/mnt"
+			chown 65534 "$open/mnt"
+			as_nobody "$open/gmemfs" -f "$open/mnt" &
+			for ((i = 0; i < 100; i++)); do
+				! as_nobody test -e "$open/mnt/.gmem" || break
+				sleep 0.1
+			done
+			expect linux-6.18 as_nobody cat "$open/mnt/.gmem/profile"
+			refuses 'Permission denied' as_nobody ls "/proc/$!/fd"
+			refuses 'Permission denied' as_nobody cat "/proc/$!/mem"
+			as_nobody fusermount3 -u "$open/mnt" || echo 'no unmount'
+			wait $! || echo "status $?")
+	fi
+	rm -r "$open"
 fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v mount.fuse3 >/dev/null; then
