@@ -4,6 +4,7 @@
  * it is read; it is the memfd of log.c.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "common.h"
@@ -19,7 +20,7 @@ static void print_file(FILE *f, const struct node *n)
 	}
 	fprintf(f, "    %s: descriptor %" PRId64 ", %" PRIu64 " bytes, flags 0x%" PRIx64 "%s\n",
 		n->name, n->fd, n->size, n->flags, n->map ? "" : ", cannot be mapped");
-	look_print_runs(f, n);
+	look_print_runs(f, n, 0, UINT_MAX);
 }
 
 static void print_state(FILE *f)

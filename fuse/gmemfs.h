@@ -64,7 +64,7 @@ enum control { CONTROL_EVENTS, CONTROL_STATE, CONTROL_TRACE, CONTROL_LOCKDEP, CO
 #define NR_CONTROLS 5
 
 struct options {
-	char *profile, *type, *flags, *machine, *memory;
+	char *profile, *type, *flags, *machine, *memory, *world;
 	int strict, check;
 	unsigned int most_files, most_vms, most_ranges, max_readahead;
 };
@@ -107,6 +107,7 @@ struct fs {
 	uint64_t attributes_number; /* of KVM_SET_MEMORY_ATTRIBUTES2 in the profile; or 0 */
 	uint64_t type, flags;	    /* of new VMs and files */
 	uint64_t most_memory;	    /* bytes of contents; 0: no limit */
+	uint64_t most_world;	    /* bytes of the world itself */
 	int most_fds;		    /* descriptors that contents may have */
 	struct gmem_world *w;
 	struct gmem_lockdep *locks;
@@ -159,6 +160,9 @@ void world_log(const struct gmem_call *c, const struct gmem_result *r);
 
 /* ---- look.c: what the world knows; changes nothing ---- */
 
+/* 1 if the call leaves the world room for calls that end something; else 0. May make it larger. */
+int look_has_room(const struct gmem_call *c);
+
 /* What is true of all pages of a run. */
 #define PAGES_PRIVATE 1u
 #define PAGES_ALLOCATED 2u
@@ -195,8 +199,8 @@ struct node *look_gpa(const struct node *vm, uint64_t gpa, uint64_t *offset);
 int look_guest_has(const struct node *vm, uint64_t gpa);
 /* Memslots of the VM as text, one a line. */
 void look_print_slots(FILE *f, const struct node *vm);
-/* "0+4096=private,allocated", one run a line. */
-void look_print_runs(FILE *f, const struct node *n);
+/* "0+4096=private,allocated", one run a line, from that page on; not more than so many. */
+void look_print_runs(FILE *f, const struct node *n, uint64_t first, unsigned int most);
 
 /* ---- log.c: events and trace ---- */
 

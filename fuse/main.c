@@ -34,6 +34,7 @@ static void usage(void)
 	     "  -o limit-vms=N         directories at a time (256)\n"
 	     "  -o limit-ranges=N      ranges of one file (1048576)\n"
 	     "  -o limit-memory=SIZE   bytes of all contents (no limit)\n"
+	     "  -o limit-world=SIZE    bytes of what is known of them (1G)\n"
 	     "  -o max_readahead=N     bytes that the kernel may read ahead (0)\n"
 	     "  -f                     stay in the foreground\n"
 	     "  -d                     the same, and show every request\n"

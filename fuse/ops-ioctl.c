@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common.h"
 #include "gmemfs.h"
 
 struct request {
@@ -242,11 +243,35 @@ static struct gmem_call only_what_counts(const struct gmem_call *c)
 	}
 }
 
-/* On whatever file or directory: a pin outlives what it is of. */
-static int64_t unpin(struct mount_call *m)
+/* Whose pins there are. */
+static struct {
+	int64_t fd;
+	uid_t uid;
+} * pins;
+static size_t nr_pins, room_pins;
+
+static void remember_pin(const struct request *q, const struct gmem_result *r)
 {
-	if (!(gmem_fd_kind(fs.w, 0, m->call.fd) & GMEM_FD_PIN))
+	if (!r->clause || r->value < 0)
+		return;
+	pins = xgrow(pins, nr_pins, &room_pins, sizeof(*pins));
+	pins[nr_pins].fd = r->value;
+	pins[nr_pins++].uid = fuse_req_ctx(q->req)->uid;
+}
+
+/* On whatever file or directory, as a pin outlives what it is of; but only by who made it. */
+static int64_t unpin(const struct request *q, struct mount_call *m)
+{
+	uid_t uid = fuse_req_ctx(q->req)->uid;
+	size_t i;
+
+	for (i = 0; i < nr_pins && pins[i].fd != m->call.fd; i++)
+		;
+	if (i == nr_pins)
 		return -EBADF;
+	if (uid && uid != pins[i].uid)
+		return -EPERM;
+	pins[i] = pins[--nr_pins];
 	return world_call(&m->call, &m->result);
 }
 
@@ -268,9 +293,11 @@ static void own_call(const struct request *q)
 	fs_lock();
 	result = q->n->fd == NO_FD ? -EBADF : -ENOTTY;
 	if (m.call.verb == GMEM_UNPIN) {
-		result = unpin(&m);
+		result = unpin(q, &m);
 	} else if (q->n->kind == NODE_FILE && q->n->fd != NO_FD) {
 		result = file_call(q->n, &m);
+		if (m.call.verb == GMEM_PIN)
+			remember_pin(q, &m.result);
 	} else if (q->n->fd != NO_FD && m.call.verb == GMEM_LAUNCH_FINISH) {
 		m.call.fd = q->n->fd;
 		result = world_call(&m.call, &m.result);

@@ -8,6 +8,7 @@
  *	user.gmem.strict	of the root, if it is mounted so
  *	user.gmem.machine	of the root, if that is another one than usual: as in a trace
  *	user.gmem.ranges	of a file: its pages, one run a line
+ *	user.gmem.ranges.4096	the same, from that byte on, as many as there is room for
  *	user.gmem.fd		its descriptor in the model, for guest_memfd of a memslot
  *	user.gmem.flags		of a file; can be set until it has its size
  *	user.gmem.type		of a directory; can be set until it has a file
@@ -25,6 +26,24 @@
 #define PREFIX "user.gmem."
 #define MOST_VALUE 4096 /* bytes of one that is set */
 
+/* A value can have 65536 bytes, a line from 12 to about 110. */
+#define MOST_LINES 500
+#define TOO_MANY_LINES 6000
+
+static void print_ranges(FILE *f, const struct node *n, const char *from)
+{
+	char *end = NULL;
+	uint64_t offset;
+
+	if (!*from) {
+		look_print_runs(f, n, 0, TOO_MANY_LINES);
+		return;
+	}
+	offset = strtoull(from + 1, &end, 10);
+	if (*from == '.' && from[1] && !*end)
+		look_print_runs(f, n, offset >> GMEM_PAGE_SHIFT, MOST_LINES);
+}
+
 /* The attribute's value as text, free() it; or null. */
 static char *value_of(const struct node *n, const char *name, size_t *size)
 {
@@ -34,8 +53,8 @@ static char *value_of(const struct node *n, const char *name, size_t *size)
 		return NULL;
 	name += strlen(PREFIX);
 	text_begin(&t);
-	if (!strcmp(name, "ranges") && n->kind == NODE_FILE && n->fd != NO_FD)
-		look_print_runs(t.f, n);
+	if (!strncmp(name, "ranges", 6) && n->kind == NODE_FILE && n->fd != NO_FD)
+		print_ranges(t.f, n, name + 6);
 	else if (!strcmp(name, "profile"))
 		fputs(gmem_profile_name(fs.profile), t.f);
 	else if (!strcmp(name, "handles") && n->kind == NODE_ROOT)

@@ -8,6 +8,8 @@
 #include "common.h"
 #include "gmemfs.h"
 
+#define MOST_WORLD (UINT64_C(1) << 30)
+
 #define OPTION(words, member)                              \
 	{                                                  \
 		words, offsetof(struct options, member), 1 \
@@ -23,6 +25,7 @@ static const struct fuse_opt own[] = { OPTION("profile=%s", profile),
 				       OPTION("limit-vms=%u", most_vms),
 				       OPTION("limit-ranges=%u", most_ranges),
 				       OPTION("limit-memory=%s", memory),
+				       OPTION("limit-world=%s", world),
 				       OPTION("max_readahead=%u", max_readahead),
 				       FUSE_OPT_END };
 
@@ -142,6 +145,9 @@ static void judge_options(void)
 		die("unknown flags %s", o->flags);
 	if (o->memory && (!size_number(o->memory, &end, &fs.most_memory) || *end))
 		die("limit-memory=%s is no size", o->memory);
+	fs.most_world = MOST_WORLD;
+	if (o->world && (!size_number(o->world, &end, &fs.most_world) || *end))
+		die("limit-world=%s is no size", o->world);
 }
 
 /* mount(8) hands over what is mounted, too: of two words the second is the mount point. */

@@ -326,14 +326,14 @@ void tree_release(struct node *n)
 	put(n);
 }
 
-/* What fstat(2) of a guest_memfd shows, the model says. */
-static int64_t stat_field(const struct node *n, enum gmem_stat field)
+/* What fstat(2) of a guest_memfd shows, the model says; unless it has no memory even for that. */
+static int64_t stat_field(const struct node *n, enum gmem_stat field, uint64_t otherwise)
 {
 	struct gmem_result r;
 	int64_t v = world_ask(
 		&(struct gmem_call){ .verb = GMEM_FSTAT, .fd = n->fd, .field = field }, &r);
 
-	return v < 0 ? 0 : v;
+	return v < 0 ? (int64_t)otherwise : v;
 }
 
 static void file_attr(const struct node *n, struct stat *st)
@@ -342,11 +342,11 @@ static void file_attr(const struct node *n, struct stat *st)
 	st->st_nlink = 1;
 	if (n->fd == NO_FD)
 		return;
-	st->st_mode = (mode_t)stat_field(n, GMEM_ST_MODE);
-	st->st_nlink = n->unlinked ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK);
-	st->st_size = stat_field(n, GMEM_ST_SIZE);
-	st->st_blocks = stat_field(n, GMEM_ST_BLOCKS);
-	st->st_blksize = (blksize_t)stat_field(n, GMEM_ST_BLKSIZE);
+	st->st_mode = (mode_t)stat_field(n, GMEM_ST_MODE, S_IFREG | 0600);
+	st->st_nlink = n->unlinked ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK, 1);
+	st->st_size = stat_field(n, GMEM_ST_SIZE, n->size);
+	st->st_blocks = stat_field(n, GMEM_ST_BLOCKS, 0);
+	st->st_blksize = (blksize_t)stat_field(n, GMEM_ST_BLKSIZE, GMEM_PAGE_SIZE);
 }
 
 void tree_attr(const struct node *n, struct stat *st)

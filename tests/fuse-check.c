@@ -149,6 +149,25 @@ static void check_ahead(void)
 	}
 }
 
+/* With limit-world=512K: what makes the record larger is refused at last, and nothing else is. */
+static void check_full_world(void)
+{
+	unsigned char *m;
+	struct stat st;
+	long number;
+	int fd, i, err = 0;
+
+	fd = shared_file(UINT64_C(256) << 20, &number);
+	m = map(fd, PAGE);
+	IS(store(m, 0x11), 0);
+	for (i = 1; i < 32768 && !err; i++)
+		err = convert(fd, 2 * (uint64_t)i * PAGE, PAGE, 1, NULL);
+	IS(err, ENOMEM);
+	IS(load(m), 0x11);
+	IS(fstat(fd, &st), 0);
+	IS(st.st_size, INT64_C(256) << 20);
+}
+
 static void check_errnos(void)
 {
 	struct kvm_attributes2 a = { .size = PAGE, .attributes = 1 };
@@ -365,6 +384,7 @@ static const struct {
 	{ "sigbus", check_sigbus },
 	{ "in-flight", check_in_flight },
 	{ "ahead", check_ahead },
+	{ "full-world", check_full_world },
 	{ "errnos", check_errnos },
 	{ "holes", check_holes },
 	{ "guest", check_guest },

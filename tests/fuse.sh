@@ -319,11 +319,14 @@ else
 		gmem bind "$mnt/vm0/ram" 0x100000 || echo 'no bind'
 		expect 0x0 gmem guest-load "$mnt/vm0" 0x100000
 		refuses 'ermission denied' as_nobody "$open/gmem" guest-load "$mnt/vm0" 0x100000
+		pin=$(gmem pin "$mnt/vm0/ram" 0 4K)
 		refuses 'Permission denied' as_nobody setfattr -n user.gmem.convert \
 			-v 0+4K=private "$mnt/vm0/ram"
 		chmod 1777 "$mnt"
 		as_nobody mkdir "$mnt/vm1" || echo 'no mkdir'
 		as_nobody truncate -s 4K "$mnt/vm1/ram" || echo 'no truncate'
+		refuses 'not permitted' as_nobody "$open/gmem" pin --unpin "$pin" "$mnt/vm1/ram"
+		gmem pin --unpin "$pin" "$mnt/vm1/ram" || echo 'no unpin'
 		unmount_fs || echo 'no unmount')
 	rmdir "$mnt"
 	mnt=$closed
@@ -415,5 +418,13 @@ judge 'limits are ENOSPC or ENOMEM' < <(
 	done
 	refuses ENOMEM gmem convert "$mnt/vm0/ram" $((page * 8192)) 4K private
 	gmem convert "$mnt/vm0/ram" 0 1M shared 2>&1 | grep -v ENOMEM
+	unmount_fs || echo 'no unmount'
+	mount_fs -o profile=linux-coco-v13,type=SW_PROTECTED,limit-world=512K || echo 'no mount'
+	mkdir "$mnt/vm0"
+	"$build/tests/fuse-check" full-world "$mnt/vm0" 2>&1
+	gmem show "$mnt/vm0"/gmem-* | grep -q '^private  *+' || echo 'no picture'
+	refuses 'allocate memory' setfattr -n user.gmem.convert -v 255M+4K=private "$mnt/vm0"/gmem-*
+	rm "$mnt/vm0"/gmem-*
+	truncate -s 64K "$mnt/vm0/ram" || echo 'no file afterwards'
 	unmount_fs || echo 'no unmount')
 finish
