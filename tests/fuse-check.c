@@ -7,7 +7,9 @@
  * in a directory of the mount that has no files. Used by fuse.sh.
  */
 #define _GNU_SOURCE
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -277,6 +279,69 @@ static void check_guest(void)
 	IS(call(dir, MOUNT_SET_REGION2, &slot), -EINVAL);
 }
 
+/* Everything that copies, from a shared page on: it ends where the page that is a guest's begins. */
+static void copy_all_ways(int fd, int direct, unsigned char *m)
+{
+	struct iovec to = { aligned_alloc(PAGE, 2 * PAGE), 2 * PAGE }, from = { m, 2 * PAGE };
+	int other = shared_file(2 * PAGE, &(long){ 0 }), ends[2];
+	off_t at = 0, there = 0;
+	loff_t in = PAGE, out = 0;
+
+	IS(pipe(ends), 0);
+	IS(pread(direct, to.iov_base, 2 * PAGE, 0), PAGE);
+	IS(pread(direct, to.iov_base, PAGE, PAGE), -1);
+	IS(pwrite(direct, to.iov_base, 2 * PAGE, 0), PAGE);
+	IS(preadv2(fd, &to, 1, 0, 0), PAGE);
+	IS(sendfile(ends[1], fd, &at, 2 * PAGE), PAGE);
+	IS(read(ends[0], to.iov_base, 2 * PAGE), PAGE);
+	IS(sendfile(ends[1], fd, &at, PAGE), -1);
+	IS(splice(fd, &there, ends[1], NULL, 2 * PAGE, 0), PAGE);
+	IS(splice(fd, &there, ends[1], NULL, PAGE, 0), -1);
+	IS(read(ends[0], to.iov_base, 2 * PAGE), PAGE);
+	IS(copy_file_range(fd, &in, other, &out, PAGE, 0), -1);
+	IS(process_vm_readv(getpid(), &to, 1, &from, 1, 0), PAGE);
+	IS(write(ends[1], m + PAGE, 1), -1);
+	IS(errno, EFAULT);
+	from = (struct iovec){ m + PAGE, PAGE };
+	IS(vmsplice(ends[1], &from, 1, 0), -1);
+	IS(memchr(to.iov_base, 0xdd, 2 * PAGE) == NULL, 1);
+	free(to.iov_base);
+}
+
+static void check_ways(void)
+{
+	struct kvm_region2 slot = { .flags = GMEM_MEM_GUEST_MEMFD,
+				    .gpa = 0x100000,
+				    .size = 4 * PAGE };
+	int fd, direct, status, i;
+	unsigned char *m, *own;
+	char path[64];
+	long number;
+	pid_t child;
+
+	fd = shared_file(4 * PAGE, &number);
+	snprintf(path, sizeof(path), "gmem-%ld", number);
+	direct = openat(dir, path, O_RDWR | O_DIRECT);
+	m = map(fd, 4 * PAGE);
+	own = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	slot.memfd = (uint32_t)number;
+	IS(call(dir, MOUNT_SET_REGION2, &slot), 0);
+	IS(load(own + PAGE), 0);
+	IS(store(m, 0x11), 0);
+	IS(convert(fd, PAGE, PAGE, 1, NULL), 0);
+	for (i = 0; i < 64; i++)
+		IS(guest(GMEM_GUEST_STORE, 0x100000 + PAGE + (uint64_t)i * 64, 0xdd), 0);
+	copy_all_ways(fd, direct, m);
+	IS(load(own + PAGE), SIGBUS_RAISED);
+	IS(store(own + PAGE, 1), SIGBUS_RAISED);
+	child = fork();
+	if (!child)
+		_exit(load(m + PAGE) == SIGBUS_RAISED ? 0 : 1);
+	IS(waitpid(child, &status, 0), child);
+	IS(status, 0);
+	IS(guest(GMEM_GUEST_LOAD, 0x100000 + PAGE, 0), 0xdd);
+}
+
 static void check_pin(void)
 {
 	struct mount_call m = { .call = { .verb = GMEM_PIN, .offset = PAGE, .length = PAGE } };
@@ -388,6 +453,7 @@ static const struct {
 	{ "errnos", check_errnos },
 	{ "holes", check_holes },
 	{ "guest", check_guest },
+	{ "ways", check_ways },
 	{ "pin", check_pin },
 	{ "limits-of-fuse", check_limits_of_fuse },
 	{ "limits-of-ioctls", check_limits_of_ioctls },

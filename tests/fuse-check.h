@@ -30,7 +30,8 @@
 			       want_);                                                        \
 	} while (0)
 
-static sigjmp_buf after_fault;
+/* One for all files of a program. */
+__attribute__((weak)) sigjmp_buf after_fault;
 
 static void on_fault(int signal)
 {

@@ -30,16 +30,24 @@ refuses()
 	fi
 }
 
+# check NAME [DIRECTORY]: what fuse-check complains of, in a new VM unless one is given.
+check()
+{
+	local vm=${2:-$mnt/$1}
+
+	[ -d "$vm" ] || mkdir "$vm"
+	"$build/tests/fuse-check" "$1" "$vm" 2>&1 || echo "fuse-check $1: status $?"
+}
+
 if ! mount_fs "${v13[@]}"; then
 	not_ok 'gmemfs can be mounted'
 	finish
 fi
 ok 'gmemfs can be mounted'
 
-for check in sigbus in-flight ahead errnos holes guest pin limits-of-fuse limits-of-ioctls limits-of-events \
+for check in sigbus in-flight ahead errnos holes guest ways pin limits-of-fuse limits-of-ioctls limits-of-events \
 	limits-of-memory limits-of-contents; do
-	mkdir "$mnt/$check"
-	judge "$check" < <("$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1)
+	judge "$check" < <(check "$check")
 done
 
 judge 'directories and files' < <(
@@ -194,8 +202,7 @@ fi
 judge 'readahead' < <(
 	mount_fs "${v13[@]}" -o max_readahead=131072 || echo 'no mount'
 	for check in sigbus in-flight ahead holes; do
-		mkdir "$mnt/$check"
-		"$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1
+		check "$check"
 	done
 	unmount_fs || echo 'no unmount')
 
@@ -277,8 +284,7 @@ judge 'it runs in the background' < <(
 judge 'strictly' < <(
 	mount_fs -o strict "${v13[@]}" || echo 'no mount'
 	for check in strict strict-before limits-of-strict; do
-		mkdir "$mnt/$check"
-		"$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1
+		check "$check"
 	done
 	mkdir "$mnt/vm0"
 	setfattr -n user.gmem.flags -v 0 "$mnt/vm0" 2>/dev/null && echo 'flags of a directory'
@@ -370,7 +376,7 @@ else
 		mkdir "$tmp/bin"
 		cp "$build/gmemfs" "$tmp/bin"
 		# shellcheck disable=SC2016
-		expect SNP unshare -m sh -c 'mount --bind "$1/bin" /usr/local/bin && mount -T "$1/fstab" "$2" &&
+		expect SNP unshare -m --propagation slave sh -c 'mount --bind "$1/bin" /usr/local/bin && mount -T "$1/fstab" "$2" &&
 			mkdir "$2/vm0" && getfattr --only-values --absolute-names -n user.gmem.type "$2/vm0" &&
 			umount "$2"' sh "$tmp" "$mnt")
 fi
@@ -396,7 +402,7 @@ judge 'the machine can be another one' < <(
 judge 'limits are ENOSPC or ENOMEM' < <(
 	mount_fs "${v13[@]}" -o limit-memory=16K || echo 'no mount'
 	mkdir "$mnt/vm0"
-	"$build/tests/fuse-check" limits-of-limits "$mnt/vm0" 2>&1
+	check limits-of-limits "$mnt/vm0"
 	unmount_fs || echo 'no unmount'
 	mount_fs -o limit-files=2,limit-vms=1,limit-memory=16K || echo 'no mount'
 	mkdir "$mnt/vm0"
@@ -421,7 +427,7 @@ judge 'limits are ENOSPC or ENOMEM' < <(
 	unmount_fs || echo 'no unmount'
 	mount_fs -o profile=linux-coco-v13,type=SW_PROTECTED,limit-world=512K || echo 'no mount'
 	mkdir "$mnt/vm0"
-	"$build/tests/fuse-check" full-world "$mnt/vm0" 2>&1
+	check full-world "$mnt/vm0"
 	gmem show "$mnt/vm0"/gmem-* | grep -q '^private  *+' || echo 'no picture'
 	refuses 'allocate memory' setfattr -n user.gmem.convert -v 255M+4K=private "$mnt/vm0"/gmem-*
 	rm "$mnt/vm0"/gmem-*
