@@ -282,11 +282,10 @@ int notify_end(void);
 struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uint64_t end);
 /* As long as the job is not done, the pages have a window. */
 void notify_open_window(struct job *j, struct node *n, bool punched);
-/*
- * 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. Windows up to that
- * number do not count, as after a notify_drop() of the same pages.
- */
-int notify_may_have(const struct node *n, uint64_t first, uint64_t end, uint64_t since);
+/* 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. */
+int notify_may_have(const struct node *n, uint64_t first, uint64_t end);
+/* The same after a notify_drop() of that page, when so many windows had been opened. */
+int notify_may_have_since(const struct node *n, uint64_t page, uint64_t since);
 /* 1 if write-backs of the page are of the time before a punch; else 0. */
 int notify_is_punched(const struct node *n, uint64_t page);
 /* The job is notify.c's from now on. */

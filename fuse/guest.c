@@ -88,18 +88,20 @@ static int must_drop(const struct node *vm, uint64_t gpa, uint64_t *since, struc
 	struct node *n = look_gpa(vm, gpa, &offset);
 
 	page = offset >> GMEM_PAGE_SHIFT;
-	if (!n || !notify_may_have(n, page, page + 1, *since))
+	if (!n || !notify_may_have_since(n, page, *since))
 		return 0;
 	j->ino = tree_ino(n);
 	j->offset = page << GMEM_PAGE_SHIFT;
 	j->length = GMEM_PAGE_SIZE;
 	notify_open_window(j, n, false);
 	*since = fs.windows_opened;
-	world_call(&(struct gmem_call){ .verb = GMEM_MADVISE,
-					.addr = n->map + j->offset,
-					.length = GMEM_PAGE_SIZE,
-					.advice = GMEM_MADV_DONTNEED },
-		   &r);
+	/* not where an entry only says that the page has failed */
+	if (look_all_mapped(n, page, page + 1))
+		world_call(&(struct gmem_call){ .verb = GMEM_MADVISE,
+						.addr = n->map + j->offset,
+						.length = GMEM_PAGE_SIZE,
+						.advice = GMEM_MADV_DONTNEED },
+			   &r);
 	return 1;
 }
 
@@ -151,7 +153,7 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 	fs_lock();
 	n = vm->fd == NO_FD ? NULL : look_gpa(vm, m->call.gpa, &offset);
 	page = n ? offset >> GMEM_PAGE_SHIFT : 0;
-	if (is_load && n && notify_may_have(n, page, page + 1, 0))
+	if (is_load && n && notify_may_have(n, page, page + 1))
 		j = notify_job(req, n, page, page + 1);
 	else
 		j = notify_job(req, vm, 0, 0);

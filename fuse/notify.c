@@ -73,10 +73,15 @@ static int in_window(const struct node *n, uint64_t first, uint64_t end, bool pu
 	return 0;
 }
 
-int notify_may_have(const struct node *n, uint64_t first, uint64_t end, uint64_t since)
+int notify_may_have(const struct node *n, uint64_t first, uint64_t end)
 {
 	return first < end &&
-	       (look_any_mapped(n, first, end) || in_window(n, first, end, false, since));
+	       (look_any_mapped(n, first, end) || in_window(n, first, end, false, 0));
+}
+
+int notify_may_have_since(const struct node *n, uint64_t page, uint64_t since)
+{
+	return look_all_mapped(n, page, page + 1) || in_window(n, page, page + 1, false, since);
 }
 
 int notify_is_punched(const struct node *n, uint64_t page)

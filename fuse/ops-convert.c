@@ -96,7 +96,7 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *w
 	}
 	c.fd = n->fd;
 	pages_of(n, &c, &first, &end);
-	if (notify_may_have(n, first, end, 0)) {
+	if (notify_may_have(n, first, end)) {
 		j = notify_job(req, n, first, end);
 		notify_open_window(j, n, false);
 	}

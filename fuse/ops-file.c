@@ -199,8 +199,9 @@ static void settle(const struct node *n, const char *bytes, size_t size, uint64_
 }
 
 static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset,
-			  bool past_the_cache)
+			  const struct fuse_file_info *fi)
 {
+	bool past_the_cache = fi->fh, direct = (fi->flags & O_DIRECT) && !fi->fh;
 	uint64_t end;
 	int err;
 
@@ -217,6 +218,9 @@ static int64_t write_file(struct node *n, const char *from, size_t size, uint64_
 	if (!size)
 		return 0;
 	end = PAGE_UP(offset + size);
+	/* the kernel would make EIO of a short one */
+	if (direct && look_shared_until(n, PAGE(offset), end) < end)
+		return -EACCES;
 	err = permit(n, PAGE(offset), &end, true);
 	if (err)
 		return err;
@@ -270,7 +274,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	else if (fi->writepage)
 		put = write_back(n, buf, size, (uint64_t)off);
 	else
-		put = write_file(n, buf, size, (uint64_t)off, fi->fh);
+		put = write_file(n, buf, size, (uint64_t)off, fi);
 	fs_unlock();
 	if (put < 0)
 		fuse_reply_err(req, (int)-put);
@@ -326,7 +330,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 	if (!err) {
 		uint64_t first = PAGE(c.offset), end = PAGE_UP(c.offset + c.length);
 
-		was_mapped = notify_may_have(n, first, end, 0);
+		was_mapped = notify_may_have(n, first, end);
 		c.fd = n->fd;
 		n->ranges += 4;
 		err = (int)world_call(&c, &r);

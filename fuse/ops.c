@@ -21,9 +21,8 @@
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
 	(void)data;
-	/* with ASYNC_DIO a short write with O_DIRECT, up to a private page, is EIO to who made it */
 	conn->want &= ~(unsigned int)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
-				      FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_DIO);
+				      FUSE_CAP_READDIRPLUS);
 	conn->want |= conn->capable & (FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPLICIT_INVAL_DATA);
 	if (fs.o.strict) {
 		conn->want &= ~(unsigned int)FUSE_CAP_EXPLICIT_INVAL_DATA;
