@@ -298,10 +298,13 @@ void notify_drop(struct job *j);
 extern const char *const control_names[NR_CONTROLS];
 /* What the file shows now, free() it; null for the events, which are not copied. */
 char *control_text(enum control c, size_t *size);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
 
 /* ---- ops*.c ---- */
 
 extern const struct fuse_lowlevel_ops fs_ops;
+/* Forgets the handles that were not closed. */
+void ops_end(void);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "common.h"
 #include "gmemfs.h"
@@ -235,9 +234,39 @@ static void op_no_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fu
 /* ---- handles ---- */
 
 struct snapshot {
+	struct snapshot *next;
 	char *text;
 	size_t size;
 };
+
+/* All of them: not every handle is closed before the end. */
+static struct snapshot *snapshots;
+
+static struct snapshot *new_snapshot(void)
+{
+	struct snapshot *s = xcalloc(1, sizeof(*s));
+
+	s->next = snapshots;
+	snapshots = s;
+	return s;
+}
+
+static void free_snapshot(struct snapshot *s)
+{
+	struct snapshot **at;
+
+	for (at = &snapshots; *at != s; at = &(*at)->next)
+		;
+	*at = s->next;
+	free(s->text);
+	free(s);
+}
+
+void ops_end(void)
+{
+	while (snapshots)
+		free_snapshot(snapshots);
+}
 
 /* With the lock held: once they are answered, whoever has asked may close the handle. */
 static void reply_part(fuse_req_t req, const struct snapshot *s, size_t size, off_t off)
@@ -276,7 +305,7 @@ static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 
 static void open_control(struct node *n, struct fuse_file_info *fi)
 {
-	struct snapshot *s = xcalloc(1, sizeof(*s));
+	struct snapshot *s = new_snapshot();
 
 	s->text = control_text((enum control)n->control, &s->size);
 	fi->fh = (uintptr_t)s;
@@ -333,10 +362,9 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	fs_lock();
 	tree_release(n);
-	fs_unlock();
 	if (s)
-		free(s->text);
-	free(s);
+		free_snapshot(s);
+	fs_unlock();
 	fuse_reply_err(req, 0);
 }
 
@@ -353,11 +381,12 @@ static void add_entry(fuse_req_t req, struct snapshot *s, const char *name, cons
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct snapshot *s = xcalloc(1, sizeof(*s));
 	struct node *dir = tree_node(ino), *n;
+	struct snapshot *s;
 	struct stat st;
 
 	fs_lock();
+	s = new_snapshot();
 	tree_attr(dir, &st);
 	add_entry(req, s, ".", &st);
 	add_entry(req, s, "..", &st);
@@ -388,27 +417,9 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 
 	fs_lock();
 	tree_release(tree_node(ino));
+	free_snapshot(s);
 	fs_unlock();
-	free(s->text);
-	free(s);
 	fuse_reply_err(req, 0);
-}
-
-static void op_statfs(fuse_req_t req, fuse_ino_t ino)
-{
-	struct statvfs v = { .f_bsize = GMEM_PAGE_SIZE,
-			     .f_frsize = GMEM_PAGE_SIZE,
-			     .f_namemax = 255 };
-
-	(void)ino;
-	fs_lock();
-	v.f_files = fs.o.most_files;
-	v.f_ffree = v.f_favail = fs.o.most_files - fs.nr_files;
-	v.f_blocks = fs.most_memory / GMEM_PAGE_SIZE;
-	if (fs.most_memory > fs.blocks)
-		v.f_bfree = v.f_bavail = (fs.most_memory - fs.blocks) / GMEM_PAGE_SIZE;
-	fs_unlock();
-	fuse_reply_statfs(req, &v);
 }
 
 /* ---- .gmem/, whose files are read here; those of memory in ops-file.c ---- */
