@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is known of the mount as a whole: statfs(2), and the files of .gmem/: what each of them shows at the moment it is opened. Only events grows while
- * it is read; it is the memfd of log.c.
+ * What is known of the mount as a whole: statfs(2), and the files of .gmem/, what each of them shows
+ * at the moment it is opened. Only events grows while it is read; it is the memfd of log.c.
  */
 #include <inttypes.h>
 #include <limits.h>

@@ -133,6 +133,9 @@ static void judge_options(void)
 	fs.profile = o->profile ? gmem_profile_find(o->profile) : gmem_profile_default();
 	if (!fs.profile)
 		die("unknown profile %s; `gmem profiles' lists them", o->profile);
+	if (!gmem_profile_has(fs.profile, GMEM_CREATE_GUEST_MEMFD))
+		die("profile %s has no guest_memfd, and so no files that could be mounted",
+		    o->profile);
 	fs.machine = gmem_machine_default;
 	if (o->machine)
 		judge_machine(o->machine);
