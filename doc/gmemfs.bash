@@ -14,8 +14,8 @@ _gmemfs_values()
 _gmemfs()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} name=""
-	local options="profile= type= flags= strict check limit-files= limit-vms= limit-ranges= \
-		limit-memory= max_readahead= allow_other"
+	local options="profile= type= flags= machine= strict check limit-files= limit-vms= limit-ranges= \
+		limit-memory= limit-world= max_readahead= allow_other"
 
 	COMPREPLY=()
 	# -o name=value comes as several words

@@ -50,7 +50,11 @@ int contents_new(struct node *n)
 {
 	n->contents = memfd_create("gmemfs", MFD_CLOEXEC);
 	if (n->contents < 0)
-		return -errno;
+		return errno == EMFILE || errno == ENFILE ? -ENOSPC : -errno;
+	if (n->contents >= fs.most_fds) {
+		contents_free(n);
+		return -ENOSPC;
+	}
 	if (ftruncate(n->contents, (off_t)n->size)) {
 		int err = -errno;
 

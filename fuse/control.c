@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of .gmem/: what each of them shows at the moment it is opened. Only events grows while
- * it is read; it is the memfd of log.c.
+ * What is known of the mount as a whole: statfs(2), and the files of .gmem/, what each of them shows
+ * at the moment it is opened. Only events grows while it is read; it is the memfd of log.c.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "common.h"
 #include "gmemfs.h"
@@ -19,7 +21,7 @@ static void print_file(FILE *f, const struct node *n)
 	}
 	fprintf(f, "    %s: descriptor %" PRId64 ", %" PRIu64 " bytes, flags 0x%" PRIx64 "%s\n",
 		n->name, n->fd, n->size, n->flags, n->map ? "" : ", cannot be mapped");
-	look_print_runs(f, n);
+	look_print_runs(f, n, 0, UINT_MAX);
 }
 
 static void print_state(FILE *f)
@@ -73,4 +75,21 @@ char *control_text(enum control c, size_t *size)
 	text_end(&t);
 	*size = t.size;
 	return t.bytes;
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs v = { .f_bsize = GMEM_PAGE_SIZE,
+			     .f_frsize = GMEM_PAGE_SIZE,
+			     .f_namemax = 255 };
+
+	(void)ino;
+	fs_lock();
+	v.f_files = fs.o.most_files;
+	v.f_ffree = v.f_favail = fs.o.most_files - fs.nr_files;
+	v.f_blocks = fs.most_memory / GMEM_PAGE_SIZE;
+	if (fs.most_memory > fs.blocks)
+		v.f_bfree = v.f_bavail = (fs.most_memory - fs.blocks) / GMEM_PAGE_SIZE;
+	fs_unlock();
+	fuse_reply_statfs(req, &v);
 }

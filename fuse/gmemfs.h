@@ -64,7 +64,7 @@ enum control { CONTROL_EVENTS, CONTROL_STATE, CONTROL_TRACE, CONTROL_LOCKDEP, CO
 #define NR_CONTROLS 5
 
 struct options {
-	char *profile, *type, *flags, *memory;
+	char *profile, *type, *flags, *machine, *memory, *world;
 	int strict, check;
 	unsigned int most_files, most_vms, most_ranges, max_readahead;
 };
@@ -80,20 +80,20 @@ struct log {
 		int32_t call;
 	} * maps;
 	size_t nr_maps, room_maps;
-	unsigned int counts[4]; /* names given: vm, f, p, m */
-	struct happening *pending;
-	size_t nr_pending, room_pending;
-	uint64_t calls; /* made since mount */
-	int events;	/* the memfd that holds them */
+	unsigned int counts[4];	       /* names given: vm, f, p, m */
+	struct chunk *oldest, *newest; /* what nobody has read yet */
+	uint64_t nr_waiting;	       /* in them */
+	uint64_t nr_happened, calls;   /* since mount */
+	int events;		       /* the memfd that holds what was read */
 	uint64_t events_size;
-	bool events_full;
+	bool events_full, end_told;
 };
 
 /* Pages that the kernel is being told to drop. */
 struct window {
 	struct window *next;
 	struct node *n; /* counts as a handle */
-	uint64_t first, end;
+	uint64_t number, first, end;
 	bool punched; /* what it still writes back is older than the punch */
 };
 
@@ -102,8 +102,13 @@ struct fs {
 	struct fuse_session *se;
 	struct options o;
 	const struct gmem_profile *profile;
-	uint64_t type, flags; /* of new VMs and files */
-	uint64_t most_memory; /* bytes of contents; 0: no limit */
+	struct gmem_machine machine;
+	unsigned int machine_says;  /* TRACE_MACHINE_*: what of it was asked for */
+	uint64_t attributes_number; /* of KVM_SET_MEMORY_ATTRIBUTES2 in the profile; or 0 */
+	uint64_t type, flags;	    /* of new VMs and files */
+	uint64_t most_memory;	    /* bytes of contents; 0: no limit */
+	uint64_t most_world;	    /* bytes of the world itself */
+	int most_fds;		    /* descriptors that contents may have */
 	struct gmem_world *w;
 	struct gmem_lockdep *locks;
 	struct log log;
@@ -113,6 +118,7 @@ struct fs {
 	unsigned int nr_files, nr_vms, handles;
 	uint64_t blocks; /* bytes of all contents */
 	struct window *windows;
+	uint64_t windows_opened;
 };
 
 extern struct fs fs;
@@ -135,6 +141,8 @@ void options_read(struct fuse_args *args);
 int flags_number(const char *words, uint64_t *flags);
 int type_number(const char *word, uint64_t *type);
 const char *type_word(uint64_t type);
+/* One of the profile's numbers; 0 if it has none of that name. */
+uint64_t profile_number(const char *name);
 
 /* ---- world.c: the model ---- */
 
@@ -151,6 +159,9 @@ int64_t world_ask(const struct gmem_call *c, struct gmem_result *r);
 void world_log(const struct gmem_call *c, const struct gmem_result *r);
 
 /* ---- look.c: what the world knows; changes nothing ---- */
+
+/* 1 if the call leaves the world room for calls that end something; else 0. May make it larger. */
+int look_has_room(const struct gmem_call *c);
 
 /* What is true of all pages of a run. */
 #define PAGES_PRIVATE 1u
@@ -188,8 +199,8 @@ struct node *look_gpa(const struct node *vm, uint64_t gpa, uint64_t *offset);
 int look_guest_has(const struct node *vm, uint64_t gpa);
 /* Memslots of the VM as text, one a line. */
 void look_print_slots(FILE *f, const struct node *vm);
-/* "0+4096=private,allocated", one run a line. */
-void look_print_runs(FILE *f, const struct node *n);
+/* "0+4096=private,allocated", one run a line, from that page on; not more than so many. */
+void look_print_runs(FILE *f, const struct node *n, uint64_t first, unsigned int most);
 
 /* ---- log.c: events and trace ---- */
 
@@ -199,8 +210,8 @@ void log_call(const struct gmem_call *c, const struct gmem_result *r);
 void log_violation(const struct gmem_violation *v);
 /* From now on notifications to the VM are events. */
 void log_listen(int64_t vm);
-/* Writes down what happened since the last time: before somebody reads the events. */
-void log_flush(void);
+/* Writes down what happened since the last time: before somebody reads the events. Without the lock. */
+void log_catch_up(void);
 void log_print_trace(FILE *f);
 
 /* ---- contents.c: bytes ---- */
@@ -243,6 +254,8 @@ void tree_free(struct node *n);
 void tree_open(struct node *n);
 void tree_release(struct node *n);
 void tree_attr(const struct node *n, struct stat *st);
+/* For how many seconds the kernel may believe that. */
+double tree_attr_timeout(const struct node *n);
 void tree_entry(struct node *n, struct fuse_entry_param *e);
 
 /* ---- notify.c: what the kernel is to forget ---- */
@@ -271,25 +284,35 @@ struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uin
 void notify_open_window(struct job *j, struct node *n, bool punched);
 /* 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. */
 int notify_may_have(const struct node *n, uint64_t first, uint64_t end);
+/* The same after a notify_drop() of that page, when so many windows had been opened. */
+int notify_may_have_since(const struct node *n, uint64_t page, uint64_t since);
 /* 1 if write-backs of the page are of the time before a punch; else 0. */
 int notify_is_punched(const struct node *n, uint64_t page);
 /* The job is notify.c's from now on. */
 void notify_queue(struct job *j);
-/* The kernel's copy becomes these bytes, too. Without the lock, from a job. */
-void notify_store(fuse_ino_t ino, uint64_t offset, void *bytes, size_t size);
+/* The kernel writes back and drops the job's pages; then its window closes. Without the lock, from a job. */
+void notify_drop(struct job *j);
 
 /* ---- control.c ---- */
 
 extern const char *const control_names[NR_CONTROLS];
 /* What the file shows now, free() it; null for the events, which are not copied. */
 char *control_text(enum control c, size_t *size);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
 
 /* ---- ops*.c ---- */
 
 extern const struct fuse_lowlevel_ops fs_ops;
+/* Forgets the handles that were not closed. */
+void ops_end(void);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi);
+/* The model refuses a read or write of a file that has its size, as KVM does. */
+int64_t refuse_strictly(const struct node *n, uint32_t verb, size_t size);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *fi,
+			fuse_ino_t to, off_t to_off, struct fuse_file_info *to_fi, size_t size,
+			int flags);
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
 		  struct fuse_file_info *fi);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);

@@ -4,7 +4,7 @@
  * their results as demands.
  *
  * The trace stops where its language has its limits (lines, names), and says so; the events go on,
- * with bare numbers instead of names, up to MOST_EVENTS bytes. Descriptors and addresses become
+ * with bare numbers instead of names, up to MOST_EVENTS bytes, written or waiting for a reader. Descriptors and addresses become
  * names by asking which call made them.
  */
 #define _GNU_SOURCE
@@ -27,50 +27,21 @@ void log_begin(void)
 
 	trace_init(&l->t);
 	l->t.profile = fs.profile;
+	l->t.machine = fs.machine;
+	l->t.machine_says = (uint8_t)fs.machine_says;
 	l->events = memfd_create("gmemfs-events", MFD_CLOEXEC);
 	if (l->events < 0)
 		die("no memory for the events");
 }
 
-void log_end(void)
-{
-	trace_free(&fs.log.t);
-	free(fs.log.pending);
-	free(fs.log.made_by);
-	free(fs.log.maps);
-	close(fs.log.events);
-}
-
-static void put_event(const char *line, size_t size)
+static void put_events(struct text *t)
 {
 	struct log *l = &fs.log;
-	static const char last[] = "{\"event\":\"full\"}\n";
+	char *lines = text_end(t);
 
-	if (l->events_full)
-		return;
-	if (l->events_size + size > MOST_EVENTS) {
-		l->events_full = true;
-		line = last;
-		size = sizeof(last) - 1;
-	}
-	if (pwrite(l->events, line, size, (off_t)l->events_size) == (ssize_t)size)
-		l->events_size += size;
-}
-
-static void end_event(struct text *t)
-{
-	char *line;
-
-	fputs("}\n", t->f);
-	line = text_end(t);
-	put_event(line, t->size);
-	free(line);
-}
-
-static void begin_event(struct text *t, const char *kind)
-{
-	text_begin(t);
-	fprintf(t->f, "{\"event\":\"%s\"", kind);
+	if (pwrite(l->events, lines, t->size, (off_t)l->events_size) == (ssize_t)t->size)
+		l->events_size += t->size;
+	free(lines);
 }
 
 /* ---- what made a descriptor or an address ---- */
@@ -192,70 +163,125 @@ static int has_room(void)
  */
 struct happening {
 	bool is_told;
-	uint64_t number;
 	int32_t call; /* of the trace; -1 if that is full */
-	struct gmem_call bare;
-	struct gmem_result result;
-	struct gmem_event event;
+	uint64_t number;
+	union {
+		struct {
+			struct gmem_call bare;
+			struct gmem_result result;
+		};
+		struct gmem_event event;
+	};
 };
 
-#define MOST_PENDING 8192
+#define CHUNK 512
 
+struct chunk {
+	struct chunk *next;
+	size_t nr;
+	struct happening all[CHUNK];
+};
+
+/* Where the next one is written down; the caller fills all of it. Null if there are too many. */
 static struct happening *happen(void)
 {
 	struct log *l = &fs.log;
+	struct chunk *c = l->newest;
 
-	if (l->nr_pending == MOST_PENDING)
-		log_flush();
-	l->pending = xgrow(l->pending, l->nr_pending, &l->room_pending, sizeof(*l->pending));
-	return &l->pending[l->nr_pending++];
+	if (l->events_full)
+		return NULL;
+	if (l->events_size + l->nr_waiting * sizeof(struct happening) > MOST_EVENTS) {
+		l->events_full = true;
+		return NULL;
+	}
+	if (!c || c->nr == CHUNK) {
+		c = xrealloc(NULL, 1, sizeof(*c));
+		c->next = NULL;
+		c->nr = 0;
+		*(l->newest ? &l->newest->next : &l->oldest) = c;
+		l->newest = c;
+	}
+	l->nr_waiting++;
+	l->nr_happened++;
+	return &c->all[c->nr++];
 }
 
-static void call_event(const struct happening *h)
+static void print_call(FILE *f, const struct happening *h)
 {
 	const struct gmem_clause *clause = gmem_clause(h->result.clause);
 	struct trace_call loose = { .task_from = -1, .linked = { h->bare, -1, -1, -1, 0 } };
 	const struct trace_call *c = h->call < 0 ? &loose : &fs.log.t.calls[h->call];
-	struct text text;
 
-	begin_event(&text, "call");
-	fprintf(text.f, ",\"number\":%" PRIu64 ",\"call\":\"", h->number);
-	trace_print_call(text.f, &fs.log.t, c);
-	fputs("\",\"result\":\"", text.f);
-	trace_print_result(text.f, c->linked.call.verb, &h->result);
-	fputc('"', text.f);
+	fprintf(f, "{\"event\":\"call\",\"number\":%" PRIu64 ",\"call\":\"", h->number);
+	trace_print_call(f, &fs.log.t, c);
+	fputs("\",\"result\":\"", f);
+	trace_print_result(f, c->linked.call.verb, &h->result);
+	fputc('"', f);
 	if (clause)
-		fprintf(text.f, ",\"clause\":\"%s\"", clause->name);
-	end_event(&text);
+		fprintf(f, ",\"clause\":\"%s\"", clause->name);
+	fputs("}\n", f);
 }
 
-static void told_event(const struct gmem_event *e)
+static void print_told(FILE *f, const struct gmem_event *e)
 {
 	static const char *const kinds[] = { "invalidate_start", "invalidate_end", "memory_error" };
 	static const char *const origins[] = { "file", "attributes", "host" };
-	struct text t;
 
-	begin_event(&t, "told");
-	fprintf(t.f,
-		",\"told\":\"%s\",\"by\":\"%s\",\"slot\":%u,\"gfn\":%" PRIu64
-		",\"gfn_end\":%" PRIu64 ",\"pgoff\":%" PRIu64 ",\"pgoff_end\":%" PRIu64,
+	fprintf(f,
+		"{\"event\":\"told\",\"told\":\"%s\",\"by\":\"%s\",\"slot\":%u,\"gfn\":%" PRIu64
+		",\"gfn_end\":%" PRIu64 ",\"pgoff\":%" PRIu64 ",\"pgoff_end\":%" PRIu64 "}\n",
 		kinds[e->kind], origins[e->origin], e->slot | (uint32_t)e->as_id << 16, e->gfn,
 		e->gfn_end, e->pgoff, e->pgoff_end);
-	end_event(&t);
 }
 
-void log_flush(void)
+/* The oldest chunk becomes text. 0 if there is none. */
+static int tell_chunk(void)
 {
 	struct log *l = &fs.log;
+	struct chunk *c = l->oldest;
+	struct text t;
 	size_t i;
 
-	for (i = 0; i < l->nr_pending && !l->events_full; i++) {
-		if (l->pending[i].is_told)
-			told_event(&l->pending[i].event);
+	if (!c)
+		return 0;
+	text_begin(&t);
+	for (i = 0; i < c->nr; i++) {
+		if (c->all[i].is_told)
+			print_told(t.f, &c->all[i].event);
 		else
-			call_event(&l->pending[i]);
+			print_call(t.f, &c->all[i]);
 	}
-	l->nr_pending = 0;
+	l->oldest = c->next;
+	if (!l->oldest)
+		l->newest = NULL;
+	l->nr_waiting -= c->nr;
+	free(c);
+	put_events(&t);
+	return 1;
+}
+
+/* Others go on with calls between one chunk and the next, which are not waited for. */
+void log_catch_up(void)
+{
+	uint64_t happened;
+	int more;
+
+	fs_lock();
+	happened = fs.log.nr_happened;
+	do {
+		more = tell_chunk() && fs.log.nr_happened - fs.log.nr_waiting < happened;
+		fs_unlock();
+		fs_lock();
+	} while (more);
+	if (fs.log.events_full && !fs.log.oldest && !fs.log.end_told) {
+		struct text t;
+
+		fs.log.end_told = true;
+		text_begin(&t);
+		fputs("{\"event\":\"full\"}\n", t.f);
+		put_events(&t);
+	}
+	fs_unlock();
 }
 
 void log_call(const struct gmem_call *c, const struct gmem_result *r)
@@ -265,8 +291,15 @@ void log_call(const struct gmem_call *c, const struct gmem_result *r)
 	struct trace_call *t;
 	struct happening *h;
 
+	l->calls++;
 	h = happen();
-	*h = (struct happening){ .number = ++l->calls, .call = -1, .result = *r, .bare = *c };
+	if (h) {
+		h->is_told = false;
+		h->call = -1;
+		h->number = l->calls;
+		h->bare = *c;
+		h->result = *r;
+	}
 	if (l->full || !has_room()) {
 		l->full = true;
 		return;
@@ -276,26 +309,34 @@ void log_call(const struct gmem_call *c, const struct gmem_result *r)
 	trace_demand_result(&l->t, t, r);
 	if (gmem_verb_info(c->verb)->binds && result_succeeded(r))
 		name_result(t);
-	h->call = (int32_t)l->t.nr_calls - 1;
-	remember(c, r, h->call);
+	if (h)
+		h->call = (int32_t)l->t.nr_calls - 1;
+	remember(c, r, (int32_t)l->t.nr_calls - 1);
 }
 
 void log_violation(const struct gmem_violation *v)
 {
 	struct text t;
 
-	log_flush();
-	begin_event(&t, "violation");
-	fprintf(t.f, ",\"invariant\":\"%s\",\"sentence\":\"%s\",\"saw\":\"%s\"", v->invariant,
-		v->sentence, v->saw);
-	end_event(&t);
+	while (tell_chunk())
+		;
+	text_begin(&t);
+	fprintf(t.f,
+		"{\"event\":\"violation\",\"invariant\":\"%s\",\"sentence\":\"%s\",\"saw\":\"%s\"}\n",
+		v->invariant, v->sentence, v->saw);
+	put_events(&t);
 }
 
 /* The listener must not call the library, and does not: it only writes down. */
 static void told(void *arg, const struct gmem_event *e)
 {
+	struct happening *h = happen();
+
 	(void)arg;
-	*happen() = (struct happening){ .is_told = true, .event = *e };
+	if (!h)
+		return;
+	h->is_told = true;
+	h->event = *e;
 }
 
 void log_listen(int64_t vm)
@@ -308,4 +349,18 @@ void log_print_trace(FILE *f)
 	trace_print(f, &fs.log.t);
 	if (fs.log.full)
 		fprintf(f, "# The trace is full: %" PRIu64 " calls were made.\n", fs.log.calls);
+}
+
+void log_end(void)
+{
+	struct chunk *c;
+
+	while ((c = fs.log.oldest)) {
+		fs.log.oldest = c->next;
+		free(c);
+	}
+	trace_free(&fs.log.t);
+	free(fs.log.made_by);
+	free(fs.log.maps);
+	close(fs.log.events);
 }

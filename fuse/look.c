@@ -10,9 +10,23 @@
 #include "ops.h"
 #include "ranges.h"
 #include "state.h"
+#include "step.h"
 
 const char *const page_bit_names[NR_PAGE_BITS] = { "private", "allocated", "poisoned", "mapped",
 						   "guest",   "bound",	   "pinned" };
+
+/* Of cells that only calls get which give more back. */
+#define KEPT_CELLS 1024u
+
+int look_has_room(const struct gmem_call *c)
+{
+	const struct gmem_block *b = fs.w->b;
+	uint64_t free = (uint64_t)b->capacity - b->used + b->nr_free;
+
+	if (free > KEPT_CELLS && free - KEPT_CELLS >= gmem_cells_for_call(fs.w, c))
+		return 1;
+	return gmem_reserve(fs.w, gmem_cells_for_call(fs.w, c) + KEPT_CELLS);
+}
 
 static const struct gmem_process *process(void)
 {
@@ -228,13 +242,13 @@ void look_print_slots(FILE *f, const struct node *vm)
 	}
 }
 
-void look_print_runs(FILE *f, const struct node *n)
+void look_print_runs(FILE *f, const struct node *n, uint64_t first, unsigned int most)
 {
 	uint64_t end = n->size >> GMEM_PAGE_SHIFT;
 	unsigned int i;
 	struct run r, next;
 
-	for (r.end = 0; r.end < end;) {
+	for (r.end = first; r.end < end && most; most--) {
 		r = look_run(n, r.end, end);
 		while (r.end < end && (next = look_run(n, r.end, end)).bits == r.bits)
 			r.end = next.end;

@@ -4,14 +4,19 @@
  * told to end, and cleans up.
  */
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common.h"
 #include "gmemfs.h"
 
-struct fs fs = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct fs fs = { .lock = PTHREAD_MUTEX_INITIALIZER, .most_fds = INT_MAX };
+
+#define KEPT_FDS 32
 
 static void usage(void)
 {
@@ -22,12 +27,14 @@ static void usage(void)
 	     "  -o type=TYPE           of new VMs: DEFAULT, SW_PROTECTED, SEV, SEV_ES, SNP, TDX\n"
 	     "  -o flags=FLAG+FLAG     of files whose size is set by truncate, such as\n"
 	     "                         MMAP+INIT_SHARED\n"
+	     "  -o machine=WORDS       as in a trace, such as arch=arm64:types=DEFAULT+TDX\n"
 	     "  -o strict              refuse read and write, as the kernel does\n"
 	     "  -o check               check the invariants after every call\n"
 	     "  -o limit-files=N       files at a time (4096)\n"
 	     "  -o limit-vms=N         directories at a time (256)\n"
 	     "  -o limit-ranges=N      ranges of one file (1048576)\n"
 	     "  -o limit-memory=SIZE   bytes of all contents (no limit)\n"
+	     "  -o limit-world=SIZE    bytes of what is known of them (1G)\n"
 	     "  -o max_readahead=N     bytes that the kernel may read ahead (0)\n"
 	     "  -f                     stay in the foreground\n"
 	     "  -d                     the same, and show every request\n"
@@ -62,6 +69,24 @@ static int loop(const struct fuse_cmdline_opts *opts)
 	return err;
 }
 
+/*
+ * What files take, the daemon has: a descriptor for each, of any size. Some are kept for others: without
+ * one libfuse cannot even end. And nobody looks into it but root: what is private is in its memory.
+ */
+static void settle_in(const struct fuse_cmdline_opts *opts)
+{
+	struct rlimit most;
+
+	if (!getrlimit(RLIMIT_NOFILE, &most)) {
+		most.rlim_cur = most.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &most);
+		fs.most_fds = most.rlim_max < INT_MAX ? (int)most.rlim_max - KEPT_FDS : INT_MAX;
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	if (!opts->debug)
+		prctl(PR_SET_DUMPABLE, 0);
+}
+
 /* Threads do not outlive the fork, so they begin after it. */
 static int serve(const struct fuse_cmdline_opts *opts)
 {
@@ -69,6 +94,7 @@ static int serve(const struct fuse_cmdline_opts *opts)
 
 	if (fuse_daemonize(opts->foreground) || !notify_begin())
 		return 1;
+	settle_in(opts);
 	err = loop(opts);
 	if (!notify_end()) {
 		fuse_session_unmount(fs.se);
@@ -139,6 +165,7 @@ static int run(struct fuse_args *args, const struct fuse_cmdline_opts *opts)
 		die("no memory for a world");
 	tree_begin();
 	status = mount_and_serve(args, opts);
+	ops_end();
 	free_tree();
 	log_end();
 	world_end();

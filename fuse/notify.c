@@ -31,6 +31,9 @@ static struct {
 	pthread_t thread;
 	struct job *first, **last;
 	bool stop, stopped;
+	/* what was punched last; of the thread alone */
+	fuse_ino_t punched;
+	uint64_t punched_start, punched_end;
 } queue = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
 struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uint64_t end)
@@ -48,30 +51,42 @@ void notify_open_window(struct job *j, struct node *n, bool punched)
 {
 	struct window *w = xcalloc(1, sizeof(*w));
 
-	*w = (struct window){ fs.windows, n, j->offset >> GMEM_PAGE_SHIFT,
-			      (j->offset + j->length) >> GMEM_PAGE_SHIFT, punched };
+	*w = (struct window){ fs.windows,
+			      n,
+			      ++fs.windows_opened,
+			      j->offset >> GMEM_PAGE_SHIFT,
+			      (j->offset + j->length) >> GMEM_PAGE_SHIFT,
+			      punched };
 	j->window = fs.windows = w;
 	tree_open(n);
 }
 
-static int in_window(const struct node *n, uint64_t first, uint64_t end, bool punched)
+static int in_window(const struct node *n, uint64_t first, uint64_t end, bool punched,
+		     uint64_t since)
 {
 	const struct window *w;
 
 	for (w = fs.windows; w; w = w->next)
-		if (w->n == n && first < w->end && w->first < end && (w->punched || !punched))
+		if (w->n == n && first < w->end && w->first < end && (w->punched || !punched) &&
+		    w->number > since)
 			return 1;
 	return 0;
 }
 
 int notify_may_have(const struct node *n, uint64_t first, uint64_t end)
 {
-	return first < end && (look_any_mapped(n, first, end) || in_window(n, first, end, false));
+	return first < end &&
+	       (look_any_mapped(n, first, end) || in_window(n, first, end, false, 0));
+}
+
+int notify_may_have_since(const struct node *n, uint64_t page, uint64_t since)
+{
+	return look_all_mapped(n, page, page + 1) || in_window(n, page, page + 1, false, since);
 }
 
 int notify_is_punched(const struct node *n, uint64_t page)
 {
-	return in_window(n, page, page + 1, true);
+	return in_window(n, page, page + 1, true, 0);
 }
 
 void notify_queue(struct job *j)
@@ -81,6 +96,19 @@ void notify_queue(struct job *j)
 	queue.last = &j->next;
 	pthread_cond_signal(&queue.more);
 	pthread_mutex_unlock(&queue.lock);
+}
+
+static void close_window(struct window *w)
+{
+	struct window **at;
+
+	fs_lock();
+	for (at = &fs.windows; *at != w; at = &(*at)->next)
+		;
+	*at = w->next;
+	tree_release(w->n);
+	fs_unlock();
+	free(w);
 }
 
 static struct job *next_job(void)
@@ -99,17 +127,35 @@ static struct job *next_job(void)
 	return j;
 }
 
-static void close_window(struct window *w)
+/*
+ * When a punch has been answered, the kernel drops its pages once more, dirty or not, and nobody can
+ * see when. What is stored until then is lost, as if before the punch; but if the page is written
+ * back in between, only what was stored since. So what would write it back waits a moment.
+ */
+static void let_punch_finish(const struct job *j)
 {
-	struct window **at;
+	const struct timespec moment = { 0, 1000 * 1000 };
 
-	fs_lock();
-	for (at = &fs.windows; *at != w; at = &(*at)->next)
-		;
-	*at = w->next;
-	tree_release(w->n);
-	fs_unlock();
-	free(w);
+	if (j->ino == queue.punched && j->offset < queue.punched_end &&
+	    queue.punched_start < j->offset + j->length)
+		nanosleep(&moment, NULL);
+	queue.punched = 0;
+	if (!j->window || !j->window->punched)
+		return;
+	queue.punched = j->ino;
+	queue.punched_start = j->offset;
+	queue.punched_end = j->offset + j->length;
+}
+
+void notify_drop(struct job *j)
+{
+	if (j->length) {
+		let_punch_finish(j);
+		fuse_lowlevel_notify_inval_inode(fs.se, j->ino, (off_t)j->offset, (off_t)j->length);
+	}
+	if (j->window)
+		close_window(j->window);
+	j->window = NULL;
 }
 
 static void *run_jobs(void *arg)
@@ -118,11 +164,7 @@ static void *run_jobs(void *arg)
 
 	(void)arg;
 	while ((j = next_job())) {
-		if (j->length)
-			fuse_lowlevel_notify_inval_inode(fs.se, j->ino, (off_t)j->offset,
-							 (off_t)j->length);
-		if (j->window)
-			close_window(j->window);
+		notify_drop(j);
 		j->then(j);
 		free(j);
 	}
@@ -158,12 +200,4 @@ int notify_end(void)
 	if (stopped)
 		pthread_join(queue.thread, NULL);
 	return stopped;
-}
-
-void notify_store(fuse_ino_t ino, uint64_t offset, void *bytes, size_t size)
-{
-	struct fuse_bufvec v = FUSE_BUFVEC_INIT(size);
-
-	v.buf[0].mem = bytes;
-	fuse_lowlevel_notify_store(fs.se, ino, (off_t)offset, &v, 0);
 }

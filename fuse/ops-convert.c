@@ -64,15 +64,29 @@ static int fits_ranges(struct node *n)
 	return 1;
 }
 
+/* The model's answer, with the lock held; the window is open before anything is decided. */
+static int decide(struct node *n, const struct gmem_call *c, struct window *w, uint64_t *out)
+{
+	struct gmem_result r = { 0 };
+	int result = -ENOMEM;
+
+	if (fits_ranges(n)) {
+		result = (int)world_call(c, &r);
+		settle_contents(n, c, result);
+		if (w)
+			w->punched = zeroes(c, result);
+	}
+	/* without a clause the model was not asked */
+	*out = r.clause ? r.out : c->error_offset;
+	return result;
+}
+
 void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *what,
 		       const void *out, size_t out_size, size_t error_offset)
 {
-	struct gmem_call with_fd = *what;
-	const struct gmem_call *c = &with_fd;
-	struct gmem_result r = { 0 };
-	uint64_t first, end;
-	struct job *j;
-	int mapped;
+	struct job at_once = { .req = req }, *j = &at_once;
+	struct gmem_call c = *what;
+	uint64_t first, end, error;
 
 	fs_lock();
 	if (n->fd == NO_FD) {
@@ -80,34 +94,23 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *w
 		fuse_reply_err(req, EBADF);
 		return;
 	}
-	with_fd.fd = n->fd;
-	pages_of(n, c, &first, &end);
-	mapped = notify_may_have(n, first, end);
-	j = notify_job(req, n, first, mapped ? end : first);
-	if (mapped)
+	c.fd = n->fd;
+	pages_of(n, &c, &first, &end);
+	if (notify_may_have(n, first, end)) {
+		j = notify_job(req, n, first, end);
 		notify_open_window(j, n, false);
-	if (fits_ranges(n)) {
-		j->result = (int)world_call(c, &r);
-		settle_contents(n, c, j->result);
-		if (j->window)
-			j->window->punched = zeroes(c, j->result);
-	} else {
-		j->result = -ENOMEM;
 	}
-	if (!r.clause) /* the model was not asked */
-		r.out = c->error_offset;
+	j->result = decide(n, &c, j->window, &error);
 	fs_unlock();
 	j->then = out ? reply_ioctl : reply_err;
 	if (out) {
 		memcpy(j->out, out, out_size);
-		memcpy(j->out + error_offset, &r.out, sizeof(r.out));
+		memcpy(j->out + error_offset, &error, sizeof(error));
 		/* nothing is written back where nothing has changed */
 		j->out_size = memcmp(j->out, out, out_size) ? out_size : 0;
 	}
-	if (j->length) {
+	if (j == &at_once)
+		j->then(j);
+	else
 		notify_queue(j);
-		return;
-	}
-	j->then(j);
-	free(j);
 }

@@ -76,52 +76,84 @@ static int permit(const struct node *n, uint64_t first, uint64_t *end, bool writ
 	return touch(n, first, *end, write) ? refused(n, first) : 0;
 }
 
-static int64_t strictly(const struct node *n, uint32_t verb, size_t size)
+int64_t refuse_strictly(const struct node *n, uint32_t verb, size_t size)
 {
 	struct gmem_result r;
 
 	return world_call(&(struct gmem_call){ .verb = verb, .fd = n->fd, .length = size }, &r);
 }
 
-/* How many bytes may be read. */
-static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset)
+/* What cannot be mapped does not come into the cache, through which an early handle could map it. */
+static bool by_mistake(const struct node *n, bool past_the_cache)
 {
-	uint64_t end;
+	return !n->map && !past_the_cache;
+}
+
+/*
+ * How many bytes may be read: all or nothing for the kernel's cache, where what is missing counts as
+ * zeros, and as the end of the file. Refused several pages it asks for each.
+ */
+static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset,
+			   const struct fuse_file_info *fi)
+{
+	bool past_the_cache = fi->fh, cached = !fi->fh && !fi->lock_owner;
+	uint64_t end, until;
 	int err;
 
-	if (n->fd == NO_FD || offset >= n->size)
+	if (n->fd == NO_FD)
 		return 0;
-	if (fs.o.strict && !n->map)
-		return strictly(n, GMEM_READ, size);
+	if (fs.o.strict && past_the_cache)
+		return refuse_strictly(n, GMEM_READ, size);
+	if (offset >= n->size)
+		return 0;
+	if (by_mistake(n, past_the_cache))
+		return -EACCES;
 	if (size > n->size - offset)
 		size = n->size - offset;
-	end = PAGE_UP(offset + size);
-	err = permit(n, PAGE(offset), &end, false);
-	if (err)
-		return err;
-	if (offset + size > end << GMEM_PAGE_SHIFT)
-		size = (end << GMEM_PAGE_SHIFT) - offset;
+	until = end = PAGE_UP(offset + size);
+	if (cached && end - PAGE(offset) > 1 && look_shared_until(n, PAGE(offset), end) < end)
+		return -EACCES;
+	err = permit(n, PAGE(offset), &until, false);
+	if (err || (cached && until < end))
+		return err ? err : -EIO;
+	if (offset + size > until << GMEM_PAGE_SHIFT)
+		size = (until << GMEM_PAGE_SHIFT) - offset;
 	return (int64_t)size;
 }
 
-/* With the lock held until the kernel has the bytes; it does not wait for anybody meanwhile. */
-static int reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
+/* Few bytes are copied, so that the lock is free when the one who asked goes on. */
+#define FEW_BYTES 16384
+
+/*
+ * Releases the lock: after few bytes before the answer, which is of that moment whenever it arrives;
+ * else when the kernel has the bytes, in place. It does not wait for anybody meanwhile.
+ */
+static void reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
 {
 	const void *bytes = contents_at(n, size, offset);
-	char *buffer;
-	int err = -ENOMEM;
+	char few[FEW_BYTES], *buffer = few;
+	int err = 0;
 
-	if (bytes || !size) {
+	if (bytes && size > sizeof(few)) {
 		fuse_reply_buf(req, bytes, size);
-		return 0;
+		fs_unlock();
+		return;
 	}
-	buffer = malloc(size);
-	if (buffer)
+	if (bytes)
+		memcpy(few, bytes, size);
+	else if (size > sizeof(few))
+		buffer = malloc(size);
+	if (!buffer)
+		err = -ENOMEM;
+	else if (!bytes && size)
 		err = contents_read(n, buffer, size, offset);
-	if (!err)
+	fs_unlock();
+	if (err)
+		fuse_reply_err(req, -err);
+	else
 		fuse_reply_buf(req, buffer, size);
-	free(buffer);
-	return err;
+	if (buffer != few)
+		free(buffer);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -129,14 +161,14 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	struct node *n = tree_node(ino);
 	int64_t got;
 
-	(void)fi;
 	fs_lock();
-	got = ask_to_read(n, size, (uint64_t)off);
-	if (got >= 0)
-		got = reply_bytes(req, n, (size_t)got, (uint64_t)off);
+	got = ask_to_read(n, size, (uint64_t)off, fi);
+	if (got >= 0) {
+		reply_bytes(req, n, (size_t)got, (uint64_t)off);
+		return;
+	}
 	fs_unlock();
-	if (got < 0)
-		fuse_reply_err(req, (int)-got);
+	fuse_reply_err(req, (int)-got);
 }
 
 /*
@@ -166,22 +198,29 @@ static void settle(const struct node *n, const char *bytes, size_t size, uint64_
 	}
 }
 
-static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset)
+static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset,
+			  const struct fuse_file_info *fi)
 {
+	bool past_the_cache = fi->fh, direct = (fi->flags & O_DIRECT) && !fi->fh;
 	uint64_t end;
 	int err;
 
 	if (n->fd == NO_FD)
 		return -EINVAL;
 	if (fs.o.strict)
-		return strictly(n, GMEM_WRITE, size);
+		return refuse_strictly(n, GMEM_WRITE, size);
 	if (offset >= n->size)
 		return -ENOSPC;
+	if (by_mistake(n, past_the_cache))
+		return -EACCES;
 	if (size > n->size - offset)
 		size = n->size - offset;
 	if (!size)
 		return 0;
 	end = PAGE_UP(offset + size);
+	/* the kernel would make EIO of a short one */
+	if (direct && look_shared_until(n, PAGE(offset), end) < end)
+		return -EACCES;
 	err = permit(n, PAGE(offset), &end, true);
 	if (err)
 		return err;
@@ -200,23 +239,27 @@ static bool is_overtaken(const struct node *n, uint64_t page)
 	return look_open(n, page) && look_shared_until(n, page, page + 1) == page;
 }
 
-/* What was stored through mappings, before the kernel was told to drop it or at any other time. */
+/*
+ * What was stored through mappings, before the kernel was told to drop it or at any other time. An
+ * error is for those who synchronize; it does not keep the kernel from dropping the page.
+ */
 static int64_t write_back(struct node *n, const char *from, size_t size, uint64_t offset)
 {
 	size_t done, part;
+	int err = 0;
 
 	if (n->fd == NO_FD || offset >= n->size)
 		return (int64_t)size;
-	for (done = 0; done < size; done += part) {
+	for (done = 0; done < size && !err; done += part) {
 		part = GMEM_PAGE_SIZE - (offset + done) % GMEM_PAGE_SIZE;
 		if (part > size - done)
 			part = size - done;
 		if (is_overtaken(n, PAGE(offset + done)))
 			continue;
 		settle(n, from + done, part, offset + done);
-		contents_write(n, from + done, part, offset + done);
+		err = contents_write(n, from + done, part, offset + done);
 	}
-	return (int64_t)size;
+	return err ? err : (int64_t)size;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
@@ -231,7 +274,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	else if (fi->writepage)
 		put = write_back(n, buf, size, (uint64_t)off);
 	else
-		put = write_file(n, buf, size, (uint64_t)off);
+		put = write_file(n, buf, size, (uint64_t)off, fi);
 	fs_unlock();
 	if (put < 0)
 		fuse_reply_err(req, (int)-put);
@@ -315,6 +358,22 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 		err = world_call(&(struct gmem_call){ .verb = GMEM_FSYNC, .fd = n->fd }, &r);
 	fs_unlock();
 	fuse_reply_err(req, (int)-err);
+}
+
+/* The kernel copies by way of its cache, where it is not done here. */
+void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *fi,
+			fuse_ino_t to, off_t to_off, struct fuse_file_info *to_fi, size_t size,
+			int flags)
+{
+	(void)from;
+	(void)from_off;
+	(void)fi;
+	(void)to;
+	(void)to_off;
+	(void)to_fi;
+	(void)size;
+	(void)flags;
+	fuse_reply_err(req, fs.o.strict ? EINVAL : ENOSYS);
 }
 
 /* SEEK_DATA and SEEK_HOLE: no more is known than that there is a file; strictly, ESPIPE. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common.h"
 #include "gmemfs.h"
 
 struct request {
@@ -242,11 +243,35 @@ static struct gmem_call only_what_counts(const struct gmem_call *c)
 	}
 }
 
-/* On whatever file or directory: a pin outlives what it is of. */
-static int64_t unpin(struct mount_call *m)
+/* Whose pins there are. */
+static struct {
+	int64_t fd;
+	uid_t uid;
+} * pins;
+static size_t nr_pins, room_pins;
+
+static void remember_pin(const struct request *q, const struct gmem_result *r)
 {
-	if (!(gmem_fd_kind(fs.w, 0, m->call.fd) & GMEM_FD_PIN))
+	if (!r->clause || r->value < 0)
+		return;
+	pins = xgrow(pins, nr_pins, &room_pins, sizeof(*pins));
+	pins[nr_pins].fd = r->value;
+	pins[nr_pins++].uid = fuse_req_ctx(q->req)->uid;
+}
+
+/* On whatever file or directory, as a pin outlives what it is of; but only by who made it. */
+static int64_t unpin(const struct request *q, struct mount_call *m)
+{
+	uid_t uid = fuse_req_ctx(q->req)->uid;
+	size_t i;
+
+	for (i = 0; i < nr_pins && pins[i].fd != m->call.fd; i++)
+		;
+	if (i == nr_pins)
 		return -EBADF;
+	if (uid && uid != pins[i].uid)
+		return -EPERM;
+	pins[i] = pins[--nr_pins];
 	return world_call(&m->call, &m->result);
 }
 
@@ -268,9 +293,11 @@ static void own_call(const struct request *q)
 	fs_lock();
 	result = q->n->fd == NO_FD ? -EBADF : -ENOTTY;
 	if (m.call.verb == GMEM_UNPIN) {
-		result = unpin(&m);
+		result = unpin(q, &m);
 	} else if (q->n->kind == NODE_FILE && q->n->fd != NO_FD) {
 		result = file_call(q->n, &m);
+		if (m.call.verb == GMEM_PIN)
+			remember_pin(q, &m.result);
 	} else if (q->n->fd != NO_FD && m.call.verb == GMEM_LAUNCH_FINISH) {
 		m.call.fd = q->n->fd;
 		result = world_call(&m.call, &m.result);
@@ -319,24 +346,12 @@ static void vm_ioctl(const struct request *q)
 	}
 }
 
-static uint64_t file_attributes_number(void)
-{
-	struct gmem_number n;
-	unsigned int i;
-
-	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
-		if (!strcmp(n.name, "ioctl_file_attributes"))
-			return n.value;
-	return 0;
-}
-
 /* In a profile that has no such number, any that some design has is the model's to refuse. */
 static int is_attributes2(unsigned int cmd)
 {
-	uint64_t number = file_attributes_number();
-
-	return number ? cmd == number :
-			cmd == MOUNT_SET_ATTRIBUTES2 || cmd == MOUNT_SET_ATTRIBUTES2_V1;
+	return fs.attributes_number ?
+		       cmd == fs.attributes_number :
+		       cmd == MOUNT_SET_ATTRIBUTES2 || cmd == MOUNT_SET_ATTRIBUTES2_V1;
 }
 
 static void file_ioctl(const struct request *q)
@@ -349,6 +364,34 @@ static void file_ioctl(const struct request *q)
 		convert(q, GMEM_CONVERT_PRIVATE);
 	else
 		fuse_reply_err(q->req, ENOTTY);
+}
+
+/*
+ * A directory can be opened by whoever may read it, but a VM is in the hands of its owner: as for a new
+ * file in it, permission to write is needed. Files are only opened by their owner.
+ */
+static bool may_change(fuse_req_t req, const struct node *dir)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[64];
+	mode_t mode;
+	int i, n;
+
+	if (dir->kind == NODE_FILE || !ctx->uid)
+		return true;
+	fs_lock();
+	mode = dir->mode;
+	if (ctx->uid == dir->uid) {
+		mode >>= 6;
+	} else {
+		n = ctx->gid == dir->gid ? 0 : fuse_req_getgroups(req, 64, groups);
+		for (i = 0; i < n && i < 64 && groups[i] != dir->gid; i++)
+			;
+		if (ctx->gid == dir->gid || (i < n && i < 64))
+			mode >>= 3;
+	}
+	fs_unlock();
+	return mode & 2;
 }
 
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
@@ -368,6 +411,8 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		fuse_reply_err(req, ENOTTY);
 	else if ((_IOC_DIR(cmd) & _IOC_WRITE) && in_size != _IOC_SIZE(cmd))
 		fuse_reply_err(req, EINVAL);
+	else if (!may_change(req, q.n))
+		fuse_reply_err(req, EACCES);
 	else if (cmd == MOUNT_CALL)
 		own_call(&q);
 	else if (q.n->kind == NODE_FILE)

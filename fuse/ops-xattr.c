@@ -6,7 +6,9 @@
  *	user.gmem.handles	of the root: how many handles are open; so what has been closed
  *				can be waited for
  *	user.gmem.strict	of the root, if it is mounted so
+ *	user.gmem.machine	of the root, if that is another one than usual: as in a trace
  *	user.gmem.ranges	of a file: its pages, one run a line
+ *	user.gmem.ranges.4096	the same, from that byte on, as many as there is room for
  *	user.gmem.fd		its descriptor in the model, for guest_memfd of a memslot
  *	user.gmem.flags		of a file; can be set until it has its size
  *	user.gmem.type		of a directory; can be set until it has a file
@@ -24,6 +26,24 @@
 #define PREFIX "user.gmem."
 #define MOST_VALUE 4096 /* bytes of one that is set */
 
+/* A value can have 65536 bytes, a line from 12 to about 110. */
+#define MOST_LINES 500
+#define TOO_MANY_LINES 6000
+
+static void print_ranges(FILE *f, const struct node *n, const char *from)
+{
+	char *end = NULL;
+	uint64_t offset;
+
+	if (!*from) {
+		look_print_runs(f, n, 0, TOO_MANY_LINES);
+		return;
+	}
+	offset = strtoull(from + 1, &end, 10);
+	if (*from == '.' && from[1] && !*end)
+		look_print_runs(f, n, offset >> GMEM_PAGE_SHIFT, MOST_LINES);
+}
+
 /* The attribute's value as text, free() it; or null. */
 static char *value_of(const struct node *n, const char *name, size_t *size)
 {
@@ -33,14 +53,16 @@ static char *value_of(const struct node *n, const char *name, size_t *size)
 		return NULL;
 	name += strlen(PREFIX);
 	text_begin(&t);
-	if (!strcmp(name, "ranges") && n->kind == NODE_FILE && n->fd != NO_FD)
-		look_print_runs(t.f, n);
+	if (!strncmp(name, "ranges", 6) && n->kind == NODE_FILE && n->fd != NO_FD)
+		print_ranges(t.f, n, name + 6);
 	else if (!strcmp(name, "profile"))
 		fputs(gmem_profile_name(fs.profile), t.f);
 	else if (!strcmp(name, "handles") && n->kind == NODE_ROOT)
 		fprintf(t.f, "%u", fs.handles);
 	else if (!strcmp(name, "strict") && n->kind == NODE_ROOT && fs.o.strict)
 		fputs("yes", t.f);
+	else if (!strcmp(name, "machine") && n->kind == NODE_ROOT && fs.machine_says)
+		trace_print_machine(t.f, &fs.machine, fs.machine_says);
 	else if (!strcmp(name, "fd") && n->fd != NO_FD)
 		fprintf(t.f, "%" PRId64, n->fd);
 	else if (!strcmp(name, "flags") && n->kind == NODE_FILE)
@@ -104,17 +126,6 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	free(t.bytes);
 }
 
-static int has_shareability(void)
-{
-	struct gmem_number n;
-	unsigned int i;
-
-	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
-		if (!strcmp(n.name, "has_shareability"))
-			return n.value != 0;
-	return 0;
-}
-
 /* "OFFSET+LENGTH=private" or "=shared" as the profile's call. */
 static int parse_conversion(const char *s, struct gmem_call *c)
 {
@@ -128,7 +139,7 @@ static int parse_conversion(const char *s, struct gmem_call *c)
 		return 0;
 	c->verb = GMEM_SET_MEMORY_ATTRIBUTES2;
 	c->attributes = private ? GMEM_ATTRIBUTE_PRIVATE : 0;
-	if (has_shareability()) {
+	if (profile_number("has_shareability")) {
 		c->verb = private ? GMEM_CONVERT_PRIVATE : GMEM_CONVERT_SHARED;
 		c->attributes = 0;
 	}

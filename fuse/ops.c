@@ -6,18 +6,27 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "common.h"
 #include "gmemfs.h"
 
-/* Whether pages are dropped is for notify.c to say; and readahead would allocate pages. */
+/*
+ * Whether pages are dropped is for notify.c to say; and readahead would allocate pages.
+ *
+ * Strictly, the kernel is not to read from its cache, nor write to it, unless by a fault. In these
+ * two modes it first asks for the attributes through the handle, as nobody else does, and gives up
+ * if that fails: see op_getattr().
+ */
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
 	(void)data;
 	conn->want &= ~(unsigned int)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
 				      FUSE_CAP_READDIRPLUS);
 	conn->want |= conn->capable & (FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPLICIT_INVAL_DATA);
+	if (fs.o.strict) {
+		conn->want &= ~(unsigned int)FUSE_CAP_EXPLICIT_INVAL_DATA;
+		conn->want |= conn->capable & (FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
+	}
 	conn->max_readahead = fs.o.max_readahead;
 	conn->max_background = 64;
 }
@@ -76,14 +85,21 @@ static void reply_attr(fuse_req_t req, int err, const struct node *n)
 	if (err)
 		fuse_reply_err(req, -err);
 	else
-		fuse_reply_attr(req, &st, n->kind == NODE_FILE && st.st_size ? 3600 : 0);
+		fuse_reply_attr(req, &st, tree_attr_timeout(n));
 }
 
+/* Through a handle: before a read or a write by way of the cache. fstat() has none. */
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)fi;
+	struct node *n = tree_node(ino);
+	int64_t err = 0;
+
+	if (n == &fs.controls[CONTROL_EVENTS])
+		log_catch_up();
 	fs_lock();
-	reply_attr(req, 0, tree_node(ino));
+	if (fs.o.strict && fi && n->kind == NODE_FILE && n->fd != NO_FD)
+		err = refuse_strictly(n, GMEM_READ, 1);
+	reply_attr(req, (int)err, n);
 }
 
 /* Once a file has its size, the model says what becomes of that. */
@@ -101,6 +117,8 @@ static int set_attr_of_file(struct node *n, const struct stat *st, int what)
 		fd = st->st_size ? tree_size_file(n, (uint64_t)st->st_size) : 0;
 		return fd < 0 ? (int)fd : 0;
 	}
+	if (fs.o.strict && what == (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME))
+		return 0; /* the kernel's own, when it writes back */
 	if (what & FUSE_SET_ATTR_SIZE) {
 		c.verb = GMEM_FTRUNCATE;
 		c.length = (uint64_t)st->st_size;
@@ -216,9 +234,52 @@ static void op_no_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fu
 /* ---- handles ---- */
 
 struct snapshot {
+	struct snapshot *next;
 	char *text;
 	size_t size;
 };
+
+/* All of them: not every handle is closed before the end. */
+static struct snapshot *snapshots;
+
+static struct snapshot *new_snapshot(void)
+{
+	struct snapshot *s = xcalloc(1, sizeof(*s));
+
+	s->next = snapshots;
+	snapshots = s;
+	return s;
+}
+
+static void free_snapshot(struct snapshot *s)
+{
+	struct snapshot **at;
+
+	for (at = &snapshots; *at != s; at = &(*at)->next)
+		;
+	*at = s->next;
+	free(s->text);
+	free(s);
+}
+
+void ops_end(void)
+{
+	while (snapshots)
+		free_snapshot(snapshots);
+}
+
+/* With the lock held: once they are answered, whoever has asked may close the handle. */
+static void reply_part(fuse_req_t req, const struct snapshot *s, size_t size, off_t off)
+{
+	size_t at = (size_t)off;
+
+	fs_lock();
+	if (at >= s->size)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_buf(req, s->text + at, s->size - at < size ? s->size - at : size);
+	fs_unlock();
+}
 
 /* Before a file has its size, whoever opens it may yet want to map it. */
 static bool can_be_mapped(const struct node *n)
@@ -238,12 +299,13 @@ static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 {
 	fi->direct_io = !can_be_mapped(n);
 	fi->keep_cache = !fi->direct_io;
+	fi->fh = fi->direct_io;
 	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && n->fd != NO_FD;
 }
 
 static void open_control(struct node *n, struct fuse_file_info *fi)
 {
-	struct snapshot *s = xcalloc(1, sizeof(*s));
+	struct snapshot *s = new_snapshot();
 
 	s->text = control_text((enum control)n->control, &s->size);
 	fi->fh = (uintptr_t)s;
@@ -254,9 +316,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct node *n = tree_node(ino);
 
 	fs_lock();
+	how_to_open(n, fi);
 	if (n->kind == NODE_CONTROL)
 		open_control(n, fi);
-	how_to_open(n, fi);
 	tree_open(n);
 	fs_unlock();
 	if (!fuse_reply_open(req, fi))
@@ -300,10 +362,9 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	fs_lock();
 	tree_release(n);
-	fs_unlock();
 	if (s)
-		free(s->text);
-	free(s);
+		free_snapshot(s);
+	fs_unlock();
 	fuse_reply_err(req, 0);
 }
 
@@ -320,11 +381,12 @@ static void add_entry(fuse_req_t req, struct snapshot *s, const char *name, cons
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct snapshot *s = xcalloc(1, sizeof(*s));
 	struct node *dir = tree_node(ino), *n;
+	struct snapshot *s;
 	struct stat st;
 
 	fs_lock();
+	s = new_snapshot();
 	tree_attr(dir, &st);
 	add_entry(req, s, ".", &st);
 	add_entry(req, s, "..", &st);
@@ -345,14 +407,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
-	const struct snapshot *s = (const void *)(uintptr_t)fi->fh;
-	size_t at = (size_t)off;
-
 	(void)ino;
-	if (at >= s->size)
-		fuse_reply_buf(req, NULL, 0);
-	else
-		fuse_reply_buf(req, s->text + at, s->size - at < size ? s->size - at : size);
+	reply_part(req, (const void *)(uintptr_t)fi->fh, size, off);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -361,43 +417,21 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 
 	fs_lock();
 	tree_release(tree_node(ino));
+	free_snapshot(s);
 	fs_unlock();
-	free(s->text);
-	free(s);
 	fuse_reply_err(req, 0);
-}
-
-static void op_statfs(fuse_req_t req, fuse_ino_t ino)
-{
-	struct statvfs v = { .f_bsize = GMEM_PAGE_SIZE,
-			     .f_frsize = GMEM_PAGE_SIZE,
-			     .f_namemax = 255 };
-
-	(void)ino;
-	fs_lock();
-	v.f_files = fs.o.most_files;
-	v.f_ffree = v.f_favail = fs.o.most_files - fs.nr_files;
-	v.f_blocks = fs.most_memory / GMEM_PAGE_SIZE;
-	if (fs.most_memory > fs.blocks)
-		v.f_bfree = v.f_bavail = (fs.most_memory - fs.blocks) / GMEM_PAGE_SIZE;
-	fs_unlock();
-	fuse_reply_statfs(req, &v);
 }
 
 /* ---- .gmem/, whose files are read here; those of memory in ops-file.c ---- */
 
-static void read_control(fuse_req_t req, const struct node *n, size_t size, off_t off,
-			 const struct fuse_file_info *fi)
+static void read_events(fuse_req_t req, size_t size, off_t off)
 {
-	const struct snapshot *s = (const void *)(uintptr_t)fi->fh;
 	struct fuse_bufvec v = FUSE_BUFVEC_INIT(size);
-	uint64_t there = s->size, from = (uint64_t)off;
+	uint64_t there, from = (uint64_t)off;
 
+	log_catch_up();
 	fs_lock();
-	if (n->control == CONTROL_EVENTS) {
-		log_flush();
-		there = fs.log.events_size;
-	}
+	there = fs.log.events_size;
 	fs_unlock();
 	if (from >= there) {
 		fuse_reply_buf(req, NULL, 0);
@@ -405,21 +439,21 @@ static void read_control(fuse_req_t req, const struct node *n, size_t size, off_
 	}
 	if (there - from < size)
 		v.buf[0].size = there - from;
-	if (n->control == CONTROL_EVENTS) {
-		v.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-		v.buf[0].fd = fs.log.events;
-		v.buf[0].pos = off;
-	} else {
-		v.buf[0].mem = s->text + from;
-	}
+	v.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	v.buf[0].fd = fs.log.events;
+	v.buf[0].pos = off;
 	fuse_reply_data(req, &v, 0);
 }
 
 static void op_read_any(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			struct fuse_file_info *fi)
 {
-	if (tree_node(ino)->kind == NODE_CONTROL)
-		read_control(req, tree_node(ino), size, off, fi);
+	const struct node *n = tree_node(ino);
+
+	if (n == &fs.controls[CONTROL_EVENTS])
+		read_events(req, size, off);
+	else if (n->kind == NODE_CONTROL)
+		reply_part(req, (const void *)(uintptr_t)fi->fh, size, off);
 	else
 		op_read(req, ino, size, off, fi);
 }
@@ -450,6 +484,7 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.fallocate = op_fallocate,
 	.fsync = op_fsync,
 	.lseek = op_lseek,
+	.copy_file_range = op_copy_file_range,
 	.ioctl = op_ioctl,
 	.setxattr = op_setxattr,
 	.getxattr = op_getxattr,

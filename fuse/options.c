@@ -8,6 +8,8 @@
 #include "common.h"
 #include "gmemfs.h"
 
+#define MOST_WORLD (UINT64_C(1) << 30)
+
 #define OPTION(words, member)                              \
 	{                                                  \
 		words, offsetof(struct options, member), 1 \
@@ -16,12 +18,14 @@
 static const struct fuse_opt own[] = { OPTION("profile=%s", profile),
 				       OPTION("type=%s", type),
 				       OPTION("flags=%s", flags),
+				       OPTION("machine=%s", machine),
 				       OPTION("strict", strict),
 				       OPTION("check", check),
 				       OPTION("limit-files=%u", most_files),
 				       OPTION("limit-vms=%u", most_vms),
 				       OPTION("limit-ranges=%u", most_ranges),
 				       OPTION("limit-memory=%s", memory),
+				       OPTION("limit-world=%s", world),
 				       OPTION("max_readahead=%u", max_readahead),
 				       FUSE_OPT_END };
 
@@ -85,6 +89,42 @@ const char *type_word(uint64_t type)
 	return "?";
 }
 
+uint64_t profile_number(const char *name)
+{
+	struct gmem_number n;
+	unsigned int i;
+
+	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
+		if (!strcmp(n.name, name))
+			return n.value;
+	return 0;
+}
+
+/* As the header of a trace says it, with : for a blank, and + for |. */
+static void judge_machine(const char *words)
+{
+	struct trace_error e;
+	struct text t;
+	struct trace trace;
+	int ok;
+
+	text_begin(&t);
+	fputs("machine ", t.f);
+	for (; *words; words++)
+		fputc(*words == ':' ? ' ' : *words == '+' ? '|' : *words, t.f);
+	fputc('\n', t.f);
+	text_end(&t);
+	ok = trace_parse(&trace, t.bytes, t.size, &e);
+	free(t.bytes);
+	if (!ok)
+		die("machine=%s: %s", fs.o.machine, e.reason);
+	if (trace.machine_says & TRACE_MACHINE_FDS)
+		die("machine=%s: descriptors are not counted here", fs.o.machine);
+	fs.machine = trace.machine;
+	fs.machine_says = trace.machine_says;
+	trace_free(&trace);
+}
+
 static void judge_options(void)
 {
 	struct options *o = &fs.o;
@@ -96,12 +136,21 @@ static void judge_options(void)
 	if (!gmem_profile_has(fs.profile, GMEM_CREATE_GUEST_MEMFD))
 		die("profile %s has no guest_memfd, and so no files that could be mounted",
 		    o->profile);
+	fs.machine = gmem_machine_default;
+	if (o->machine)
+		judge_machine(o->machine);
+	fs.attributes_number = profile_number("ioctl_file_attributes");
 	if (o->type && !type_number(o->type, &fs.type))
 		die("unknown type of VM %s", o->type);
+	if (fs.type >= GMEM_NR_VM_TYPES || !(fs.machine.vm_types >> fs.type & 1))
+		die("the machine has no VMs of type %s", o->type);
 	if (o->flags && !flags_number(o->flags, &fs.flags))
 		die("unknown flags %s", o->flags);
 	if (o->memory && (!size_number(o->memory, &end, &fs.most_memory) || *end))
 		die("limit-memory=%s is no size", o->memory);
+	fs.most_world = MOST_WORLD;
+	if (o->world && (!size_number(o->world, &end, &fs.most_world) || *end))
+		die("limit-world=%s is no size", o->world);
 }
 
 /* mount(8) hands over what is mounted, too: of two words the second is the mount point. */

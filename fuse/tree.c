@@ -182,17 +182,6 @@ static int begin_file(struct node *n, int64_t fd, uint64_t size, uint64_t flags)
 	return 0;
 }
 
-static uint64_t number_of_profile(const char *name)
-{
-	struct gmem_number n;
-	unsigned int i;
-
-	for (i = 0; gmem_profile_number(fs.profile, i, &n); i++)
-		if (!strcmp(n.name, name))
-			return n.value;
-	return 0;
-}
-
 /* Nobody has asked for flags: those with which most can be tried. */
 static int64_t create_with_some_flags(struct gmem_call *c)
 {
@@ -200,7 +189,7 @@ static int64_t create_with_some_flags(struct gmem_call *c)
 					  0 };
 	struct gmem_result r;
 	int64_t fd = -EINVAL;
-	size_t i = number_of_profile("has_shareability") ? 1 : 0;
+	size_t i = profile_number("has_shareability") ? 1 : 0;
 
 	for (; i < sizeof(tries) / sizeof(tries[0]) && fd == -EINVAL; i++) {
 		c->flags = tries[i];
@@ -337,14 +326,14 @@ void tree_release(struct node *n)
 	put(n);
 }
 
-/* What fstat(2) of a guest_memfd shows, the model says. */
-static int64_t stat_field(const struct node *n, enum gmem_stat field)
+/* What fstat(2) of a guest_memfd shows, the model says; unless it has no memory even for that. */
+static int64_t stat_field(const struct node *n, enum gmem_stat field, uint64_t otherwise)
 {
 	struct gmem_result r;
 	int64_t v = world_ask(
 		&(struct gmem_call){ .verb = GMEM_FSTAT, .fd = n->fd, .field = field }, &r);
 
-	return v < 0 ? 0 : v;
+	return v < 0 ? (int64_t)otherwise : v;
 }
 
 static void file_attr(const struct node *n, struct stat *st)
@@ -353,11 +342,11 @@ static void file_attr(const struct node *n, struct stat *st)
 	st->st_nlink = 1;
 	if (n->fd == NO_FD)
 		return;
-	st->st_mode = (mode_t)stat_field(n, GMEM_ST_MODE);
-	st->st_nlink = n->unlinked ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK);
-	st->st_size = stat_field(n, GMEM_ST_SIZE);
-	st->st_blocks = stat_field(n, GMEM_ST_BLOCKS);
-	st->st_blksize = (blksize_t)stat_field(n, GMEM_ST_BLKSIZE);
+	st->st_mode = (mode_t)stat_field(n, GMEM_ST_MODE, S_IFREG | 0600);
+	st->st_nlink = n->unlinked ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK, 1);
+	st->st_size = stat_field(n, GMEM_ST_SIZE, n->size);
+	st->st_blocks = stat_field(n, GMEM_ST_BLOCKS, 0);
+	st->st_blksize = (blksize_t)stat_field(n, GMEM_ST_BLKSIZE, GMEM_PAGE_SIZE);
 }
 
 void tree_attr(const struct node *n, struct stat *st)
@@ -373,14 +362,20 @@ void tree_attr(const struct node *n, struct stat *st)
 	} else if (n->kind == NODE_CONTROL) {
 		st->st_mode = S_IFREG | 0400;
 		st->st_nlink = 1;
-		if (n->control == CONTROL_EVENTS) {
-			log_flush();
+		if (n->control == CONTROL_EVENTS)
 			st->st_size = (off_t)fs.log.events_size;
-		}
 	} else {
 		st->st_mode = S_IFDIR | n->mode;
 		st->st_nlink = 2;
 	}
+}
+
+/* Strictly, the kernel has to ask again before every read: see op_init(). */
+double tree_attr_timeout(const struct node *n)
+{
+	if (n->kind == NODE_FILE)
+		return n->fd == NO_FD || fs.o.strict ? 0 : TIMEOUT;
+	return n->kind == NODE_CONTROL ? 0 : TIMEOUT;
 }
 
 void tree_entry(struct node *n, struct fuse_entry_param *e)
@@ -390,6 +385,6 @@ void tree_entry(struct node *n, struct fuse_entry_param *e)
 	e->generation = n->number;
 	tree_attr(n, &e->attr);
 	e->entry_timeout = TIMEOUT;
-	e->attr_timeout = n->kind == NODE_CONTROL || n->fd == NO_FD ? 0 : TIMEOUT;
+	e->attr_timeout = tree_attr_timeout(n);
 	n->lookups++;
 }

@@ -12,12 +12,18 @@
 #include "gmemfs.h"
 #include "memory.h"
 
+/* No more than may be: then the model has no memory, and refuses. */
+static void *resize(void *arg, void *p, size_t old, size_t size)
+{
+	return size > fs.most_world ? NULL : memory_resize(arg, p, old, size);
+}
+
 int world_begin(void)
 {
-	struct gmem_machine machine = gmem_machine_default;
+	struct gmem_machine machine = fs.machine;
 	struct gmem_config c = { .profile = fs.profile,
 				 .machine = &machine,
-				 .resize = memory_resize,
+				 .resize = resize,
 				 .checking = fs.o.check ? GMEM_CHECK_CALLS : GMEM_CHECK_NEVER };
 
 	machine.max_fds = 65536;
@@ -35,9 +41,18 @@ void world_end(void)
 	gmem_lockdep_free(fs.locks);
 }
 
+/* What ends something, or only looks, can be done where there is no room for anything else. */
+static int may_take_all(uint32_t verb)
+{
+	return verb == GMEM_CLOSE || verb == GMEM_MUNMAP || verb == GMEM_UNPIN ||
+	       verb == GMEM_FSTAT;
+}
+
 int64_t world_ask(const struct gmem_call *c, struct gmem_result *r)
 {
 	*r = (struct gmem_result){ 0 };
+	if (!may_take_all(c->verb) && !look_has_room(c))
+		return -ENOMEM;
 	switch (gmem_call(fs.w, c, r)) {
 	case GMEM_DONE:
 		return r->outcome == GMEM_VALUE ? r->value : -EFAULT;
@@ -58,17 +73,9 @@ void world_log(const struct gmem_call *c, const struct gmem_result *r)
 
 int64_t world_call(const struct gmem_call *c, struct gmem_result *r)
 {
-	*r = (struct gmem_result){ 0 };
-	switch (gmem_call(fs.w, c, r)) {
-	case GMEM_DONE:
+	int64_t value = world_ask(c, r);
+
+	if (r->clause)
 		log_call(c, r);
-		return r->outcome == GMEM_VALUE ? r->value : -EFAULT;
-	case GMEM_MISUSE:
-		return -EINVAL;
-	case GMEM_FAILED:
-		return -ENOMEM;
-	default:
-		log_violation(gmem_violation(fs.w));
-		return -EIO;
-	}
+	return value;
 }

@@ -22,7 +22,16 @@
 #define PAGE 4096u
 #define SIGBUS_RAISED (-1)
 
-static sigjmp_buf after_fault;
+#define IS(what, want)                                                                        \
+	do {                                                                                  \
+		long is_ = (what), want_ = (want);                                            \
+		if (is_ != want_)                                                             \
+			printf("%s:%d: %s is %ld, not %ld\n", __func__, __LINE__, #what, is_, \
+			       want_);                                                        \
+	} while (0)
+
+/* One for all files of a program. */
+__attribute__((weak)) sigjmp_buf after_fault;
 
 static void on_fault(int signal)
 {

@@ -45,12 +45,14 @@ mount_fs()
 	return 1
 }
 
-# Its exit status is that of gmemfs.
+# Its exit status is that of gmemfs, whose last words are shown if that is not 0.
 unmount_fs()
 {
-	local pid=$daemon
+	local pid=$daemon status=0
 
 	fusermount3 -u "$mnt" || return 1
 	daemon=
-	wait "$pid"
+	wait "$pid" || status=$?
+	[ "$status" -eq 0 ] || { echo "gmemfs: status $status"; tail -n 40 "$tmp/log"; }
+	return "$status"
 }

@@ -30,15 +30,24 @@ refuses()
 	fi
 }
 
+# check NAME [DIRECTORY]: what fuse-check complains of, in a new VM unless one is given.
+check()
+{
+	local vm=${2:-$mnt/$1}
+
+	[ -d "$vm" ] || mkdir "$vm"
+	"$build/tests/fuse-check" "$1" "$vm" 2>&1 || echo "fuse-check $1: status $?"
+}
+
 if ! mount_fs "${v13[@]}"; then
 	not_ok 'gmemfs can be mounted'
 	finish
 fi
 ok 'gmemfs can be mounted'
 
-for check in sigbus in-flight errnos holes guest pin limits-of-fuse; do
-	mkdir "$mnt/$check"
-	judge "$check" < <("$build/tests/fuse-check" "$check" "$mnt/$check" 2>&1)
+for check in sigbus in-flight ahead errnos holes guest ways pin limits-of-fuse limits-of-ioctls limits-of-events \
+	limits-of-memory limits-of-contents; do
+	judge "$check" < <(check "$check")
 done
 
 judge 'directories and files' < <(
@@ -190,6 +199,13 @@ else
 	skip 'a daemon that was killed leaves SIGBUS in mappings' 'python3 is not installed'
 fi
 
+judge 'readahead' < <(
+	mount_fs "${v13[@]}" -o max_readahead=131072 || echo 'no mount'
+	for check in sigbus in-flight ahead holes; do
+		check "$check"
+	done
+	unmount_fs || echo 'no unmount')
+
 judge 'a terabyte costs what was written' < <(
 	mount_fs -o limit-memory=64K || echo 'no mount'
 	mkdir "$mnt/vm0"
@@ -203,6 +219,39 @@ judge 'a terabyte costs what was written' < <(
 	awk '/^VmRSS:/ && $2 > 200000 { exit 1 }' "/proc/$daemon/status" ||
 		grep VmRSS "/proc/$daemon/status"
 	unmount_fs || echo 'no unmount')
+
+judge 'what the host has no room for is an error, and no end' < <(
+	mount_fs || echo 'no mount'
+	mkdir "$mnt/vm0"
+	truncate -s 64K "$mnt/vm0/ram"
+	prlimit --pid "$daemon" --fsize=4096 || echo 'no prlimit'
+	refuses 'File too large' truncate -s 64K "$mnt/vm0/large"
+	refuses 'File too large' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K seek=3 count=1 conv=notrunc
+	[ -z "$(command -v python3)" ] || python3 - "$mnt/vm0/ram" <<'END' 2>&1
+import mmap, sys
+f = open(sys.argv[1], "r+b")
+m = mmap.mmap(f.fileno(), 65536)
+m[8192] = 1
+try:
+    m.flush()
+    print("what is not written back is no error")
+except OSError:
+    pass
+END
+	unmount_fs || echo 'no unmount')
+
+if [ -n "${RUNNER:-}" ]; then
+	skip 'there may be as many files as there are descriptors' 'it has its own for itself'
+else
+	judge 'there may be as many files as there are descriptors' < <(
+		ulimit -S -n 64
+		ulimit -H -n 192
+		mount_fs || echo 'no mount'
+		mkdir "$mnt/vm0"
+		truncate -s 4K "$mnt/vm0/ram"{1..100} || echo 'no files'
+		refuses 'No space left' truncate -s 4K "$mnt/vm0/more"{1..100}
+		unmount_fs || echo 'no unmount')
+fi
 
 judge 'tail -f follows the events' < <(
 	mount_fs || echo 'no mount'
@@ -233,12 +282,17 @@ judge 'it runs in the background' < <(
 	fusermount3 -u "$mnt" || echo 'no unmount')
 
 judge 'strictly' < <(
-	mount_fs -o strict || echo 'no mount'
+	mount_fs -o strict "${v13[@]}" || echo 'no mount'
+	for check in strict strict-before limits-of-strict; do
+		check "$check"
+	done
 	mkdir "$mnt/vm0"
 	setfattr -n user.gmem.flags -v 0 "$mnt/vm0" 2>/dev/null && echo 'flags of a directory'
 	truncate -s 4K "$mnt/vm0/ram"
 	refuses 'Invalid argument' dd if=/dev/zero of="$mnt/vm0/ram" bs=4K count=1 conv=notrunc
 	refuses 'Invalid argument' sync "$mnt/vm0/ram"
+	refuses 'Invalid argument' head -c 1 "$mnt/vm0/ram"
+	refuses 'Illegal seek' cp "$mnt/vm0/ram" "$mnt/vm0/copy"
 	unmount_fs || echo 'no unmount')
 
 as_nobody()
@@ -252,7 +306,9 @@ if [ "$(id -u)" -ne 0 ] || ! as_nobody true 2>/dev/null; then
 else
 	closed=$mnt
 	mnt=$(mktemp -d -t gmemfs-test.XXXXXX)
-	chmod 755 "$mnt"
+	open=$(mktemp -d -t gmemfs-test.XXXXXX)
+	chmod 755 "$mnt" "$open"
+	cp "$build/gmem" "$open"
 	judge 'others are kept out, or their permissions are checked' < <(
 		mount_fs "${v13[@]}" || echo 'no mount'
 		refuses 'Permission denied' as_nobody ls "$mnt"
@@ -266,14 +322,40 @@ else
 		refuses 'Permission denied' as_nobody cat "$mnt/vm0/ram"
 		chmod 755 "$mnt/vm0"
 		refuses 'Permission denied' as_nobody cat "$mnt/vm0/ram"
+		gmem bind "$mnt/vm0/ram" 0x100000 || echo 'no bind'
+		expect 0x0 gmem guest-load "$mnt/vm0" 0x100000
+		refuses 'ermission denied' as_nobody "$open/gmem" guest-load "$mnt/vm0" 0x100000
+		pin=$(gmem pin "$mnt/vm0/ram" 0 4K)
 		refuses 'Permission denied' as_nobody setfattr -n user.gmem.convert \
 			-v 0+4K=private "$mnt/vm0/ram"
 		chmod 1777 "$mnt"
 		as_nobody mkdir "$mnt/vm1" || echo 'no mkdir'
 		as_nobody truncate -s 4K "$mnt/vm1/ram" || echo 'no truncate'
+		refuses 'not permitted' as_nobody "$open/gmem" pin --unpin "$pin" "$mnt/vm1/ram"
+		gmem pin --unpin "$pin" "$mnt/vm1/ram" || echo 'no unpin'
 		unmount_fs || echo 'no unmount')
 	rmdir "$mnt"
 	mnt=$closed
+
+	if ! as_nobody test -w /dev/fuse || [ ! -u "$(command -v fusermount3)" ]; then
+		skip 'what is private is so for who has mounted it' 'only root can mount'
+	else
+		judge 'what is private is so for who has mounted it' < <(
+			cp "$build/gmemfs" "$open"
+			mkdir "$open/mnt"
+			chown 65534 "$open/mnt"
+			as_nobody "$open/gmemfs" -f "$open/mnt" &
+			for ((i = 0; i < 100; i++)); do
+				! as_nobody test -e "$open/mnt/.gmem" || break
+				sleep 0.1
+			done
+			expect linux-6.18 as_nobody cat "$open/mnt/.gmem/profile"
+			refuses 'Permission denied' as_nobody ls "/proc/$!/fd"
+			refuses 'Permission denied' as_nobody cat "/proc/$!/mem"
+			as_nobody fusermount3 -u "$open/mnt" || echo 'no unmount'
+			wait $! || echo "status $?")
+	fi
+	rm -r "$open"
 fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v mount.fuse3 >/dev/null; then
@@ -285,14 +367,43 @@ else
 		umount "$mnt" || echo 'no umount')
 fi
 
+# mount(8) looks for it in the system's folders, of which one is another one for a moment.
+if [ "$(id -u)" -ne 0 ] || ! command -v mount.fuse3 >/dev/null || ! unshare -m true 2>/dev/null; then
+	skip 'fstab' 'not root, or no mount.fuse3, or no unshare'
+else
+	judge 'fstab' < <(
+		echo "gmemfs $mnt fuse.gmemfs rw,nosuid,noauto,profile=linux-coco-v13,type=SNP 0 0" >"$tmp/fstab"
+		mkdir "$tmp/bin"
+		cp "$build/gmemfs" "$tmp/bin"
+		# shellcheck disable=SC2016
+		expect SNP unshare -m --propagation slave sh -c 'mount --bind "$1/bin" /usr/local/bin && mount -T "$1/fstab" "$2" &&
+			mkdir "$2/vm0" && getfattr --only-values --absolute-names -n user.gmem.type "$2/vm0" &&
+			umount "$2"' sh "$tmp" "$mnt")
+fi
+
 judge 'a wrong option is refused with a reason' < <(
 	refuses 'unknown profile nonsense' "$build/gmemfs" -o profile=nonsense "$mnt"
 	refuses 'unknown type' "$build/gmemfs" -o type=nonsense "$mnt"
 	refuses 'no size' "$build/gmemfs" -o limit-memory=nonsense "$mnt"
+	refuses 'machine=nonsense: ' "$build/gmemfs" -o machine=nonsense "$mnt"
+	refuses 'not counted' "$build/gmemfs" -o machine=max_fds=5 "$mnt"
+	refuses 'no VMs of type SNP' "$build/gmemfs" -o machine=types=DEFAULT+TDX,type=SNP "$mnt"
 	refuses 'unknown option' "$build/gmemfs" -o nonsense "$mnt"
 	refuses 'no mount point' "$build/gmemfs")
 
+judge 'the machine can be another one' < <(
+	mount_fs -o machine=types=DEFAULT+TDX:smm=0,type=TDX || echo 'no mount'
+	mkdir "$mnt/vm0"
+	expect TDX getfattr --only-values --absolute-names -n user.gmem.type "$mnt/vm0"
+	refuses 'Invalid argument' setfattr -n user.gmem.type -v SNP "$mnt/vm0"
+	expect 'machine types=DEFAULT|TDX smm=0' grep ^machine "$mnt/.gmem/trace"
+	unmount_fs || echo 'no unmount')
+
 judge 'limits are ENOSPC or ENOMEM' < <(
+	mount_fs "${v13[@]}" -o limit-memory=16K || echo 'no mount'
+	mkdir "$mnt/vm0"
+	check limits-of-limits "$mnt/vm0"
+	unmount_fs || echo 'no unmount'
 	mount_fs -o limit-files=2,limit-vms=1,limit-memory=16K || echo 'no mount'
 	mkdir "$mnt/vm0"
 	refuses 'No space left' mkdir "$mnt/vm1"
@@ -313,5 +424,13 @@ judge 'limits are ENOSPC or ENOMEM' < <(
 	done
 	refuses ENOMEM gmem convert "$mnt/vm0/ram" $((page * 8192)) 4K private
 	gmem convert "$mnt/vm0/ram" 0 1M shared 2>&1 | grep -v ENOMEM
+	unmount_fs || echo 'no unmount'
+	mount_fs -o profile=linux-coco-v13,type=SW_PROTECTED,limit-world=512K || echo 'no mount'
+	mkdir "$mnt/vm0"
+	check full-world "$mnt/vm0"
+	gmem show "$mnt/vm0"/gmem-* | grep -q '^private  *+' || echo 'no picture'
+	refuses 'allocate memory' setfattr -n user.gmem.convert -v 255M+4K=private "$mnt/vm0"/gmem-*
+	rm "$mnt/vm0"/gmem-*
+	truncate -s 64K "$mnt/vm0/ram" || echo 'no file afterwards'
 	unmount_fs || echo 'no unmount')
 finish

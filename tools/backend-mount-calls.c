@@ -227,6 +227,22 @@ static enum backend_status file_call(struct handle *h, const struct gmem_call *c
 	}
 }
 
+/* Whether there is such an ioctl, the mount says only after the structure has been read. */
+static int is_hidden_by_its_pointer(const struct handle *h, const struct gmem_call *c)
+{
+	unsigned long cap = c->verb == GMEM_SET_MEMORY_ATTRIBUTES ? GMEM_CAP_MEMORY_ATTRIBUTES :
+			    c->verb == GMEM_CREATE_GUEST_MEMFD	  ? GMEM_CAP_GUEST_MEMFD :
+								    0;
+
+	if (c->argp != 1)
+		return 0;
+	if (gmem_verb_info(c->verb)->out)
+		return 1;
+	if (h->fd >= 0 && !(h->kind & gmem_verb_info(c->verb)->params[0].fds))
+		return 1;
+	return cap && ioctl(h->fd, MOUNT_CHECK_EXTENSION, cap) == 0;
+}
+
 /* Of which kind of descriptor the call is, and what it does to it. */
 enum backend_status mount_fd_call(struct mount *m, const struct gmem_call *c, struct gmem_result *r,
 				  struct backend_error *e)
@@ -239,7 +255,7 @@ enum backend_status mount_fd_call(struct mount *m, const struct gmem_call *c, st
 		h = &nobody;
 	if (c->argp == 2 && m->shareability)
 		return mount_limit(e, "the structure is not written where nothing has changed");
-	if (c->argp == 1 && gmem_verb_info(c->verb)->out)
+	if (is_hidden_by_its_pointer(h, c))
 		return mount_limit(e, "a bad pointer is found before anything else is");
 	switch (c->verb) {
 	case GMEM_SET_MEMORY_ATTRIBUTES2:

@@ -102,8 +102,19 @@ int backend_mount_at(const char *path, struct backend_error *e)
 
 static enum backend_status mount_machine(struct gmem_machine *machine, struct backend_error *e)
 {
-	(void)e;
+	char line[256] = "machine ";
+	size_t had = strlen(line);
+	ssize_t n = getxattr(where, "user.gmem.machine", line + had, sizeof(line) - 1 - had);
+	struct trace_error wrong;
+	struct trace t;
+
 	*machine = gmem_machine_default;
+	if (n > 0 && !trace_parse(&t, line, had + (size_t)n, &wrong))
+		return mount_limit(e, wrong.reason);
+	if (n > 0) {
+		*machine = t.machine;
+		trace_free(&t);
+	}
 	machine->max_fds = MOST_HANDLES;
 	return BACKEND_DONE;
 }
@@ -117,13 +128,12 @@ const char *not_of_this_mount(const struct trace *t, struct backend_error *e)
 
 	if (why)
 		return why;
-	mount_machine(&machine, e);
-	if (!trace_fits_machine(t, &machine, e))
+	if (mount_machine(&machine, e) != BACKEND_DONE || !trace_fits_machine(t, &machine, e))
 		return e->why;
 	if (t->machine_says & TRACE_MACHINE_FDS)
 		return "a limit of FUSE: descriptors are not counted";
 	if (t->machine.in_place != machine.in_place)
-		return "the trace is about a machine with the switch off";
+		return "the trace is about a machine with the switch in_place the other way";
 	if (getxattr(where, "user.gmem.profile", name, sizeof(name) - 1) < 0 ||
 	    strcmp(name, gmem_profile_name(p)))
 		return "the trace is about another profile than the mount";

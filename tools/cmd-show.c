@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -73,33 +74,39 @@ static int read_run(char *line, uint64_t *first, uint64_t *end, char **words)
 	return 1;
 }
 
-static void paint(struct picture *p, const char *ranges)
+/* Where the last of them ends, in bytes. */
+static uint64_t paint(struct picture *p, char *ranges)
 {
-	char *copy, *line, *rest, *words;
-	uint64_t first, end;
+	uint64_t first, end, there = 0;
+	char *line, *rest, *words;
 	size_t i;
 
-	copy = xstrndup(ranges, strlen(ranges));
-	for (line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(ranges, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (!read_run(line, &first, &end, &words) || end > p->pages)
 			continue;
 		for (i = 0; i < NR_ASPECTS; i++)
 			if (has_word(words, aspects[i]))
 				count(p, i, first, end);
+		there = end * GMEM_PAGE_SIZE;
 	}
-	free(copy);
+	return there;
 }
 
-static uint64_t pages_of(const char *ranges)
+/* An attribute has not room for all runs of every file. */
+static void paint_all(struct picture *p, int fd)
 {
-	uint64_t first, end = 0;
-	char *copy, *line, *rest, *words;
+	uint64_t at = 0, end = p->pages * GMEM_PAGE_SIZE, next;
+	char name[32], *ranges;
 
-	copy = xstrndup(ranges, strlen(ranges));
-	for (line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		read_run(line, &first, &end, &words);
-	free(copy);
-	return end;
+	while (at < end) {
+		snprintf(name, sizeof(name), "ranges.%" PRIu64, at);
+		ranges = mounted_attribute(fd, name);
+		next = ranges ? paint(p, ranges) : at;
+		free(ranges);
+		if (next <= at)
+			break;
+		at = next;
+	}
 }
 
 static void print_line(const struct picture *p, size_t aspect)
@@ -121,23 +128,21 @@ int cmd_show(int argc, char **argv)
 {
 	struct words words = { .want = 1 };
 	struct picture p = { .per_column = 1 };
-	char *ranges;
+	struct stat st;
 	size_t i;
 	int fd;
 
 	parse_options(&argp, argc, argv, &words);
 	fd = mounted_open(argv[0], words.w[0]);
-	ranges = mounted_attribute(fd, "ranges");
-	close(fd);
-	if (!ranges) {
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size) {
 		fprintf(stderr, "%s: %s is no file that has a size\n", argv[0], words.w[0]);
 		return EXIT_WRONG_USE;
 	}
-	p.pages = pages_of(ranges);
+	p.pages = (uint64_t)st.st_size / GMEM_PAGE_SIZE;
 	while (p.pages > COLUMNS * p.per_column)
 		p.per_column *= 2;
-	paint(&p, ranges);
-	free(ranges);
+	paint_all(&p, fd);
+	close(fd);
 	printf("%s: ", words.w[0]);
 	trace_print_size(stdout, p.pages * GMEM_PAGE_SIZE);
 	fputs(", a column is ", stdout);

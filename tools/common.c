@@ -3,7 +3,7 @@
  * Helpers of every tool; see common.h. Only the tools use them: the model takes its memory
  * through its own door and has nothing to say.
  */
-#include <errno.h>
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@ void die(const char *format, ...)
 	va_list ap;
 
 	progress_end();
-	fputs("gmem: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(ap, format);
 	vfprintf(stderr, format, ap);
 	va_end(ap);

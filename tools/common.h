@@ -16,7 +16,7 @@
 #define EXIT_WRONG_USE 2
 #define EXIT_LACKS 77
 
-/* Ends the program with EXIT_WRONG_USE and "gmem: MESSAGE". */
+/* Ends the program with EXIT_WRONG_USE and "PROGRAM: MESSAGE". */
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Memory, or the end of the program. */
