@@ -32,6 +32,16 @@ static void tell_bytes(struct node *n, const struct gmem_call *c, uint64_t offse
 	world_call(&store, &r);
 }
 
+/*
+ * The memory behind userspace_addr is a program's and not the daemon's: `gmem run' makes such an access itself,
+ * and that the daemon cannot is nothing that has happened.
+ */
+static bool is_of_program(const struct gmem_result *r)
+{
+	return fs.o.run && result_is_errno(r) && r->value == -EFAULT &&
+	       r->clause == gmem_clause_find("GUEST-9");
+}
+
 static int64_t guest_load(const struct node *vm, const struct gmem_call *c, struct gmem_result *r)
 {
 	uint64_t offset, value = 0;
@@ -41,7 +51,8 @@ static int64_t guest_load(const struct node *vm, const struct gmem_call *c, stru
 	if (err < 0 && !r->clause)
 		return err; /* the model was not asked */
 	if (r->outcome != GMEM_VALUE || result_is_errno(r) || !n || !look_guest_has(vm, c->gpa)) {
-		world_log(c, r);
+		if (!is_of_program(r))
+			world_log(c, r);
 		return err;
 	}
 	if (contents_read(n, &value, c->size, offset))
@@ -59,10 +70,12 @@ static int64_t guest_load(const struct node *vm, const struct gmem_call *c, stru
 static int64_t guest_store(const struct node *vm, const struct gmem_call *c, struct gmem_result *r,
 			   struct job *j)
 {
-	int64_t err = world_call(c, r);
+	int64_t err = world_ask(c, r);
 	struct node *n = look_gpa(vm, c->gpa, &j->offset);
 
 	j->ino = 0;
+	if (r->clause && !is_of_program(r))
+		world_log(c, r);
 	if (err || r->outcome != GMEM_VALUE || !n || !look_guest_has(vm, c->gpa))
 		return err;
 	err = contents_write(n, &c->value, c->size, j->offset);

@@ -23,6 +23,7 @@ static void usage(void)
 	     "  -o flags=FLAG+FLAG     of files whose size is set by truncate, such as\n"
 	     "                         MMAP+INIT_SHARED\n"
 	     "  -o strict              refuse read and write, as the kernel does\n"
+	     "  -o run                 the same, for `gmem run'\n"
 	     "  -o check               check the invariants after every call\n"
 	     "  -o limit-files=N       files at a time (4096)\n"
 	     "  -o limit-vms=N         directories at a time (256)\n"

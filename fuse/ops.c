@@ -76,7 +76,8 @@ static void reply_attr(fuse_req_t req, int err, const struct node *n)
 	if (err)
 		fuse_reply_err(req, -err);
 	else
-		fuse_reply_attr(req, &st, n->kind == NODE_FILE && st.st_size ? 3600 : 0);
+		fuse_reply_attr(req, &st,
+				n->kind == NODE_FILE && st.st_size && !fs.o.run ? 3600 : 0);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -149,7 +150,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	(void)mode;
 	fs_lock();
 	if (parent == FUSE_ROOT_ID)
-		err = tree_make_vm(name, ctx->uid, ctx->gid, &n);
+		err = tree_make_vm(name, fs.type, ctx->uid, ctx->gid, &n);
 	reply_entry(req, err, n);
 }
 
@@ -238,7 +239,7 @@ static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 {
 	fi->direct_io = !can_be_mapped(n);
 	fi->keep_cache = !fi->direct_io;
-	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && n->fd != NO_FD;
+	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && !fs.o.run && n->fd != NO_FD;
 }
 
 static void open_control(struct node *n, struct fuse_file_info *fi)

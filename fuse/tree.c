@@ -97,7 +97,7 @@ static int64_t create_vm(uint64_t type)
 	return fd;
 }
 
-int tree_make_vm(const char *name, uid_t uid, gid_t gid, struct node **made)
+int tree_make_vm(const char *name, uint64_t type, uid_t uid, gid_t gid, struct node **made)
 {
 	int64_t fd;
 
@@ -105,14 +105,42 @@ int tree_make_vm(const char *name, uid_t uid, gid_t gid, struct node **made)
 		return -EEXIST;
 	if (fs.nr_vms >= fs.o.most_vms)
 		return -ENOSPC;
-	fd = create_vm(fs.type);
+	fd = create_vm(type);
 	if (fd < 0)
 		return (int)fd;
 	*made = new_node(&fs.root, NODE_VM, name, uid, gid);
 	(*made)->fd = fd;
-	(*made)->type = fs.type;
+	(*made)->type = type;
 	fs.nr_vms++;
 	return 0;
+}
+
+int tree_make_numbered_vm(uint64_t type, uid_t uid, gid_t gid, struct node **made)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "vm-%llu", (unsigned long long)fs.next_number + 1);
+	return tree_make_vm(name, type, uid, gid, made);
+}
+
+struct node *tree_vm(uint64_t number)
+{
+	struct node *n;
+
+	for (n = fs.root.children; n; n = n->next)
+		if (n->kind == NODE_VM && n->number == number)
+			return n;
+	return NULL;
+}
+
+struct node *tree_file(uint64_t number)
+{
+	struct node *n;
+
+	for (n = fs.files; n; n = n->next_file)
+		if (n->number == number)
+			return n;
+	return NULL;
 }
 
 static void close_fd(int64_t fd)
@@ -354,7 +382,7 @@ static void file_attr(const struct node *n, struct stat *st)
 	if (n->fd == NO_FD)
 		return;
 	st->st_mode = (mode_t)stat_field(n, GMEM_ST_MODE);
-	st->st_nlink = n->unlinked ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK);
+	st->st_nlink = n->unlinked && !fs.o.run ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK);
 	st->st_size = stat_field(n, GMEM_ST_SIZE);
 	st->st_blocks = stat_field(n, GMEM_ST_BLOCKS);
 	st->st_blksize = (blksize_t)stat_field(n, GMEM_ST_BLKSIZE);
@@ -390,6 +418,6 @@ void tree_entry(struct node *n, struct fuse_entry_param *e)
 	e->generation = n->number;
 	tree_attr(n, &e->attr);
 	e->entry_timeout = TIMEOUT;
-	e->attr_timeout = n->kind == NODE_CONTROL || n->fd == NO_FD ? 0 : TIMEOUT;
+	e->attr_timeout = n->kind == NODE_CONTROL || n->fd == NO_FD || fs.o.run ? 0 : TIMEOUT;
 	n->lookups++;
 }

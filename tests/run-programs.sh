@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Programs that know nothing of gmem, under gmem run and on the real kernel: they find what they
+# expect, and the same on both. Dynamic or static is no difference. What the model was asked on the way
+# can be replayed.
+. "${srcdir:-.}/tests/run-mount.sh"
+
+# on_model NAME COMMAND...: its complaints; what it printed is in NAME.model.
+on_model()
+{
+	local name=$1 status
+
+	shift
+	timeout 60 gmem run --trace "$tmp/$name.trace" -- "$@" >"$tmp/$name.model" 2>"$tmp/$name.said"
+	status=$?
+	grep -v '^ok: ' "$tmp/$name.model"
+	[ -s "$tmp/$name.model" ] || echo 'nothing was checked'
+	if [ "$status" -ne 0 ]; then
+		echo "exit status $status"
+		cat "$tmp/$name.said"
+	fi
+	gmem replay --quiet "$tmp/$name.trace" 2>&1
+}
+
+on_kvm()
+{
+	local name=$1
+
+	shift
+	timeout 60 "$@" >"$tmp/$name.kvm" 2>&1
+	diff "$tmp/$name.model" "$tmp/$name.kvm"
+}
+
+# run_both NAME COMMAND...
+run_both()
+{
+	judge "$1 on the model" < <(on_model "$@")
+	if has_kvm; then
+		judge "$1 says the same on the real kernel" < <(on_kvm "$@")
+	else
+		skip "$1 says the same on the real kernel" 'no usable /dev/kvm'
+	fi
+}
+
+for program in refusals threads forks sockets vmm; do
+	run_both "$program" "$programs/$program"
+	run_both "$program-static" "$programs/$program-static"
+done
+if command -v python3 >/dev/null; then
+	run_both python python3 "$src/tests/programs/vmm.py"
+else
+	skip 'python' 'python3 is not installed'
+fi
+finish
