@@ -37,6 +37,8 @@ extern const struct argp_child help_option[2];
 void parse_options(const struct argp *argp, int argc, char **argv, void *input);
 /* The same, up to the first word that is no option: what follows is another program's. */
 void parse_options_in_order(const struct argp *argp, int argc, char **argv, void *input);
+/* What follows "--", a program and its arguments, which are taken away; null if there is none. */
+char **program_after_dashes(int *argc, char **argv);
 /* The profile of that name, or an error of use that lists them all. */
 const struct gmem_profile *profile_option(struct argp_state *state, const char *name);
 /* The number, or an error of use: it is from least to most. */

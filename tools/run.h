@@ -20,6 +20,7 @@
 
 #include "gmem.h"
 #include "mount-abi.h"
+#include "target.h"
 
 #define ANSWER_CONTINUE (INT64_MIN)  /* the kernel makes the call */
 #define ANSWER_SENT (INT64_MIN + 1)  /* it has been answered */
@@ -131,19 +132,10 @@ void complain(pid_t pid, const char *format, ...) __attribute__((format(printf, 
 
 /* ---- run-target.c ---- */
 
-/* 0, or -EFAULT if not all of it is there. */
-int target_read(pid_t pid, uint64_t addr, void *to, size_t size);
-int target_write(pid_t pid, uint64_t addr, const void *from, size_t size);
-/* A string of at most size bytes with its end; -EFAULT, -ENAMETOOLONG. */
-int target_string(pid_t pid, uint64_t addr, char *to, size_t size);
-pid_t target_tgid(pid_t pid);
 /* 1 if both have the same memory. */
 int target_same_memory(pid_t a, pid_t tgid_of_a, pid_t b);
 /* 1 if a signal waits for the thread that it does not block. */
 int target_has_signal(pid_t pid);
-/* The name that messages call it by; of a static buffer. */
-const char *target_name(pid_t pid);
-
 /* What a descriptor of the program is. */
 struct what {
 	enum kind kind;
