@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/kvm.h>
+#include <time.h>
 
 #undef KVM_GET_API_VERSION
 #undef KVM_CREATE_VM
@@ -89,6 +90,28 @@ static void memory_of_nobody(uint8_t *ram)
 	is("a halt", run->exit_reason, KVM_EXIT_HLT);
 }
 
+static void ring(int sig)
+{
+	(void)sig;
+}
+
+/* A guest that never leaves is interrupted by a signal. */
+static void endless(uint8_t *ram)
+{
+	struct sigaction a = { .sa_handler = ring };
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	sigaction(SIGALRM, &a, NULL);
+	memcpy(ram, "\xeb\xfe", 2); /* jmp $ */
+	start_at(CODE);
+	ualarm(50000, 0);
+	IS(ioctl(vcpu, KVM_RUN, 0), -EINTR);
+	nanosleep(&pause, NULL);
+	run->immediate_exit = 1;
+	IS(ioctl(vcpu, KVM_RUN, 0), -EINTR);
+	run->immediate_exit = 0;
+}
+
 int main(void)
 {
 	int kvm = open_kvm(), vm = ioctl(kvm, KVM_CREATE_VM, 0), f;
@@ -111,5 +134,6 @@ int main(void)
 	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, 0, PAGE), 0);
 	run_to_the_end(m, 0x05);
 	memory_of_nobody(ram);
+	endless(ram);
 	return end();
 }
