@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,6 +31,9 @@
 #include "run.h"
 
 #define X32 0x40000000u
+/* since 6.6: whoever waits for the other is woken on the same processor */
+#define SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#define SYNC_WAKE_UP 1ul
 #define MADV_HWPOISON_ 100
 #define EXIT_CANNOT_RUN 126
 #define EXIT_NOT_FOUND 127
@@ -183,5 +187,8 @@ int filter_begin(void)
 	close(session.exec_failed[1]);
 	session.listener = take_fd(sockets[0]);
 	close(sockets[0]);
-	return session.listener < 0 ? EXIT_LACKS : 0;
+	if (session.listener < 0)
+		return EXIT_LACKS;
+	ioctl(session.listener, SET_FLAGS, SYNC_WAKE_UP);
+	return 0;
 }
