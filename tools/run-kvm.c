@@ -128,16 +128,42 @@ static const uint32_t msrs[] = { 0x10,	     0x1b,	 0x174,	     0x175,	 0x176,
 				 0x277,	     0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083,
 				 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102 };
 
+/* The revision of the microcode, and what the processor need not be protected from. */
+static const uint32_t feature_msrs[] = { 0x8b, 0x10a };
+
 int64_t give_msr_list(const struct request *q, bool features)
 {
-	uint32_t asked, n = features ? 0 : COUNT(msrs);
+	const uint32_t *list = features ? feature_msrs : msrs;
+	uint32_t asked, n = features ? COUNT(feature_msrs) : COUNT(msrs);
 
 	if (target_read(q->pid, q->args[2], &asked, sizeof(asked)) ||
 	    target_write(q->pid, q->args[2], &n, sizeof(n)))
 		return -EFAULT;
 	if (asked < n)
 		return -E2BIG;
-	return target_write(q->pid, q->args[2] + sizeof(n), msrs, n * sizeof(msrs[0]));
+	return target_write(q->pid, q->args[2] + sizeof(n), list, n * sizeof(list[0]));
+}
+
+/* Those of /dev/kvm itself: all are 0. The number of those that were done. */
+static int64_t give_feature_msrs(const struct request *q)
+{
+	struct kvm_msrs head;
+	struct kvm_msr_entry e;
+	uint64_t at = q->args[2] + sizeof(head);
+	uint32_t i;
+
+	if (target_read(q->pid, q->args[2], &head, sizeof(head)))
+		return -EFAULT;
+	if (head.nmsrs >= MOST_CPUID)
+		return -E2BIG;
+	for (i = 0; i < head.nmsrs; i++, at += sizeof(e)) {
+		if (target_read(q->pid, at, &e, sizeof(e)))
+			return -EFAULT;
+		e.data = 0;
+		if (target_write(q->pid, at, &e, sizeof(e)))
+			return -EFAULT;
+	}
+	return head.nmsrs;
 }
 
 /* ---- /dev/kvm ---- */
@@ -201,6 +227,8 @@ static int64_t kvm_ioctl(const struct request *q)
 	case KVM_GET_MSR_INDEX_LIST:
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:
 		return give_msr_list(q, cmd == KVM_GET_MSR_FEATURE_INDEX_LIST);
+	case KVM_GET_MSRS:
+		return give_feature_msrs(q);
 	default:
 		return unknown_call(q, "/dev/kvm", EINVAL);
 	}
