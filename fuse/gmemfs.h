@@ -36,7 +36,7 @@ struct node {
 	uint64_t number;  /* st_ino; never used twice */
 	uint64_t lookups; /* how often the kernel was told of it, less what it has forgotten */
 	struct node *parent, *children, *next;
-	struct node *next_file; /* of all files, also those without a name */
+	struct node *next_file; /* of all VMs and files, also those without a name */
 	unsigned int nr_children;
 	char *name;
 	bool unlinked;
@@ -292,6 +292,8 @@ char *control_text(enum control c, size_t *size);
 /* ---- ops*.c ---- */
 
 extern const struct fuse_lowlevel_ops fs_ops;
+/* When all is over: what handles have that were never closed. */
+void ops_end(void);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi);

@@ -140,6 +140,7 @@ static int run(struct fuse_args *args, const struct fuse_cmdline_opts *opts)
 		die("no memory for a world");
 	tree_begin();
 	status = mount_and_serve(args, opts);
+	ops_end();
 	free_tree();
 	log_end();
 	world_end();

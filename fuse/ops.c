@@ -216,10 +216,43 @@ static void op_no_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fu
 
 /* ---- handles ---- */
 
+/* What a handle shows: of a directory or of a file of .gmem. */
 struct snapshot {
+	struct snapshot *next, **at;
 	char *text;
 	size_t size;
 };
+
+static struct snapshot *snapshots;
+
+/* Under the lock, as its end. */
+static struct snapshot *new_snapshot(void)
+{
+	struct snapshot *s = xcalloc(1, sizeof(*s));
+
+	s->next = snapshots;
+	s->at = &snapshots;
+	if (s->next)
+		s->next->at = &s->next;
+	snapshots = s;
+	return s;
+}
+
+static void free_snapshot(struct snapshot *s)
+{
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
+	free(s->text);
+	free(s);
+}
+
+/* The kernel does not close handles of a connection that ends by itself. */
+void ops_end(void)
+{
+	while (snapshots)
+		free_snapshot(snapshots);
+}
 
 /* Before a file has its size, whoever opens it may yet want to map it. */
 static bool can_be_mapped(const struct node *n)
@@ -244,7 +277,7 @@ static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 
 static void open_control(struct node *n, struct fuse_file_info *fi)
 {
-	struct snapshot *s = xcalloc(1, sizeof(*s));
+	struct snapshot *s = new_snapshot();
 
 	s->text = control_text((enum control)n->control, &s->size);
 	fi->fh = (uintptr_t)s;
@@ -301,10 +334,9 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	fs_lock();
 	tree_release(n);
-	fs_unlock();
 	if (s)
-		free(s->text);
-	free(s);
+		free_snapshot(s);
+	fs_unlock();
 	fuse_reply_err(req, 0);
 }
 
@@ -321,11 +353,12 @@ static void add_entry(fuse_req_t req, struct snapshot *s, const char *name, cons
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct snapshot *s = xcalloc(1, sizeof(*s));
 	struct node *dir = tree_node(ino), *n;
+	struct snapshot *s;
 	struct stat st;
 
 	fs_lock();
+	s = new_snapshot();
 	tree_attr(dir, &st);
 	add_entry(req, s, ".", &st);
 	add_entry(req, s, "..", &st);
@@ -362,9 +395,8 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 
 	fs_lock();
 	tree_release(tree_node(ino));
+	free_snapshot(s);
 	fs_unlock();
-	free(s->text);
-	free(s);
 	fuse_reply_err(req, 0);
 }
 

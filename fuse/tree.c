@@ -79,10 +79,8 @@ static struct node *new_node(struct node *dir, enum node_kind kind, const char *
 	n->uid = uid;
 	n->gid = gid;
 	add(dir, n);
-	if (kind == NODE_FILE) {
-		n->next_file = fs.files;
-		fs.files = n;
-	}
+	n->next_file = fs.files;
+	fs.files = n;
 	return n;
 }
 
@@ -138,7 +136,7 @@ struct node *tree_file(uint64_t number)
 	struct node *n;
 
 	for (n = fs.files; n; n = n->next_file)
-		if (n->number == number)
+		if (n->kind == NODE_FILE && n->number == number)
 			return n;
 	return NULL;
 }

@@ -85,7 +85,8 @@ static void bind_and_unbind(void *arg, unsigned long n)
 
 static int new_file(void *arg)
 {
-	struct kvm_guest_memfd a = { .size = SIZE, .flags = GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED };
+	struct kvm_guest_memfd a = { .size = SIZE,
+				     .flags = GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED };
 
 	return (int)bench_must(ioctl(vm, MOUNT_CREATE_GUEST_MEMFD, &a), arg);
 }

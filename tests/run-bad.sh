@@ -141,6 +141,12 @@ else
 			echo "$? $(cat "$tmp/said")" | grep -v '^0 \|cannot be answered'
 			grep '^wrong' "$tmp/out"
 		done
-		rm -rf "$dir")
+		# as many processes as there may be; gmem run is one of them
+		cp "$programs/bad" "$dir/"
+		(cd "$dir" && prlimit --nproc=60 setpriv --reuid=65534 --regid=65534 --clear-groups \
+			./gmem run ./bad forking >"$tmp/out" 2>"$tmp/said") || cat "$tmp/said"
+		grep '^wrong' "$tmp/out"
+		rm -rf "$dir"
+		left_behind)
 fi
 finish

@@ -64,12 +64,17 @@ static int run(struct trace *t, struct trace_run *r, struct backend_error *e,
 	return *status == BACKEND_DONE;
 }
 
-static void write_trace(const struct trace *t, const char *path)
+static FILE *open_output(const char *path)
 {
 	FILE *f = path ? fopen(path, "we") : stdout;
 
 	if (!f)
 		die("%s: %s", path, strerror(errno));
+	return f;
+}
+
+static void write_trace(FILE *f, const struct trace *t, const char *path)
+{
 	trace_print(f, t);
 	if (path && fclose(f))
 		die("%s: %s", path, strerror(errno));
@@ -87,7 +92,7 @@ static int record(struct record *o, struct trace *t, const struct gmem_machine *
 	if (ok) {
 		fill_header(t, here);
 		fill_demands(t, r.results);
-		write_trace(t, o->out);
+		write_trace(open_output(o->out), t, o->out);
 	} else if (r.done < t->nr_calls) {
 		fprintf(stderr, "%s:%u: not recorded: %s\n", shown_name(o->trace),
 			t->calls[r.done].line, e.why);
@@ -134,6 +139,8 @@ static void fill_in(struct followed *f, const struct gmem_machine *here)
 /* The program's exit status, as long as there is a trace. */
 static int record_program(const struct record *o, const struct gmem_machine *here)
 {
+	/* the program may run for long: is there a place for its trace? */
+	FILE *out = open_output(o->out);
 	struct followed f;
 	int status = follow_program(o->program, &f), of_program = f.status;
 
@@ -145,7 +152,7 @@ static int record_program(const struct record *o, const struct gmem_machine *her
 			status = follow_status(of_program);
 	} else if (!status) {
 		fill_in(&f, here);
-		write_trace(&f.t, o->out);
+		write_trace(out, &f.t, o->out);
 		if (f.unseen)
 			fprintf(stderr,
 				"gmem record: %lu calls are not in the trace, such as one %s\n",

@@ -80,9 +80,22 @@ static void say_not_started(void)
 		fprintf(stderr, "gmem run: %s: %s\n", session.argv[0], strerror(err));
 }
 
+/* Before the program runs: it may run for long. */
+static int open_trace(void)
+{
+	int fd;
+
+	if (!session.trace)
+		return -1;
+	fd = open(session.trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		die("run: %s: %s", session.trace, strerror(errno));
+	return fd;
+}
+
 static int run_program(void)
 {
-	int status;
+	int status, trace = open_trace();
 
 	begin();
 	status = mount_begin();
@@ -95,7 +108,7 @@ static int run_program(void)
 	loop();
 	say_not_started();
 	objects_closed();
-	if (session.trace && !mount_write_trace(session.trace))
+	if (trace >= 0 && !mount_write_trace(trace))
 		return EXIT_WRONG_USE;
 	mount_end();
 	return pass_on(session.status);

@@ -151,12 +151,14 @@ static void restore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void be_program(int socket, int failed)
+static void be_program(pid_t supervisor, int socket, int failed)
 {
 	int listener, err;
 
 	/* when gmem run is killed its answers end, and so does the program */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor)
+		_exit(EXIT_LACKS);
 	listener = filter_myself();
 	if (listener < 0)
 		die("run: calls cannot be intercepted here: seccomp: %s", strerror(errno));
@@ -174,6 +176,7 @@ static void be_program(int socket, int failed)
 
 int filter_begin(void)
 {
+	pid_t supervisor = getpid();
 	int sockets[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
@@ -182,7 +185,7 @@ int filter_begin(void)
 	if (session.program < 0)
 		die("run: %s", strerror(errno));
 	if (!session.program)
-		be_program(sockets[1], session.exec_failed[1]);
+		be_program(supervisor, sockets[1], session.exec_failed[1]);
 	close(sockets[1]);
 	close(session.exec_failed[1]);
 	session.listener = take_fd(sockets[0]);

@@ -112,7 +112,6 @@ static void take_request(void)
 	memset(&n, 0, sizeof(n));
 	if (ioctl(session.listener, SECCOMP_IOCTL_NOTIF_RECV, &n))
 		return;
-	session.intercepted++;
 	q.id = n.id;
 	q.pid = (pid_t)n.pid;
 	q.nr = n.data.nr;

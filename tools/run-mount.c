@@ -110,7 +110,7 @@ static void exec_gmemfs(char *const *argv)
 	execvp("gmemfs", argv);
 }
 
-static void be_gmemfs(int socket)
+static void be_gmemfs(pid_t supervisor, int socket)
 {
 	char options[256], where[32];
 	char *argv[] = { "gmemfs", "-f", "-o", options, where, NULL };
@@ -120,6 +120,8 @@ static void be_gmemfs(int socket)
 	/* keys of a terminal are for the program */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor)
+		_exit(EXIT_LACKS);
 	if (!may_mount())
 		die("run: mounting is not allowed here: %s", strerror(errno));
 	top = new_mount(&device);
@@ -138,6 +140,7 @@ static void be_gmemfs(int socket)
 
 int mount_begin(void)
 {
+	pid_t supervisor = getpid();
 	int sockets[2], path;
 	struct stat st;
 
@@ -147,7 +150,7 @@ int mount_begin(void)
 	if (session.daemon < 0)
 		die("run: %s", strerror(errno));
 	if (!session.daemon)
-		be_gmemfs(sockets[1]);
+		be_gmemfs(supervisor, sockets[1]);
 	close(sockets[1]);
 	path = take_fd(sockets[0]);
 	close(sockets[0]);
@@ -221,23 +224,19 @@ void mount_wait_closed(uint64_t node)
 		usleep(i < 10 ? 10 : 100);
 }
 
-int mount_write_trace(const char *path)
+int mount_write_trace(int to)
 {
-	int from = openat(session.mount, ".gmem/trace", O_RDONLY | O_CLOEXEC);
-	int to = from < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int from = openat(session.mount, ".gmem/trace", O_RDONLY | O_CLOEXEC), ok;
 	char bytes[65536];
 	ssize_t n = -1;
-	int ok;
 
-	while (to >= 0 && (n = read(from, bytes, sizeof(bytes))) > 0)
+	while (from >= 0 && (n = read(from, bytes, sizeof(bytes))) > 0)
 		if (write(to, bytes, (size_t)n) != n)
 			break;
-	ok = to >= 0 && !n;
+	ok = !n && !close(to);
 	if (!ok)
-		fprintf(stderr, "gmem run: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "gmem run: %s: %s\n", session.trace, strerror(errno));
 	if (from >= 0)
 		close(from);
-	if (to >= 0)
-		close(to);
 	return ok;
 }

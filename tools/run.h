@@ -91,7 +91,6 @@ struct session {
 	int kvm;	    /* the memfd that /dev/kvm is */
 	struct object *objects;
 	bool lacks_kvm; /* the machine has none that programs could look at */
-	unsigned long intercepted;
 };
 extern struct session session;
 
@@ -109,8 +108,8 @@ int mount_open_file(const struct vm *vm, int64_t fd);
 void mount_remove_vm(uint64_t node);
 /* Waits until the mount knows that the file was closed. */
 void mount_wait_closed(uint64_t node);
-/* Writes the trace of all that was asked; 0 and a message if it cannot be written. */
-int mount_write_trace(const char *path);
+/* Writes the trace of all that was asked, and closes; 0 and a message if that fails. */
+int mount_write_trace(int to);
 
 /* ---- run-filter.c ---- */
 

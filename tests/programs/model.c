@@ -42,10 +42,11 @@ static uint32_t exit_reason(void)
 /* The value, or the negated errno of KVM_RUN, or -1000 and the exit. */
 static long guest(uint64_t gpa, int write, uint64_t value)
 {
-	struct script s = {
-		.magic = 0x31545349524b4d47, .gpa = gpa, .size = 1, .write = (uint32_t)write,
-		.value = value
-	};
+	struct script s = { .magic = 0x31545349524b4d47,
+			    .gpa = gpa,
+			    .size = 1,
+			    .write = (uint32_t)write,
+			    .value = value };
 
 	memcpy(page + SCRIPT, &s, sizeof(s));
 	if (ioctl(vcpu, KVM_RUN, 0))
