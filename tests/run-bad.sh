@@ -72,12 +72,12 @@ judge 'wrong use' < <(
 	status 2 --trace "$tmp/nowhere/trace" true
 	says 'No such file')
 judge 'signals to gmem run are for the program' < <(
-	timeout 20 gmem run sh -c 'trap "exit 9" USR1; echo ready; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; done' >"$tmp/out" 2>&1 &
+	gmem run sh -c 'trap "exit 9" USR1; echo ready; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; done' >"$tmp/out" 2>&1 &
 	for ((i = 0; i < 100; i++)); do
 		! grep -q ready "$tmp/out" || break
 		sleep 0.1
 	done
-	pkill -USR1 -P $! -x gmem
+	kill -USR1 $!
 	wait $!
 	echo $? | grep -vx 9)
 for word in wild thousand closing forking orphan strange abi; do
@@ -121,7 +121,9 @@ for program in bad bad-static; do
 done
 judge 'kill -9 of gmemfs leaves a program that gets errors' < <(
 	waits bad
-	pkill -KILL -P "$waiter" -x gmemfs
+	tr ' ' '\n' <"/proc/$waiter/task/$waiter/children" | while read -r child; do
+		[ "$(cat "/proc/$child/comm")" != gmemfs ] || kill -KILL "$child"
+	done
 	sleep 0.2
 	kill -TERM "$waiter"
 	wait "$waiter" 2>/dev/null

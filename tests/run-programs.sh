@@ -47,9 +47,19 @@ for program in refusals threads forks sockets vmm; do
 	run_both "$program" "$programs/$program"
 	run_both "$program-static" "$programs/$program-static"
 done
+# What an interpreter does is the same as what the processor does.
+run_both instructions "$programs/instructions"
 if command -v python3 >/dev/null; then
 	run_both python python3 "$src/tests/programs/vmm.py"
 else
 	skip 'python' 'python3 is not installed'
+fi
+if command -v qemu-system-x86_64 >/dev/null; then
+	judge 'QEMU starts' < <(
+		echo quit | timeout 60 gmem run qemu-system-x86_64 -accel kvm -machine q35 -m 64M -nodefaults \
+			-display none -S -monitor stdio >"$tmp/out" 2>"$tmp/said" || cat "$tmp/said"
+		grep 'cannot be answered' "$tmp/said")
+else
+	skip 'QEMU starts' 'qemu-system-x86_64 is not installed'
 fi
 finish

@@ -54,7 +54,7 @@ static const int stopped[] = {
 };
 /* These too where a program could not find /dev/kvm by them. */
 static const int looks[] = {
-	SYS_access, SYS_faccessat, SYS_faccessat2, SYS_stat, SYS_newfstatat, SYS_statx,
+	SYS_access, SYS_faccessat, SYS_faccessat2, SYS_stat, SYS_lstat, SYS_newfstatat, SYS_statx,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -58,6 +58,34 @@ static int is_dev_kvm(pid_t pid, int dirfd, const char *path)
 	return realpath(here, dir) && !strcmp(dir, "/dev");
 }
 
+/* The descriptor that the name is of, of a thread of which process; -1. */
+static int descriptor_of(const struct request *q, const char *path, pid_t *pid)
+{
+	const char *at;
+	char *end;
+	long fd;
+
+	*pid = q->pid;
+	if (!strncmp(path, "/proc/self/", 11)) {
+		at = path + 11;
+	} else if (!strncmp(path, "/proc/thread-self/", 18)) {
+		at = path + 18;
+	} else if (!strncmp(path, "/proc/", 6)) {
+		*pid = (pid_t)strtol(path + 6, &end, 10);
+		if (end == path + 6 || *end != '/')
+			return -1;
+		at = end + 1;
+	} else if (!strncmp(path, "/dev/fd/", 8)) {
+		at = path + 5;
+	} else {
+		return -1;
+	}
+	if (strncmp(at, "fd/", 3))
+		return -1;
+	fd = strtol(at + 3, &end, 10);
+	return end == at + 3 || *end || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+}
+
 struct opening {
 	int dirfd;
 	uint64_t path, flags;
@@ -83,14 +111,29 @@ static int take_opening(const struct request *q, struct opening *o)
 	return 1;
 }
 
+/* What has no name cannot be opened by that of its descriptor; /dev/kvm has one. */
+static int64_t open_descriptor(const struct request *q, const struct opening *o, const char *path)
+{
+	struct what w;
+	pid_t pid;
+	int fd = descriptor_of(q, path, &pid);
+
+	if (fd < 0 || (o->flags & O_PATH) || target_what(pid, (uint64_t)fd, &w))
+		return ANSWER_CONTINUE;
+	if (w.kind == KIND_KVM)
+		return answer_fd(q, session.kvm, o->flags & O_CLOEXEC);
+	return w.kind == KIND_OTHER ? ANSWER_CONTINUE : -ENXIO;
+}
+
 int64_t call_open(const struct request *q)
 {
 	char path[PATH_MAX];
 	struct opening o;
 
-	if (!take_opening(q, &o) || target_string(q->pid, o.path, path, sizeof(path)) ||
-	    !is_dev_kvm(q->pid, o.dirfd, path))
+	if (!take_opening(q, &o) || target_string(q->pid, o.path, path, sizeof(path)))
 		return ANSWER_CONTINUE;
+	if (!is_dev_kvm(q->pid, o.dirfd, path))
+		return open_descriptor(q, &o, path);
 	if (!still_waits(q))
 		return -EINTR;
 	if ((o.flags & O_CREAT) && (o.flags & O_EXCL))
@@ -132,7 +175,7 @@ static int64_t give_statx(const struct request *q)
 
 int64_t call_look(const struct request *q)
 {
-	bool at = q->nr != SYS_access && q->nr != SYS_stat;
+	bool at = q->nr != SYS_access && q->nr != SYS_stat && q->nr != SYS_lstat;
 	int dirfd = at ? (int)q->args[0] : AT_FDCWD;
 	char path[PATH_MAX];
 
@@ -141,6 +184,7 @@ int64_t call_look(const struct request *q)
 		return ANSWER_CONTINUE;
 	switch (q->nr) {
 	case SYS_stat:
+	case SYS_lstat:
 		return give_stat(q, q->args[1]);
 	case SYS_newfstatat:
 		return give_stat(q, q->args[2]);
@@ -152,34 +196,6 @@ int64_t call_look(const struct request *q)
 }
 
 /* ---- readlink of /proc/self/fd/N ---- */
-
-/* The descriptor that the name is of, of a thread of which process; -1. */
-static int descriptor_of(const struct request *q, const char *path, pid_t *pid)
-{
-	const char *at;
-	char *end;
-	long fd;
-
-	*pid = q->pid;
-	if (!strncmp(path, "/proc/self/", 11)) {
-		at = path + 11;
-	} else if (!strncmp(path, "/proc/thread-self/", 18)) {
-		at = path + 18;
-	} else if (!strncmp(path, "/proc/", 6)) {
-		*pid = (pid_t)strtol(path + 6, &end, 10);
-		if (end == path + 6 || *end != '/')
-			return -1;
-		at = end + 1;
-	} else if (!strncmp(path, "/dev/fd/", 8)) {
-		at = path + 5;
-	} else {
-		return -1;
-	}
-	if (strncmp(at, "fd/", 3))
-		return -1;
-	fd = strtol(at + 3, &end, 10);
-	return end == at + 3 || *end || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
-}
 
 static const char *link_name(const struct what *w)
 {

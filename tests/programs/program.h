@@ -22,6 +22,11 @@
 #define PAGE 4096ul
 #define KVM(n) (0xae00u | (n))
 
+struct region {
+	uint32_t slot, flags;
+	uint64_t gpa, size, addr;
+};
+
 struct region2 {
 	uint32_t slot, flags;
 	uint64_t gpa, size, addr, offset;
@@ -43,6 +48,7 @@ struct attributes {
 #define KVM_GET_VCPU_MMAP_SIZE _IO(0xAE, 0x04)
 #define KVM_CREATE_VCPU _IO(0xAE, 0x41)
 #define KVM_RUN _IO(0xAE, 0x80)
+#define SET_REGION _IOW(0xAE, 0x46, struct region)
 #define SET_REGION2 _IOW(0xAE, 0x49, struct region2)
 #define SET_ATTRIBUTES _IOW(0xAE, 0xd2, struct attributes)
 #define CREATE_GUEST_MEMFD _IOWR(0xAE, 0xd4, struct guest_memfd)

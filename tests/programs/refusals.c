@@ -37,6 +37,46 @@ static void kvm_itself(void)
 	close(kvm);
 }
 
+static int is_kvm(int fd)
+{
+	int version = fd < 0 ? -1 : ioctl(fd, KVM_GET_API_VERSION, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return version;
+}
+
+struct how {
+	uint64_t flags, mode, resolve;
+};
+
+/* The many names of one thing. */
+static void opening(int vm, int f)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY), kvm = open_kvm();
+	struct how how = { .flags = O_RDWR };
+	char path[32];
+
+	IS(is_kvm(open("/dev/kvm", O_RDONLY)), 12);
+	IS(is_kvm(open("//dev/./kvm", O_RDWR)), 12);
+	IS(is_kvm(open("/proc/../dev/kvm", O_RDWR)), 12);
+	IS(is_kvm(openat(dev, "kvm", O_RDWR)), 12);
+	IS(is_kvm((int)syscall(SYS_open, "/dev/kvm", O_RDWR)), 12);
+	IS(is_kvm((int)syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", &how, sizeof(how))), 12);
+	IS(openat(dev, "kvm", O_RDWR | O_CREAT | O_EXCL, 0600), -EEXIST);
+	IS(open("/dev/kvm", O_RDWR | O_DIRECTORY), -ENOTDIR);
+	IS(open("/dev/kvm/kvm", O_RDWR), -ENOTDIR);
+	IS(open("/proc/self/kvm", O_RDWR), -ENOENT);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", kvm);
+	IS(is_kvm(open(path, O_RDWR)), 12);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", vm);
+	IS(open(path, O_RDWR), -ENXIO);
+	snprintf(path, sizeof(path), "/dev/fd/%d", f);
+	IS(open(path, O_RDWR), -ENXIO);
+	close(kvm);
+	close(dev);
+}
+
 static void creating(int vm)
 {
 	struct guest_memfd reserved = { .size = PAGE, .reserved = { 1 } };
@@ -151,6 +191,27 @@ static void mapping(int vm, int f)
 	close(unshared);
 }
 
+/* The ioctl without a guest_memfd. */
+static void first_version(int vm, void *m)
+{
+	struct region a = { .slot = 7, .gpa = 0x700000, .size = SIZE, .addr = (uintptr_t)m };
+
+	IS(ioctl(vm, SET_REGION, &a), 0);
+	a.flags = MEM_GUEST_MEMFD;
+	IS(ioctl(vm, SET_REGION, &a), -EINVAL);
+	a.flags = 0;
+	a.slot = 8;
+	IS(ioctl(vm, SET_REGION, &a), -EEXIST);
+	a.addr = 1;
+	IS(ioctl(vm, SET_REGION, &a), -EINVAL);
+	a.addr = (uintptr_t)m;
+	a.slot = 7;
+	a.size = 0;
+	IS(ioctl(vm, SET_REGION, &a), 0);
+	IS(ioctl(vm, SET_REGION, &a), -EINVAL);
+	IS(ioctl(vm, SET_REGION, nowhere), -EFAULT);
+}
+
 static void binding(int vm, int f)
 {
 	int other = new_vm(), strange = new_file(other, SIZE, 0), null = open("/dev/null", O_RDWR);
@@ -172,6 +233,7 @@ static void binding(int vm, int f)
 	IS(bind_file(vm, 1, 0, 0, NULL, -2, 0), 0);
 	IS(bind_file(vm, 1, 0, 0, NULL, -2, 0), -EINVAL);
 	IS(ioctl(vm, SET_REGION2, nowhere), -EFAULT);
+	first_version(vm, m);
 	munmap(m, SIZE);
 	close(other);
 	close(strange);
@@ -183,6 +245,7 @@ int main(void)
 	int vm = new_vm(), f = new_file(vm, SIZE, FLAG_MMAP | FLAG_INIT_SHARED);
 
 	kvm_itself();
+	opening(vm, f);
 	creating(vm);
 	the_file(f);
 	allocating(f);
