@@ -14,7 +14,8 @@
 
 #include "run-vcpu.h"
 
-#define SLICE 20000 /* instructions, before others have a turn */
+#define SLICE 200 /* instructions, before others have a turn */
+#define LOOK 50	  /* slices, before we look for signals again */
 #define EXIT_MEMORY_FAULT 39
 #define CR0_PE 1u
 
@@ -302,9 +303,11 @@ int64_t guest_run(const struct request *q, struct object *o)
 /* 1 if it is over. */
 static int go_on(struct vcpu *v)
 {
-	if (!still_waits(&v->q))
+	bool look = ++v->slices % LOOK == 0;
+
+	if (look && !still_waits(&v->q))
 		return 1;
-	if (page_of(v)->immediate_exit || target_has_signal(v->q.pid)) {
+	if (page_of(v)->immediate_exit || (look && target_has_signal(v->q.pid))) {
 		leave(v, KVM_EXIT_INTR, -EINTR);
 	} else if (!run_slice(v)) {
 		return 0;

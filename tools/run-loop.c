@@ -73,7 +73,11 @@ void answer(const struct request *q, int64_t result)
 
 static int64_t refuse_other_abi(const struct request *q)
 {
-	complain(q->pid, "calls of 32-bit programs cannot be answered: ENOSYS");
+	static bool said;
+
+	if (!said)
+		complain(q->pid, "calls of 32-bit programs cannot be answered: ENOSYS");
+	said = true;
 	return -ENOSYS;
 }
 

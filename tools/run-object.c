@@ -91,10 +91,12 @@ struct object *object_new(enum kind kind, const char *name, size_t size, int *fd
 
 void object_new_kvm(void)
 {
+	uint8_t *none;
 	struct stat st;
 
-	if (fstat(session.kvm, &st))
-		die("run: fstat: %s", strerror(errno));
+	session.kvm = new_file("kvm", 0, &none);
+	if (session.kvm < 0 || fstat(session.kvm, &st))
+		die("run: no memfd: %s", strerror(errno));
 	session.memfd_dev = st.st_dev;
 	add(KIND_KVM, st.st_ino, -1);
 }

@@ -30,7 +30,8 @@ struct vcpu {
 	struct object *object;
 	struct request q; /* the KVM_RUN that waits */
 	struct processor p;
-	int64_t result; /* of KVM_RUN, when it has left */
+	int64_t result;	     /* of KVM_RUN, when it has left */
+	unsigned int slices; /* that it has run */
 	/* what the program was asked, and has answered when it runs the vCPU again */
 	bool asked_memory, asked_port, answered;
 	uint64_t asked_addr;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,26 @@
 #include "gmem.h"
 #include "target.h"
 
+/* A process may be closed to us, such as one that has become another user's. */
+static int unreachable(pid_t pid)
+{
+	static bool said;
+
+	if (errno == EPERM && !said) {
+		said = true;
+		fprintf(stderr, "gmem: process %d cannot be looked into: %s\n", pid,
+			strerror(errno));
+	}
+	return -EFAULT;
+}
+
 int target_read(pid_t pid, uint64_t addr, void *to, size_t size)
 {
 	struct iovec here = { to, size }, there = { (void *)(uintptr_t)addr, size };
 
-	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size ? 0 : -EFAULT;
+	if (process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
+		return 0;
+	return unreachable(pid);
 }
 
 int target_write(pid_t pid, uint64_t addr, const void *from, size_t size)
@@ -25,7 +41,9 @@ int target_write(pid_t pid, uint64_t addr, const void *from, size_t size)
 	struct iovec here = { (void *)(uintptr_t)from, size },
 		     there = { (void *)(uintptr_t)addr, size };
 
-	return process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)size ? 0 : -EFAULT;
+	if (process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
+		return 0;
+	return unreachable(pid);
 }
 
 /* Never beyond the page: what comes after the string need not be there. */
