@@ -11,7 +11,7 @@ status()
 	local want=$1 got
 
 	shift
-	timeout 30 gmem run "$@" >"$tmp/out" 2>"$tmp/said"
+	timeout -k 5 30 gmem run "$@" >"$tmp/out" 2>"$tmp/said"
 	got=$?
 	[ "$got" -eq "$want" ] || echo "gmem run $*: $got, not $want: $(cat "$tmp/said")"
 }
@@ -119,6 +119,24 @@ for program in bad bad-static; do
 		wait "$waiter" 2>/dev/null
 		left_behind)
 done
+judge 'nor does it leave a mount to what the program has started' < <(
+	gmem run sh -c "$programs/bad waiting & wait" >"$tmp/out" 2>&1 &
+	waiter=$!
+	for ((i = 0; i < 100; i++)); do
+		! grep -q there "$tmp/out" || break
+		sleep 0.1
+	done
+	kill -KILL "$waiter"
+	wait "$waiter" 2>/dev/null
+	for ((i = 0; i < 50; i++)); do
+		ours | grep -q gmemfs || break
+		sleep 0.1
+	done
+	ours | grep -v '^bad$'
+	ours | grep -q '^bad$' || echo 'what was started is gone as well'
+	grep -lzs "^GMEM_TEST_MARK=$GMEM_TEST_MARK\$" /proc/[0-9]*/environ | while read -r environ; do
+		[ "$(cat "${environ%environ}comm")" != bad ] || kill -KILL "$(basename "${environ%/environ}")"
+	done)
 judge 'kill -9 of gmemfs leaves a program that gets errors' < <(
 	waits bad
 	tr ' ' '\n' <"/proc/$waiter/task/$waiter/children" | while read -r child; do

@@ -10,7 +10,7 @@ runs()
 {
 	local status
 
-	timeout 30 gmem run --trace "$tmp/trace" "$@" >"$tmp/out" 2>"$tmp/said"
+	timeout -k 5 30 gmem run --trace "$tmp/trace" "$@" >"$tmp/out" 2>"$tmp/said"
 	status=$?
 	[ "$status" -eq 0 ] || echo "exit status $status: $(cat "$tmp/said")"
 	grep -v '^ok: ' "$tmp/out"

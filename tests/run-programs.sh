@@ -12,7 +12,7 @@ on_model()
 	local name=$1 status
 
 	shift
-	timeout 60 gmem run --trace "$tmp/$name.trace" -- "$@" >"$tmp/$name.model" 2>"$tmp/$name.said"
+	timeout -k 5 60 gmem run --trace "$tmp/$name.trace" -- "$@" >"$tmp/$name.model" 2>"$tmp/$name.said"
 	status=$?
 	grep -v '^ok: ' "$tmp/$name.model"
 	[ -s "$tmp/$name.model" ] || echo 'nothing was checked'
@@ -56,7 +56,7 @@ else
 fi
 if command -v qemu-system-x86_64 >/dev/null; then
 	judge 'QEMU starts' < <(
-		echo quit | timeout 60 gmem run qemu-system-x86_64 -accel kvm -machine q35 -m 64M -nodefaults \
+		echo quit | timeout -k 5 60 gmem run qemu-system-x86_64 -accel kvm -machine q35 -m 64M -nodefaults \
 			-display none -S -monitor stdio >"$tmp/out" 2>"$tmp/said" || cat "$tmp/said"
 		grep 'cannot be answered' "$tmp/said")
 else

@@ -15,7 +15,7 @@ records()
 
 	shift
 	"$@" >plain 2>&1
-	timeout 60 gmem record -o "$name.trace" -- "$@" >recorded 2>said
+	timeout -k 5 60 gmem record -o "$name.trace" -- "$@" >recorded 2>said
 	status=$?
 	[ "$status" -eq 0 ] || echo "exit status $status: $(cat said)"
 	diff plain recorded
@@ -24,7 +24,7 @@ records()
 
 compares()
 {
-	timeout 60 gmem compare -- "$@" >compared 2>&1 || cat compared
+	timeout -k 5 60 gmem compare -- "$@" >compared 2>&1 || cat compared
 	grep -q ' 0 differences' compared || cat compared
 }
 
@@ -55,7 +55,8 @@ fi
 judge 'a trace has what the program did' < <(
 	has refusals '^load\(m[0-9]+\) = SIGBUS$' '^create_guest_memfd.*argp=NULL\) = EFAULT$' \
 		'^madvise.*advice=REMOVE\) = 0$' '^mprotect' '^fstat\(f0, field=SIZE\) = 65536$' \
-		'^load\(.*\) = SIGSEGV$' '^# .*are not seen' 'memfd=kvm\) = EINVAL' '^d0 = dup\(f0\)$'
+		'^load\(.*\) = SIGSEGV$' '^# .*are not seen' 'memfd=kvm\) = EINVAL' '^d0 = dup\(f0\)$' '^close\(vm0\) = 0$' \
+		'^close\(f0\) = 0$'
 	has threads '^B1 = thread\(\)$' '^B2: f[0-9]+ = create_guest_memfd' '^B2: munmap'
 	has forks '^B1 = fork\(\)$' '^B1: create_guest_memfd.* = EIO$' '^B2: exit\(\)'
 	has vmm '^guest_load\(.*\) = MMIO\(gpa=0x20020, size=1, flags=0\)$'
@@ -88,7 +89,7 @@ judge 'exit statuses and signals are passed on' < <(
 	grep -q 'made no call' said || cat said)
 judge 'programs that behave badly are recorded as well' < <(
 	for word in wild forking orphan thousand; do
-		timeout 60 gmem record -o bad.trace -- "$programs/bad" "$word" >out 2>said ||
+		timeout -k 5 60 gmem record -o bad.trace -- "$programs/bad" "$word" >out 2>said ||
 			[ "$word" = orphan ] || echo "$word: $?: $(cat said)"
 		gmem replay --quiet bad.trace 2>&1
 	done)
