@@ -80,7 +80,7 @@ judge 'signals to gmem run are for the program' < <(
 	kill -USR1 $!
 	wait $!
 	echo $? | grep -vx 9)
-for word in wild thousand closing forking orphan strange abi; do
+for word in many wild thousand closing forking orphan strange abi; do
 	judge "a program that is $word" < <(
 		case $word in
 		closing) want=3 ;;

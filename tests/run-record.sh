@@ -92,7 +92,10 @@ judge 'programs that behave badly are recorded as well' < <(
 		timeout -k 5 60 gmem record -o bad.trace -- "$programs/bad" "$word" >out 2>said ||
 			[ "$word" = orphan ] || echo "$word: $?: $(cat said)"
 		gmem replay --quiet bad.trace 2>&1
-	done)
+	done
+	timeout -k 5 60 gmem record -o many.trace -- "$programs/bad" many >out 2>said || cat said
+	gmem replay --quiet many.trace 2>&1
+	has many 'such as one for which a trace has no room')
 judge 'wrong use' < <(
 	gmem record -- true 2>said
 	echo $? | grep -vx 2

@@ -187,7 +187,7 @@ static void asked(struct thread *t, const struct handle *h, int64_t value)
 	else if (t->nr == SYS_fstatfs)
 		statfs_fields(t, h);
 	else
-		unseen("cachestat, whose answer depends on loads and stores");
+		unseen("of cachestat, whose answer depends on loads and stores");
 }
 
 /* ---- descriptors that come and go ---- */

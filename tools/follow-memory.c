@@ -141,7 +141,7 @@ void memory_ends(struct thread *t, int64_t value)
 		each_part(t, GMEM_MADVISE, value);
 		break;
 	default: /* mremap: the trace cannot follow */
-		unseen("mremap of a mapping");
+		unseen("that moved a mapping");
 		unmaps(t, 0);
 	}
 }

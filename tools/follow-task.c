@@ -36,8 +36,8 @@ struct linked_call blank_call(uint32_t verb)
 
 void unseen(const char *why)
 {
-	following->unseen++;
-	following->why = why;
+	if (!following->unseen++)
+		following->why = why;
 }
 
 static int32_t add_call(struct linked_call *l, const struct gmem_result *r)
@@ -48,7 +48,7 @@ static int32_t add_call(struct linked_call *l, const struct gmem_result *r)
 	if (n >= MOST_CALLS || nr_names >= MOST_NAMES)
 		f->full = true;
 	if (f->full) {
-		unseen("the trace is as long as traces can be");
+		unseen("for which a trace has no room");
 		return -1;
 	}
 	if (gmem_verb_info(l->call.verb)->binds && result_succeeded(r))
@@ -66,7 +66,7 @@ static uint32_t make_task(uint32_t verb, uint32_t maker)
 	struct gmem_result r = { .value = nr_tasks + 1 };
 
 	if (nr_tasks >= TRACE_MAX_TASKS) {
-		unseen("of a task more than traces can have");
+		unseen("of one task more than traces can have");
 		return NO_TASK;
 	}
 	l.call.task = maker;

@@ -23,7 +23,7 @@ struct followed {
 	size_t room;
 	int status;	      /* of the program, as wait(2) has it */
 	unsigned long others; /* calls on KVM that the language has no word for */
-	unsigned long unseen; /* calls that the trace could not have; see why */
+	unsigned long unseen; /* calls that the trace could not have; why, the first */
 	const char *why;
 	bool full;
 };

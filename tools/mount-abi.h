@@ -76,7 +76,7 @@ struct mount_call {
 #define MOUNT_CALL _IOWR('G', 0x6d, struct mount_call)
 
 /*
- * The same on the top of the mount, of any VM, and for all calls of a VM: what `gmem run' asks. VMs and
+ * The same on the top of a mount with -o run, of any VM, and for all calls of a VM. VMs and
  * files are named by their inode numbers. create_vm makes a directory vm-N with the inode number
  * N, which is the result; create_guest_memfd makes a file gmem-M for the result M. A memfd of 0 is
  * no descriptor, and of 1 one that is no guest_memfd. close only asks whether the file memfd is

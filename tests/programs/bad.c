@@ -110,6 +110,20 @@ static int orphan(void)
 	return end();
 }
 
+/* More files than a trace can have names for. */
+static int many(void)
+{
+	int vm = new_vm(), i, f;
+
+	for (i = 0; i < 1100; i++) {
+		f = new_file(vm, PAGE, 0);
+		if (f < 0 || fallocate(f, KEEP_SIZE, 0, PAGE) || close(f))
+			break;
+	}
+	IS(i, 1100);
+	return end();
+}
+
 /* Says so when it is there, and waits. */
 static int waiting(void)
 {
@@ -145,9 +159,9 @@ int main(int argc, char **argv)
 		const char *word;
 		int (*run)(void);
 	} all[] = {
-		{ "wild", wild },	{ "thousand", thousand }, { "closing", closing },
-		{ "forking", forking }, { "orphan", orphan },	  { "waiting", waiting },
-		{ "abi", other_abi },	{ "strange", strange },
+		{ "many", many },	{ "wild", wild },	{ "thousand", thousand },
+		{ "closing", closing }, { "forking", forking }, { "orphan", orphan },
+		{ "waiting", waiting }, { "abi", other_abi },	{ "strange", strange },
 	};
 	size_t i;
 
