@@ -94,6 +94,9 @@ static void judge_options(void)
 	fs.profile = o->profile ? gmem_profile_find(o->profile) : gmem_profile_default();
 	if (!fs.profile)
 		die("unknown profile %s; `gmem profiles' lists them", o->profile);
+	if (!gmem_profile_has(fs.profile, GMEM_CREATE_GUEST_MEMFD))
+		die("profile %s has no guest_memfd, and so no files that could be mounted",
+		    o->profile);
 	if (o->type && !type_number(o->type, &fs.type))
 		die("unknown type of VM %s", o->type);
 	if (o->flags && !flags_number(o->flags, &fs.flags))

@@ -60,6 +60,8 @@ bool gmem_call_makes_sense(const struct gmem_block *b, const struct gmem_call *c
 		       c->cmd == GMEM_F_ADD_SEALS || c->cmd == GMEM_F_GET_SEALS;
 	case GMEM_FSTAT:
 		return c->field <= GMEM_ST_UID;
+	case GMEM_RMMOD:
+		return c->what == GMEM_MODULE_STORE || c->what == GMEM_MODULE_OPERATIONS;
 	case GMEM_FSTATFS:
 		return c->field <= GMEM_F_BSIZE;
 	case GMEM_INJECT:
@@ -87,8 +89,8 @@ static bool is_first_of_inode(const struct gmem_block *b, const struct gmem_proc
 static uint64_t cells_for_fork(const struct gmem_block *b, const struct gmem_call *c)
 {
 	const struct gmem_process *p = CPROCESS(b, process_of(b, c));
-	uint64_t cells = gmem_range_cells(b, p->fds) + 2 * gmem_range_cells(b, p->vmas) +
-			 4 * gmem_range_cells(b, p->ptes);
+	uint64_t cells = gmem_range_cells(b, p->fds) + gmem_range_cells(b, p->cloexec) +
+			 2 * gmem_range_cells(b, p->vmas) + 4 * gmem_range_cells(b, p->ptes);
 	struct gmem_range r = { 0, 0, 0 };
 
 	while (gmem_range_next(b, p->vmas, r.end, &r)) {
@@ -187,6 +189,7 @@ static uint64_t (*const cells_for[GMEM_NR_VERBS])(const struct gmem_block *b,
 	[GMEM_POPULATE] = cells_for_populate,
 	[GMEM_PIN] = cells_for_pin,
 	[GMEM_FALLOCATE] = cells_for_truncation,
+	[GMEM_FTRUNCATE] = cells_for_truncation,
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = cells_for_truncation,
 	[GMEM_CONVERT_SHARED] = cells_for_truncation,
 	[GMEM_CONVERT_PRIVATE] = cells_for_truncation,

@@ -40,10 +40,10 @@ static bool has_prefault(const struct gmem_profile *p)
 	return p->n.has_prefault;
 }
 
-/* A punch of huge folios has other rows, and can be refused among them. */
+/* A punch of huge folios has other rows, and can be refused among them; so has one of a memfd. */
 static bool punches_small_folios(const struct gmem_profile *p)
 {
-	return !p->n.hugetlb && !p->n.has_shareability;
+	return !p->n.ancestor && !p->n.hugetlb && !p->n.has_shareability;
 }
 
 static bool converts(const struct gmem_profile *p)
@@ -73,14 +73,89 @@ static bool overlaps_have_an_errno(const struct gmem_profile *p)
 	return false;
 }
 
+static bool is_ancestor(const struct gmem_profile *p)
+{
+	return p->n.ancestor;
+}
+
+static bool has_row(const struct gmem_profile *p, unsigned int table, const char *name)
+{
+	for (const struct gmem_step *s = p->tables[table]; s->kind != STEP_END; s++)
+		if (!strcmp(s->name, name))
+			return true;
+	return false;
+}
+
+static bool has_list(const struct gmem_profile *p)
+{
+	return p->n.ancestor && p->n.notifier_list;
+}
+
+static bool has_stores(const struct gmem_profile *p)
+{
+	return has_row(p, T_BIND, "a_store_has_it");
+}
+
+static bool has_restricted_files(const struct gmem_profile *p)
+{
+	return p->n.ancestor && p->n.vm_attributes;
+}
+
+static bool tells_all_of_errors(const struct gmem_profile *p)
+{
+	return has_row(p, GMEM_MEMORY_FAILURE, "next_notifier");
+}
+
+static bool has_guest_memfd(const struct gmem_profile *p)
+{
+	return !p->n.ancestor;
+}
+
+static bool exchanges_operations(const struct gmem_profile *p)
+{
+	return has_row(p, GMEM_MEMFD_RESTRICTED, "exchange_operations");
+}
+
+static bool has_wrapper(const struct gmem_profile *p)
+{
+	return has_row(p, GMEM_MEMFD_RESTRICTED, "create_wrapper");
+}
+
 static const struct bug {
 	const char *id, *title;
 	const struct gmem_edit *edits;
 	/* Whether the profile has what the bug is about, beside the rows; null: every profile has. */
 	bool (*concerns)(const struct gmem_profile *p);
 } bugs[] = {
+	{ "B01", "the seal that makes a file inaccessible is never set", gmem_bug_b01,
+	  is_ancestor },
+	{ "B02", "a page of the file is taken for a page of the guest", gmem_bug_b02, has_list },
+	{ "B04", "an event below a memslot's pages is an event of all of them", gmem_bug_b04,
+	  has_list },
+	{ "B05", "a store of pages goes while somebody walks over the list of them", gmem_bug_b05,
+	  has_stores },
+	{ "B07", "overlapping ranges of a file are compared in the wrong unit", gmem_bug_b07,
+	  is_ancestor },
+	{ "B08", "a huge page file that asks to be inaccessible is not", gmem_bug_b08,
+	  is_ancestor },
+	{ "B09", "a fault is tried again for any notification at all", gmem_bug_b09, has_list },
+	{ "B10", "a page gets a second one in the file that is not in use", gmem_bug_b10,
+	  is_ancestor },
+	{ "B11", "flags are read twice", gmem_bug_b11, is_ancestor },
 	{ "B12", "the lock is given back between the start of a punch and its end", gmem_bug_b12,
 	  punches_small_folios },
+	{ "B13", "a memory error looks for its inode in a list that has it not", gmem_bug_b13,
+	  is_ancestor },
+	{ "B14", "a wrapper's inode is taken for the hidden file's", gmem_bug_b14, has_wrapper },
+	{ "B15", "the end of a range is taken for its last page", gmem_bug_b15, is_ancestor },
+	{ "B16", "a memslot's place in its file is forgotten", gmem_bug_b16, is_ancestor },
+	{ "B17", "a memslot's file is overwritten before the new one is known to do", gmem_bug_b17,
+	  is_ancestor },
+	{ "B19", "a fresh page is given to a guest as it was", gmem_bug_b19, is_ancestor },
+	{ "B20a", "nobody stores the data that all operations look for", gmem_bug_b20a,
+	  is_ancestor },
+	{ "B20b", "what says how to release is freed first", gmem_bug_b20b, is_ancestor },
+	{ "B20c", "who refuses a file keeps it", gmem_bug_b20c, is_ancestor },
 	{ "B22", "a bind that is refused keeps its reference on the file", gmem_bug_b22, NULL },
 	{ "B23", "a file may have no pages", gmem_bug_b23, NULL },
 	{ "B26", "all files share one inode", gmem_bug_b26, NULL },
@@ -111,9 +186,18 @@ static const struct bug {
 	{ "Q2", "what if the lock were around the attributes alone", gmem_bug_q2, NULL },
 	{ "Q3", "what if a release took the file's lock before the VM's", gmem_bug_q3, NULL },
 	{ "X1", "a TDX guest keeps shared mappings of what is punched", gmem_bug_x1, has_mmap },
-	{ "X2", "memory failure and a punch take two locks in opposite order", gmem_bug_x2, NULL },
+	{ "X2", "memory failure and a punch take two locks in opposite order", gmem_bug_x2,
+	  has_guest_memfd },
+	{ "X3", "a file gets smaller, and nobody who is bound to it is told", gmem_bug_x3,
+	  exchanges_operations },
 };
 #define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
+
+/* The same where other rows do what it is about. */
+static const struct bug elsewhere[] = {
+	{ "B12", NULL, gmem_bug_b12_restricted, has_restricted_files },
+	{ "B13", NULL, gmem_bug_b13_v10, tells_all_of_errors },
+};
 
 static const struct bug *find_bug(const char *id)
 {
@@ -198,13 +282,21 @@ static bool apply(struct gmem_step *steps, const struct gmem_edit *edit)
 	return true;
 }
 
+static const struct bug *bug_of_profile(const struct bug *bug, const struct gmem_profile *p)
+{
+	for (unsigned int i = 0; bug && i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(elsewhere[i].id, bug->id) && elsewhere[i].concerns(p))
+			return &elsewhere[i];
+	return bug;
+}
+
 /* Rows that the bugs may add to any one table. */
-static size_t inserts_of(const char *const *ids)
+static size_t inserts_of(const struct gmem_profile *p, const char *const *ids)
 {
 	size_t n = 0;
 
 	for (; *ids; ids++) {
-		const struct bug *bug = find_bug(*ids);
+		const struct bug *bug = bug_of_profile(find_bug(*ids), p);
 
 		for (const struct gmem_edit *e = bug ? bug->edits : NULL; e && e->row; e++)
 			n += e->kind == EDIT_INSERT;
@@ -226,6 +318,7 @@ static void reach(const struct gmem_profile *p, unsigned int table, bool *reache
 /* An edit of what no call comes to would change nothing. */
 static bool apply_one(struct gmem_profile *copy, const struct bug *bug, const bool *reached)
 {
+	bug = bug_of_profile(bug, copy);
 	if (!bug || (bug->concerns && !bug->concerns(copy)))
 		return false;
 	for (const struct gmem_edit *e = bug->edits; e->row; e++) {
@@ -282,7 +375,7 @@ enum gmem_status gmem_profile_with_bugs(struct gmem_profile **copy, const struct
 	const char *const *wanted = ids ? ids : p->bugs;
 	bool reached[GMEM_NR_TABLES] = { false };
 
-	*copy = lay_out(p, wanted, inserts_of(wanted), resize, arg);
+	*copy = lay_out(p, wanted, inserts_of(p, wanted), resize, arg);
 	if (!*copy)
 		return GMEM_FAILED;
 	for (unsigned int verb = 0; verb < GMEM_NR_VERBS; verb++)

@@ -14,6 +14,7 @@
 
 #include "convert.h"
 #include "ops.h"
+#include "profile.h"
 #include "ranges.h"
 #include "seen.h"
 #include "state.h"
@@ -36,7 +37,8 @@ static const char *locks_are_free(struct gmem_block *b, struct gmem_seen *s)
 	}
 	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next)
 		if (INODE(b, i)->invalidate_lock || INODE(b, i)->folio_lock ||
-		    INODE(b, i)->i_mmap_rwsem)
+		    INODE(b, i)->i_mmap_rwsem || INODE(b, i)->inode_lock || INODE(b, i)->rm_lock ||
+		    INODE(b, i)->memfile_srcu)
 			return s->a = INODE(b, i)->ino, "a lock of an inode is held: inode";
 	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
 		if (VM(b, i)->slots_lock || VM(b, i)->slots_arch_lock || VM(b, i)->mmu_lock ||
@@ -95,25 +97,10 @@ static const char *host_maps_no_private_page(struct gmem_block *b, struct gmem_s
 	return check_ptes(b, s, only_shared_is_mapped);
 }
 
-/* The first page of [pgoff, end) that is not there, or not fit for use. */
-static bool is_missing(struct gmem_block *b, const struct gmem_inode *inode, uint64_t *pgoff,
-		       uint64_t end)
-{
-	struct gmem_range r;
-
-	while (*pgoff < end) {
-		if (!gmem_range_next(b, inode->folios, *pgoff, &r) || r.start > *pgoff ||
-		    !(r.value & FOLIO_UPTODATE))
-			return true;
-		*pgoff = r.end;
-	}
-	return false;
-}
-
 static const char *is_present(struct gmem_block *b, struct gmem_seen *s,
 			      const struct gmem_inode *inode, uint64_t pgoff, uint64_t end)
 {
-	if (!is_missing(b, inode, &pgoff, end))
+	if (!gmem_is_missing(b, inode, &pgoff, end))
 		return NULL;
 	return s->a = inode->ino, s->b = pgoff, "the host maps a freed page: inode, page";
 }
@@ -147,7 +134,7 @@ static const char *check_gmem_spte(struct gmem_block *b, struct gmem_seen *s,
 	if (!slot->file)
 		return "the guest maps a page of a closed file: VM, gfn";
 	inode = INODE(b, GFILE(b, slot->file)->inode);
-	if (is_missing(b, inode, &pgoff, pgoff + 1))
+	if (gmem_is_missing(b, inode, &pgoff, pgoff + 1))
 		return "the guest maps a freed page: VM, gfn";
 	return NULL;
 }
@@ -201,6 +188,20 @@ static const char *start_and_end_balance(struct gmem_block *b, struct gmem_seen 
 	return NULL;
 }
 
+/*
+ * Where a page is private because a memfd has it, and whoever may reach the memfd allocates it by a
+ * write or a fault, no VM hears of that.
+ */
+static bool allocation_is_untold(const struct gmem_block *b, const struct gmem_vm *vm, uint64_t gfn)
+{
+	uint32_t slot = gmem_slot_by_gfn(b, vm, gfn);
+	uint32_t file = slot ? CSLOT(b, slot)->file : 0;
+	uint32_t memfd = file ? CINODE(b, CFILE(b, file)->inode)->memfd : 0;
+
+	return b->profile->n.private_is_allocated &&
+	       (memfd & (MEMFD_INACCESSIBLE | MEMFD_EXCHANGED_LATE)) != MEMFD_INACCESSIBLE;
+}
+
 static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, uint32_t idx)
 {
 	const struct gmem_vm *vm = VM(b, idx);
@@ -215,7 +216,8 @@ static const char *check_attributes(struct gmem_block *b, struct gmem_seen *s, u
 			return s->a = vm->number, s->b = r.start,
 			       "a guest without private memory maps some: VM, gfn";
 		for (uint64_t gfn = r.start; gfn < r.end; gfn++)
-			if (!(r.value & SPTE_PRIVATE) == gmem_is_private_gfn(b, idx, gfn))
+			if (!(r.value & SPTE_PRIVATE) == gmem_is_private_gfn(b, idx, gfn) &&
+			    !allocation_is_untold(b, vm, gfn))
 				return s->a = vm->number, s->b = gfn,
 				       "the guest maps against the attribute: VM, gfn";
 	}
@@ -232,6 +234,16 @@ static const char *attributes_rule_the_guest(struct gmem_block *b, struct gmem_s
 	return wrong;
 }
 
+static bool is_on_list(const struct gmem_block *b, const struct gmem_file *f, uint32_t slot)
+{
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(b, f->bindings, r.end, &r))
+		if (r.value == slot)
+			return true;
+	return false;
+}
+
 /* Every page that a memslot says it has of a file is bound to that memslot. */
 static const char *check_slots_bindings(struct gmem_block *b, struct gmem_seen *s,
 					const struct gmem_vm *vm)
@@ -241,6 +253,12 @@ static const char *check_slots_bindings(struct gmem_block *b, struct gmem_seen *
 	while (gmem_range_next(b, vm->slots, r.end, &r)) {
 		const struct gmem_slot *slot = SLOT(b, r.value);
 
+		if (b->profile->n.notifier_list) {
+			if (slot->file && !is_on_list(b, CFILE(b, slot->file), r.value))
+				return s->a = vm->number, s->b = slot->id,
+				       "a memslot is not on its file's list: VM, memslot";
+			continue;
+		}
 		if (slot->file &&
 		    (!gmem_range_next(b, GFILE(b, slot->file)->bindings, slot->pgoff, &bound) ||
 		     bound.start != slot->pgoff || bound.end != slot->pgoff + slot->npages ||
@@ -261,7 +279,7 @@ static const char *check_files_bindings(struct gmem_block *b, struct gmem_seen *
 		const struct gmem_slot *slot = SLOT(b, r.value);
 		uint32_t id = (uint32_t)slot->as_id << 16 | slot->id;
 
-		if (gmem_slot_by_id(b, VM(b, f->vm), id) != r.value || slot->file != file)
+		if (gmem_slot_by_id(b, VM(b, slot->vm), id) != r.value || slot->file != file)
 			return s->a = INODE(b, f->inode)->ino, s->b = r.start,
 			       "a binding to a memslot that is not there: inode, page";
 	}
@@ -327,68 +345,12 @@ static const char *memslots_and_gfns_agree(struct gmem_block *b, struct gmem_see
 	return wrong;
 }
 
-/* What was written is in a page that is in use: nothing is left behind by a punch. */
-static const char *bytes_are_in_pages(struct gmem_block *b, struct gmem_seen *s)
+/* What only a row can see, at the moment that it runs. */
+static const char *seen_by_a_row(struct gmem_block *b, struct gmem_seen *s)
 {
-	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next) {
-		struct gmem_range r = { 0, 0, 0 };
-
-		while (INODE(b, i)->kind != INODE_ORPHAN &&
-		       gmem_range_next(b, INODE(b, i)->bytes, r.end, &r)) {
-			uint64_t page = PAGES(r.start);
-
-			if (is_missing(b, INODE(b, i), &page, PAGES(r.end - 1) + 1))
-				return s->a = INODE(b, i)->ino, s->b = page,
-				       "bytes where there is no page: inode, page";
-		}
-	}
+	(void)b;
+	(void)s;
 	return NULL;
-}
-
-/* From the first page to the last one attribute follows the other. */
-static const char *attributes_cover_the_file(struct gmem_block *b, struct gmem_seen *s)
-{
-	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next) {
-		uint64_t covered = 0, pages = PAGES(INODE(b, i)->size);
-		struct gmem_range r = { 0, 0, 0 };
-
-		while (gmem_range_next(b, INODE(b, i)->attributes, r.end, &r)) {
-			if (r.start != covered || r.value > PAGE_PRIVATE)
-				break;
-			covered = r.end;
-		}
-		if (covered != (INODE(b, i)->kind == INODE_GMEM ? pages : 0))
-			return s->a = INODE(b, i)->ino, s->b = covered,
-			       "a page is neither shared nor private: inode, page";
-	}
-	return NULL;
-}
-
-/* A huge folio is whole while all of it is private, and there as a whole. */
-static const char *check_folios(struct gmem_block *b, struct gmem_seen *s,
-				const struct gmem_inode *inode)
-{
-	struct gmem_range r = { 0, 0, 0 };
-
-	while (gmem_range_next(b, inode->folios, r.end, &r)) {
-		uint64_t block = gmem_round_down(inode, r.start);
-
-		for (; block < r.end; block += gmem_folio_pages(inode))
-			if (gmem_folio_is_misshapen(b, inode, block))
-				return s->a = inode->ino, s->b = block,
-				       "a huge folio is whole, or there, in part: inode, page";
-	}
-	return NULL;
-}
-
-static const char *huge_folios_are_private(struct gmem_block *b, struct gmem_seen *s)
-{
-	const char *wrong = NULL;
-
-	for (uint32_t i = b->inodes; i && !wrong; i = INODE(b, i)->next)
-		if (INODE(b, i)->order)
-			wrong = check_folios(b, s, INODE(b, i));
-	return wrong;
 }
 
 static const struct invariant {
@@ -406,14 +368,19 @@ static const struct invariant {
 	  attributes_rule_the_guest, true },
 	{ "I7", "Bindings and memslots agree.", bindings_and_memslots_agree, true },
 	{ "I8", "Memslots and their gfns agree.", memslots_and_gfns_agree, true },
-	{ "I9", "Only pages in use hold bytes.", bytes_are_in_pages, true },
+	{ "I9", "Only pages in use hold bytes.", gmem_check_bytes_are_in_pages, true },
 	{ "I10", "Every reference is counted, and none twice.", gmem_check_references, true },
 	{ "I11", "Every range tree is in order, and neighbours differ.", gmem_check_trees, false },
 	{ "I12", "Every cell belongs to somebody.", gmem_check_cells, true },
-	{ "I13", "Every page of a file is shared or private.", attributes_cover_the_file, false },
-	{ "I14", "A huge folio is whole as long as all of it is private.", huge_folios_are_private,
-	  true },
+	{ "I13", "Every page of a file is shared or private.", gmem_check_attributes_cover_the_file,
+	  false },
+	{ "I14", "A huge folio is whole as long as all of it is private.",
+	  gmem_check_huge_folios_are_private, true },
 	{ "I15", "Nothing that is named, or looked at, has been freed.", gmem_check_freed, false },
+	{ "I16", "Who is told of pages is told of the gfns that show them, and of no others.",
+	  seen_by_a_row, false },
+	{ "I17", "A fault is tried again only for what happened to its own page.", seen_by_a_row,
+	  false },
 };
 #define NR_INVARIANTS (sizeof(invariants) / sizeof(invariants[0]))
 #define TREES 10u /* I11 */

@@ -88,6 +88,10 @@ static bool is_private_in(const struct gmem_block *b, uint32_t vm, uint64_t gfn,
 {
 	const struct gmem_file *f = open_file(b, s);
 
+	if (b->profile->n.private_is_allocated)
+		return s && s->file &&
+		       gmem_folio(b, CINODE(b, CFILE(b, s->file)->inode),
+				  s->pgoff + (gfn - s->gfn));
 	if (gmem_file_attributes_are_on(b) || (f && supports_shared(b, f)))
 		return f && !gmem_is_shared(b, CINODE(b, f->inode), s->pgoff + (gfn - s->gfn));
 	return gmem_range_get(b, CVM(b, vm)->attributes, gfn) & GMEM_ATTRIBUTE_PRIVATE;

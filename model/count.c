@@ -4,13 +4,23 @@
  * the VMs and the inodes, and hold what they counted against what the objects say.
  */
 #include "ops.h"
+#include "profile.h"
 #include "ranges.h"
 #include "seen.h"
 #include "state.h"
 
 typedef void (*file_fn)(struct gmem_block *b, uint32_t file, uint32_t references);
 
-/* fn for every reference on a file: descriptors, then mappings. */
+static void each_reference_of_memslots(struct gmem_block *b, file_fn fn)
+{
+	for (uint32_t i = b->vms; i; i = VM(b, i)->next)
+		for (struct gmem_range r = { 0, 0, 0 };
+		     gmem_range_next(b, VM(b, i)->slots, r.end, &r);)
+			if (SLOT(b, r.value)->kflags & SLOT_PINS)
+				fn(b, SLOT(b, r.value)->file, 1);
+}
+
+/* fn for every reference on a file: descriptors, then mappings, then memslots that hold theirs. */
 static void each_reference(struct gmem_block *b, file_fn fn)
 {
 	for (uint32_t p = b->processes; p; p = PROCESS(b, p)->next) {
@@ -23,6 +33,8 @@ static void each_reference(struct gmem_block *b, file_fn fn)
 			if (VMA(b, r.value)->file)
 				fn(b, VMA(b, r.value)->file, 1);
 	}
+	if (b->profile->n.ancestor)
+		each_reference_of_memslots(b, fn);
 }
 
 static void forget_count(struct gmem_block *b, uint32_t file, uint32_t references)
@@ -144,6 +156,8 @@ static const char *trees_of_process(const struct gmem_block *b, const struct gme
 
 	if (!wrong)
 		wrong = fn(b, p->vmas, sum);
+	if (!wrong)
+		wrong = fn(b, p->cloexec, sum);
 	return wrong ? wrong : fn(b, p->ptes, sum);
 }
 

@@ -25,6 +25,7 @@ static const uint8_t kind_of_place[NR_PLACES] = {
 	[SHARES] = INODE_KIND,
 	[INODE_BYTES] = INODE_KIND,
 	[PINS] = INODE_KIND,
+	[MEMFD_STATE] = INODE_KIND,
 	[HOLDS] = INODE_KIND,
 	[MAPPED] = INODE_KIND,
 	[VM_LIFE] = VM_KIND,
@@ -44,6 +45,9 @@ static const uint8_t kind_of_place[NR_PLACES] = {
 	[LOCKS + FOLIO_LOCK] = INODE_KIND,
 	[LOCKS + I_MMAP_RWSEM] = INODE_KIND,
 	[LOCKS + NOTIFIERS] = VM_KIND,
+	[LOCKS + INODE_LOCK] = INODE_KIND,
+	[LOCKS + RM_LOCK] = INODE_KIND,
+	[LOCKS + MEMFILE_SRCU] = INODE_KIND,
 };
 
 /*
@@ -56,6 +60,8 @@ uint32_t gmem_kinds_made_by(const struct gmem_call *c)
 	case GMEM_CREATE_VM:
 		return 1u << FILE_KIND | 1u << VM_KIND;
 	case GMEM_CREATE_GUEST_MEMFD:
+	case GMEM_MEMFD_CREATE:
+	case GMEM_MEMFD_RESTRICTED:
 		return 1u << FILE_KIND | 1u << INODE_KIND;
 	case GMEM_MMAP:
 		return c->fd < 0 ? 1u << INODE_KIND : 0;

@@ -73,6 +73,14 @@ static bool is_there(const struct walk *k, uint32_t idx, enum gmem_tag tag)
 	return idx && gmem_is_a(k->b, idx, tag);
 }
 
+static void mix_memfd(struct walk *k, const struct gmem_inode *inode)
+{
+	mix(k, inode->memfd, (uint64_t)inode->mode << 32 | inode->seals);
+	if (k->locks)
+		mix(k, (uint16_t)inode->inode_lock,
+		    (uint64_t)(uint16_t)inode->rm_lock << 16 | (uint16_t)inode->memfile_srcu);
+}
+
 static void mix_inode(struct walk *k, uint32_t idx)
 {
 	struct gmem_inode *inode = INODE(k->b, idx);
@@ -81,6 +89,8 @@ static void mix_inode(struct walk *k, uint32_t idx)
 		return;
 	mix(k, inode->kind, inode->size);
 	mix(k, inode->flags, inode->order);
+	if (inode->memfd)
+		mix_memfd(k, inode);
 	if (k->locks)
 		mix(k, (uint16_t)inode->i_mmap_rwsem,
 		    (uint64_t)(uint16_t)inode->invalidate_lock << 16 | (uint16_t)inode->folio_lock);
@@ -115,8 +125,8 @@ static void mix_vm(struct walk *k, uint32_t idx)
 	if (!meet(k, &vm->mark))
 		return;
 	mix(k,
-	    (uint64_t)vm->file_tracks << 49 | (uint64_t)vm->launched << 48 |
-		    (uint64_t)vm->gpa_bits << 32 | vm->type,
+	    (uint64_t)vm->memory_mce << 50 | (uint64_t)vm->file_tracks << 49 |
+		    (uint64_t)vm->launched << 48 | (uint64_t)vm->gpa_bits << 32 | vm->type,
 	    (uint64_t)vm->in_progress);
 	if (k->locks)
 		mix(k, (uint64_t)(uint16_t)vm->slots_lock << 32 | (uint16_t)vm->slots_arch_lock,
@@ -158,7 +168,7 @@ static void mix_file(struct walk *k, uint32_t idx)
 
 	if (!meet(k, &file->mark))
 		return;
-	mix(k, file->kind, 0);
+	mix(k, file->kind, file->pos ^ file->mount);
 	if (is_there(k, file->vm, TAG_VM))
 		mix_vm(k, file->vm);
 	if (is_there(k, file->inode, TAG_INODE))
@@ -175,7 +185,7 @@ static void mix_vmas(struct walk *k, const struct gmem_process *p)
 		const struct gmem_vma *v = VMA(k->b, r.value);
 
 		mix(k, v->start, v->end);
-		mix(k, v->pgoff, v->prot << 1 | v->written);
+		mix(k, v->pgoff, (uint64_t)v->never << 32 | v->prot << 1 | v->written);
 		if (is_there(k, v->file, TAG_FILE))
 			mix_file(k, v->file);
 		else if (is_there(k, v->inode, TAG_INODE))
@@ -196,6 +206,8 @@ static void mix_process(struct walk *k, uint32_t idx)
 		mix(k, r.start, r.end);
 		mix_file(k, r.value);
 	}
+	if (p->cloexec)
+		mix_tree(k, p->cloexec);
 	mix_vmas(k, p);
 }
 
@@ -212,7 +224,8 @@ static void mix_held(struct walk *k, const struct gmem_held *held)
 	mix(k, held->class,
 	    held->class == SRCU ? held->pad == VM(k->b, held->owner)->srcu_idx : held->mode);
 	if (held->class == INVALIDATE_LOCK || held->class == FOLIO_LOCK ||
-	    held->class == I_MMAP_RWSEM)
+	    held->class == I_MMAP_RWSEM || held->class == INODE_LOCK || held->class == RM_LOCK ||
+	    held->class == MEMFILE_SRCU)
 		mix_if_there(k, held->owner, TAG_INODE, mix_inode);
 	else if (held->class == MMAP_LOCK)
 		mix_if_there(k, held->owner, TAG_PROCESS, mix_process);
@@ -357,7 +370,7 @@ static uint64_t hash_of_call(const struct gmem_block *b, uint32_t number)
 static uint64_t digest(const struct gmem_world *w, uint64_t seed)
 {
 	/* Only the marks are written, and they mean nothing outside a walk. */
-	struct walk k = { .b = w->b, .h = seed, .locks = true };
+	struct walk k = { .b = w->b, .h = seed ^ w->b->gone, .locks = true };
 
 	mix_processes(&k);
 	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
@@ -373,7 +386,7 @@ static uint64_t digest(const struct gmem_world *w, uint64_t seed)
 
 void gmem_hash_all(const struct gmem_world *w, struct gmem_hash *h)
 {
-	struct walk k = { .b = w->b, .h = SEED };
+	struct walk k = { .b = w->b, .h = SEED ^ w->b->gone };
 	uint32_t met;
 
 	mix_processes(&k);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's side: faults, and loads and stores through the page tables. How entries leave them
- * is in zap.c.
+ * The host's side: faults. Loads and stores through the page tables are in op-access.c; how entries
+ * leave them is in zap.c.
  */
 #include "bugs.h"
 #include "convert.h"
 #include "ops.h"
+#include "profile.h"
 
 struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint64_t page)
 {
@@ -22,8 +23,8 @@ static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_
 
 	if (inode->kind != INODE_GMEM)
 		return to;
-	if (end > PAGES(inode->size))
-		end = PAGES(inode->size);
+	if (end > gmem_pages_of(inode->size))
+		end = gmem_pages_of(inode->size);
 	end = gmem_shared_until(run->b, inode, pgoff, end);
 	return end > pgoff ? page + (end - pgoff) : page;
 }
@@ -244,7 +245,7 @@ static bool entry_allows(struct gmem_run *run)
 
 static bool page_is_in_file(struct gmem_run *run)
 {
-	return run->t->pgoff < PAGES(INODE(run->b, run->t->inode)->size);
+	return run->t->pgoff < gmem_pages_of(INODE(run->b, run->t->inode)->size);
 }
 
 static bool memory_is_shared(struct gmem_run *run)
@@ -306,7 +307,7 @@ static int finish_fault(struct gmem_run *run)
 }
 
 /* What needs no fault: the entry is there, and allows it. */
-static bool processor_finds_page(struct gmem_run *run)
+bool processor_finds_page(struct gmem_run *run)
 {
 	return entry_allows(run) && address_is_mapped(run) && protection_allows(run);
 }
@@ -401,99 +402,40 @@ const struct gmem_edit gmem_bug_b54[] = {
 	{ 0 },
 };
 
-/* The next page of the access that is not known to be mapped. */
-static bool next_page_of_access(struct gmem_run *run)
+/* F_SEAL_AUTO_ALLOCATE: SGP_NOALLOC */
+static bool page_may_be_allocated(struct gmem_run *run)
 {
-	struct gmem_task *t = run->t;
-	uint64_t last = PAGES(run->c->addr + run->c->size - 1);
+	const struct gmem_inode *inode = inode_of(run);
 
-	t->write = run->c->verb == GMEM_STORE;
-	t->page = t->done++ ? last : PAGES(run->c->addr);
-	return t->done == 1 || (t->done == 2 && last != PAGES(run->c->addr));
+	return !(inode->seals & run->b->profile->n.auto_allocate_seal) ||
+	       gmem_folio(run->b, inode, run->t->pgoff);
 }
 
-static int begin_host_access(struct gmem_run *run)
-{
-	run->t->done = 0;
-	return 0;
-}
-
-/* The inode and the byte of it behind an address that has been faulted in. */
-static uint32_t byte_at(struct gmem_run *run, uint64_t addr, uint64_t *offset)
-{
-	const struct gmem_vma *v = gmem_vma_at(run->b, gmem_process(run), PAGES(addr));
-
-	*offset = BYTES(v->pgoff) + (addr - BYTES(v->start));
-	return v->inode;
-}
-
-/*
- * Between the fault and the access a page may have gone again. Sets t->start and t->end, of the
- * address, and t->whole_start and t->whole_end: which pages these are of their inodes.
- */
-static bool access_faults(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	t->start = PAGES(run->c->addr);
-	t->end = PAGES(run->c->addr + run->c->size - 1) + 1;
-	t->whole_start = UINT64_MAX;
-	t->whole_end = 0;
-	for (t->page = t->start; t->page < t->end; t->page++) {
-		if (!processor_finds_page(run))
-			return true;
-		if (t->pgoff < t->whole_start)
-			t->whole_start = t->pgoff;
-		if (t->pgoff >= t->whole_end)
-			t->whole_end = t->pgoff + 1;
-	}
-	return false;
-}
-
-static int load_bytes(struct gmem_run *run)
-{
-	uint64_t value = 0, offset;
-
-	if (access_faults(run))
-		return RETRY;
-	for (uint64_t i = run->c->size; i-- > 0;) {
-		uint32_t inode = byte_at(run, run->c->addr + i, &offset);
-
-		if (gmem_bytes_are_open(run->b, inode, offset, 1))
-			return return_unspecified(run);
-		value = value << 8 | gmem_bytes_read(run->b, inode, offset, 1);
-	}
-	return return_loaded(run, value);
-}
-
-static int store_bytes(struct gmem_run *run)
-{
-	uint64_t offset;
-
-	if (access_faults(run))
-		return RETRY;
-	for (uint64_t i = 0; i < run->c->size; i++) {
-		uint32_t inode = byte_at(run, run->c->addr + i, &offset);
-
-		gmem_bytes_write(run->b, inode, offset, 1, run->c->value >> 8 * i);
-	}
-	return return_zero(run);
-}
-
-/*
- * handle_mm_fault() for each page that is not mapped, and then the access, which is the processor's
- */
-const struct gmem_step gmem_op_load[] = {
-	DO(begin_host_access, HOST_10, .at = L_AGAIN),
-	CALL_EACH(next_page_of_access, T_HOST_FAULT, HOST_10),
-	ANSWER(load_bytes, HOST_11, .to = L_AGAIN),
+/* handle_mm_fault(), shmem_fault() of memfile-notifier-v7 */
+const struct gmem_step gmem_op_host_fault_v7[] = {
+	DONE_IF(processor_finds_page, HOST_4),
+	LOCK(MMAP_LOCK, READ, HOST_15),
+	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
+	CHECK(page_may_be_allocated, SEAL_9, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK),
+	DO(get_folio, HOST_7),
+	DO(zero_folio, HOST_7),
+	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_UNLOCK),
+	CALL(T_NOTIFY, NOTIFY_7, WHEN(write_finds_another_page)),
+	DO(map_page, HOST_9, WHEN(inode_is_guest_memfd)),
+	DO(finish_fault, HOST_9, WHEN(memory_is_anonymous)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd), .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
 	END,
 };
 
-/* The same, handle_mm_fault() included */
-const struct gmem_step gmem_op_store[] = {
-	DO(begin_host_access, HOST_10, .at = L_AGAIN),
-	CALL_EACH(next_page_of_access, T_HOST_FAULT, HOST_10),
-	ANSWER(store_bytes, HOST_12, .to = L_AGAIN),
-	END,
+/* Museum B10: a store into the file that is not in use gives the page a second one. */
+const struct gmem_edit gmem_bug_b10[] = {
+	DROP_ROW(T_HOST_FAULT, "page_may_be_allocated", 0),
+	{ 0 },
 };

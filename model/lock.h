@@ -24,6 +24,9 @@ static const struct {
 	[MMAP_LOCK] = PLACE(process, gmem_process, mmap_lock),
 	[FOLIO_LOCK] = PLACE(inode, gmem_inode, folio_lock),
 	[I_MMAP_RWSEM] = PLACE(inode, gmem_inode, i_mmap_rwsem),
+	[INODE_LOCK] = PLACE(inode, gmem_inode, inode_lock),
+	[RM_LOCK] = PLACE(inode, gmem_inode, rm_lock),
+	[MEMFILE_SRCU] = PLACE(inode, gmem_inode, memfile_srcu),
 #undef PLACE
 	[NOTIFIERS] = { offsetof(struct gmem_task, vm), 0 }, /* a count; see zap.c */
 };

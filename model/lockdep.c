@@ -42,7 +42,9 @@ _Static_assert(GMEM_MOST_LOCK_LINKS >= GMEM_NR_LOCKS, "a cycle comes to each cla
 /* What may sleep, and so must not be done under a lock that spins. */
 static bool sleeps(const struct gmem_lock_site *taken)
 {
-	return taken->class != MMU_LOCK && (taken->class != SRCU || taken->mode == WRITE);
+	if (taken->class == SRCU || taken->class == MEMFILE_SRCU)
+		return taken->mode == WRITE;
+	return taken->class != MMU_LOCK;
 }
 
 /*
@@ -53,7 +55,7 @@ static bool sleeps(const struct gmem_lock_site *taken)
 static bool waits(const struct gmem_lockdep *d, unsigned int class, unsigned int wanted,
 		  unsigned int held)
 {
-	if (class == SRCU || class == NOTIFIERS)
+	if (class == SRCU || class == NOTIFIERS || class == MEMFILE_SRCU)
 		return gmem_lock_waits(class, wanted, held);
 	return d->taken_for_writing[class];
 }
@@ -340,6 +342,15 @@ static const struct {
 	[I_MMAP_RWSEM] = { "mapping->i_mmap_rwsem",
 			   { "read", "write" },
 			   { "i_mmap_lock_read(mapping)", "i_mmap_lock_write(mapping)" } },
+	[INODE_LOCK] = { "inode->i_rwsem",
+			 { "read", "write" },
+			 { "inode_lock_shared(inode)", "inode_lock(inode)" } },
+	[RM_LOCK] = { "restrictedmem->lock",
+		      { "read", "write" },
+		      { "down_read(&rm->lock)", "down_write(&rm->lock)" } },
+	[MEMFILE_SRCU] = { "memfile_srcu",
+			   { "read", "synchronize" },
+			   { "srcu_read_lock(&srcu)", "synchronize_srcu(&srcu)" } },
 	[NOTIFIERS] = { "mn_active_invalidate_count",
 			{ "counted", "wait for 0" },
 			{ "kvm->mn_active_invalidate_count++",
@@ -358,7 +369,7 @@ const char *gmem_lock_mode(unsigned int class, unsigned int mode)
 
 int gmem_lock_waits(unsigned int class, unsigned int wanted, unsigned int held)
 {
-	if (class == SRCU || class == NOTIFIERS)
+	if (class == SRCU || class == NOTIFIERS || class == MEMFILE_SRCU)
 		return wanted == WRITE && held == READ;
 	return wanted == WRITE || held == WRITE;
 }

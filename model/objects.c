@@ -170,6 +170,8 @@ void gmem_fd_install(struct gmem_block *b, struct gmem_process *p, int64_t fd, u
 void gmem_fd_remove(struct gmem_block *b, struct gmem_process *p, int64_t fd)
 {
 	gmem_range_set(b, &p->fds, (uint64_t)fd, (uint64_t)fd + 1, 0);
+	if (p->cloexec)
+		gmem_range_set(b, &p->cloexec, (uint64_t)fd, (uint64_t)fd + 1, 0);
 }
 
 void gmem_fput(struct gmem_run *run, uint32_t idx)

@@ -156,3 +156,53 @@ const struct gmem_step gmem_op_set_memory_attributes_rfc_v1[] = {
 	CALL(T_SET_VM_ATTRIBUTES, ATTR_7),
 	END,
 };
+
+static bool vm_may_have_private_memory(struct gmem_run *run)
+{
+	return gmem_has_private_mem(run->b, vm_of(run));
+}
+
+static int store_region(struct gmem_run *run)
+{
+	gmem_range_set(run->b, &vm_of(run)->attributes, run->t->gfn, run->t->gfn_end,
+		       run->c->verb == GMEM_REG_REGION ? GMEM_ATTRIBUTE_PRIVATE : 0);
+	return 0;
+}
+
+/* kvm_zap_gfn_range(): a start and an end of its own, under one lock */
+static int zap_region(struct gmem_run *run)
+{
+	const struct gmem_task *t = run->t;
+
+	gmem_mmu_invalidate_start(run, t->vm);
+	gmem_mmu_invalidate_range_add(run, t->vm, t->gfn, t->gfn_end);
+	gmem_unmap_gfns(run->b, t->vm, t->gfn, t->gfn_end, FILTER_SHARED | FILTER_PRIVATE);
+	gmem_mmu_invalidate_end(run, t->vm);
+	return 0;
+}
+
+/*
+ * kvm_vm_ioctl(): KVM_MEMORY_ENCRYPT_REG_REGION, KVM_MEMORY_ENCRYPT_UNREG_REGION of v7. What cannot be
+ * stored is zapped all the same.
+ */
+const struct gmem_step gmem_op_reg_region[] = {
+	IOCTL_OF_A_VM,
+	CHECK(vm_may_have_private_memory, REG_1, ENOTTY),
+	CHECK(argp_is_readable, REG_2, EFAULT),
+	CHECK(guest_range_is_valid, REG_3, EINVAL),
+	CHECK(guest_range_is_aligned, REG_4, EINVAL),
+	CHECK(no_memory_pressure, REG_5, ENOMEM, .to = L_UNLOCK),
+	DO(store_region, REG_6),
+	LOCK(MMU_LOCK, WRITE, REG_7, .at = L_UNLOCK),
+	DO(zap_region, REG_7),
+	UNLOCK(MMU_LOCK),
+	ANSWER(return_zero, REG_6),
+	END,
+};
+
+/* kvm_vm_ioctl() of v4 to v6, where the memfd says what is private */
+const struct gmem_step gmem_op_no_attributes[] = {
+	IOCTL_OF_A_VM,
+	CHECK(never, REG_1, ENOTTY),
+	END,
+};

@@ -72,7 +72,7 @@ static bool size_is_kept(struct gmem_run *run)
 	return run->c->mode & GMEM_FALLOC_KEEP_SIZE;
 }
 
-static bool mode_is_allocate_or_punch(struct gmem_run *run)
+bool mode_is_allocate_or_punch(struct gmem_run *run)
 {
 	return !((uint32_t)run->c->mode &
 		 ~(uint32_t)(GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE));
@@ -87,12 +87,12 @@ static bool fallocate_range_is_aligned(struct gmem_run *run)
 	return PAGE_ALIGNED(run->c->offset) && PAGE_ALIGNED(run->c->length);
 }
 
-static bool is_punch(struct gmem_run *run)
+bool is_punch(struct gmem_run *run)
 {
 	return run->c->mode & GMEM_FALLOC_PUNCH_HOLE;
 }
 
-static bool is_allocate(struct gmem_run *run)
+bool is_allocate(struct gmem_run *run)
 {
 	return !is_punch(run);
 }
@@ -183,6 +183,7 @@ int allocate_gap(struct gmem_run *run)
 			gmem_add_folios(run->b, inode, t->page,
 					t->page + t->inject_after * gmem_folio_pages(inode),
 					FOLIO_PRESENT);
+			t->page += t->inject_after * gmem_folio_pages(inode);
 			return -ENOMEM;
 		}
 		t->inject_after -= gap;

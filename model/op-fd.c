@@ -42,6 +42,8 @@ static int copy_descriptors(struct gmem_run *run)
 	struct gmem_range r = { 0, 0, 0 };
 
 	p->fds = gmem_range_copy(b, gmem_process(run)->fds);
+	if (gmem_process(run)->cloexec)
+		p->cloexec = gmem_range_copy(b, gmem_process(run)->cloexec);
 	while (gmem_range_next(b, p->fds, r.end, &r))
 		GFILE(b, r.value)->refs += (uint32_t)(r.end - r.start);
 	return 0;

@@ -37,7 +37,7 @@ const struct gmem_step gmem_op_setattr[] = {
 	END,
 };
 
-static bool length_is_not_negative(struct gmem_run *run)
+bool length_is_not_negative(struct gmem_run *run)
 {
 	return (int64_t)run->c->length >= 0;
 }
@@ -65,7 +65,7 @@ const struct gmem_step gmem_op_pread[] = {
 	END,
 };
 
-static bool whence_is_known(struct gmem_run *run)
+bool whence_is_known(struct gmem_run *run)
 {
 	return (uint32_t)run->c->whence <= GMEM_SEEK_HOLE;
 }

@@ -8,7 +8,7 @@
  */
 #include "bugs.h"
 #include "convert.h"
-#include "ops.h"
+#include "guest.h"
 #include "profile.h"
 
 /* A pre-fault is for whoever the attribute allows, as far as the guest has private memory. */
@@ -34,7 +34,7 @@ static bool entry_says_which(struct gmem_run *run)
 }
 
 /* What the processor finds in the guest's page tables: it takes no lock. */
-static bool guest_page_is_mapped(struct gmem_run *run)
+bool guest_page_is_mapped(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	uint32_t spte = gmem_range_get(run->b, vm_of(run)->sptes, t->gfn);
@@ -45,34 +45,34 @@ static bool guest_page_is_mapped(struct gmem_run *run)
 	return allows && t->private == private;
 }
 
-static int find_slot(struct gmem_run *run)
+int find_slot(struct gmem_run *run)
 {
 	run->t->slot = gmem_slot_by_gfn(run->b, vm_of(run), run->t->gfn);
 	run->t->stale = 0;
 	return 0;
 }
 
-static int snapshot_seq(struct gmem_run *run)
+int snapshot_seq(struct gmem_run *run)
 {
 	run->t->seq = vm_of(run)->seq;
 	return 0;
 }
 
 /* The memslot is being moved or deleted: a pre-fault gives up, a guest tries again. */
-static bool slot_is_invalid(struct gmem_run *run)
+bool slot_is_invalid(struct gmem_run *run)
 {
 	return run->t->slot && (slot_of(run)->kflags & SLOT_INVALID);
 }
 
 /* RET_PF_RETRY leaves the read section: whoever changes the memslot waits for its end. */
-static int note_invalid_slot(struct gmem_run *run)
+int note_invalid_slot(struct gmem_run *run)
 {
 	run->t->stale = 1;
 	run->t->slot = 0;
 	return 0;
 }
 
-static bool slot_was_invalid(struct gmem_run *run)
+bool slot_was_invalid(struct gmem_run *run)
 {
 	return run->t->stale;
 }
@@ -83,7 +83,7 @@ static bool slot_is_valid_for_prefault(struct gmem_run *run)
 }
 
 /* is_page_fault_stale(): an invalidation began, or came and went, since the snapshot */
-static bool fault_is_stale(struct gmem_run *run)
+bool fault_is_stale(struct gmem_run *run)
 {
 	const struct gmem_task *t = run->t;
 
@@ -96,18 +96,18 @@ static bool fault_will_not_do(struct gmem_run *run)
 	return fault_is_stale(run);
 }
 
-static bool fault_was_fresh(struct gmem_run *run)
+bool fault_was_fresh(struct gmem_run *run)
 {
 	return !run->t->stale;
 }
 
-static int note_staleness(struct gmem_run *run)
+int note_staleness(struct gmem_run *run)
 {
 	run->t->stale = fault_is_stale(run);
 	return 0;
 }
 
-static bool fault_was_stale(struct gmem_run *run)
+bool fault_was_stale(struct gmem_run *run)
 {
 	return run->t->stale;
 }
@@ -122,18 +122,18 @@ static bool there_is_no_slot(struct gmem_run *run)
 	return !run->t->slot;
 }
 
-static bool access_is_shared(struct gmem_run *run)
+bool access_is_shared(struct gmem_run *run)
 {
 	return !run->t->private;
 }
 
-static bool access_was_private(struct gmem_run *run)
+bool access_was_private(struct gmem_run *run)
 {
 	return run->t->private;
 }
 
 /* There is a memslot's worth of nothing here: the instruction is emulated as MMIO. */
-static bool becomes_mmio(struct gmem_run *run)
+bool becomes_mmio(struct gmem_run *run)
 {
 	run->t->mmio = !run->t->slot;
 	return run->t->mmio;
@@ -144,33 +144,33 @@ static bool faults_from_gmem(struct gmem_run *run)
 	return run->t->private || gmem_slot_is_gmem_only(run->b, slot_of(run));
 }
 
-static bool faults_from_host(struct gmem_run *run)
+bool faults_from_host(struct gmem_run *run)
 {
 	return !faults_from_gmem(run);
 }
 
 /* A write to a KVM_MEM_READONLY memslot is emulated as MMIO, unlike its reads. */
-static bool write_becomes_mmio(struct gmem_run *run)
+bool write_becomes_mmio(struct gmem_run *run)
 {
 	run->t->mmio = run->t->write && (slot_of(run)->flags & GMEM_MEM_READONLY);
 	return run->t->mmio;
 }
 
-static int install_spte(struct gmem_run *run)
+int install_spte(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 	uint32_t spte = SPTE_PRESENT | (t->private ? SPTE_PRIVATE : 0);
 
 	if (faults_from_gmem(run))
-		spte |= SPTE_GMEM | SPTE_WRITABLE;
-	else if (t->write)
+		spte |= SPTE_GMEM;
+	if (faults_from_gmem(run) ? !(slot_of(run)->flags & GMEM_MEM_READONLY) : t->write)
 		spte |= SPTE_WRITABLE;
 	gmem_range_set(run->b, &vm_of(run)->sptes, t->gfn, t->gfn + 1, spte);
 	return 0;
 }
 
 /* kvm_mmu_prepare_memory_fault_exit(); the errno is that of the row that failed */
-static int prepare_memory_fault_exit(struct gmem_run *run)
+int prepare_memory_fault_exit(struct gmem_run *run)
 {
 	struct gmem_result *r = run->res;
 
@@ -302,7 +302,7 @@ const struct gmem_step gmem_op_get_user_page[] = {
 	END,
 };
 
-static int begin_guest_access(struct gmem_run *run)
+int begin_guest_access(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
@@ -313,17 +313,17 @@ static int begin_guest_access(struct gmem_run *run)
 	return 0;
 }
 
-static bool is_mmio(struct gmem_run *run)
+bool is_mmio(struct gmem_run *run)
 {
-	return run->t->mmio;
+	return run->t->mmio == EXITS_WITH_MMIO;
 }
 
-static bool is_memory(struct gmem_run *run)
+bool is_memory(struct gmem_run *run)
 {
 	return !run->t->mmio;
 }
 
-static int exit_with_mmio(struct gmem_run *run)
+int exit_with_mmio(struct gmem_run *run)
 {
 	struct gmem_result *r = run->res;
 
@@ -372,7 +372,7 @@ static bool guest_access_faults(struct gmem_run *run)
 	return !guest_page_is_mapped(run);
 }
 
-static int load_guest_bytes(struct gmem_run *run)
+int load_guest_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
 
@@ -384,7 +384,7 @@ static int load_guest_bytes(struct gmem_run *run)
 	return return_loaded(run, gmem_bytes_read(run->b, run->t->inode, offset, run->c->size));
 }
 
-static int store_guest_bytes(struct gmem_run *run)
+int store_guest_bytes(struct gmem_run *run)
 {
 	uint64_t offset;
 

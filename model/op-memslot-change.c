@@ -280,3 +280,20 @@ const struct gmem_edit gmem_bug_b36[] = {
 	DROP_ROW(T_DELETE_SLOT, "readers_are_gone", 1),
 	{ 0 },
 };
+
+/*
+ * Museum B17: the memslot's file is overwritten before anybody knows whether the new one will do. A
+ * memslot that has one must be bound again for that, which KVM refuses.
+ */
+static int overwrite_file(struct gmem_run *run)
+{
+	slot_of(run)->file = gmem_fd_file(run->b, gmem_process(run), run->c->memfd);
+	return slot_of(run)->file ? 0 : -EINVAL;
+}
+
+const struct gmem_edit gmem_bug_b17[] = {
+	DROP_ROW(T_SET_REGION, "guest_memfd_is_not_set", 0),
+	INSERT_ROW(T_CHANGE_SLOT_FLAGS, "lock", 0,
+		   DO(overwrite_file, RMEM_25, WHEN(wants_guest_memfd))),
+	{ 0 },
+};

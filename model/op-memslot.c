@@ -66,7 +66,7 @@ static uint64_t valid_flags(struct gmem_run *run)
 	if (takes_guest_memfd(run->b, vm))
 		valid |= GMEM_MEM_GUEST_MEMFD;
 	if (wants_guest_memfd(run))
-		valid &= ~GMEM_MEM_LOG_DIRTY_PAGES;
+		valid = (valid & ~GMEM_MEM_LOG_DIRTY_PAGES) | run->b->profile->n.private_slot_flags;
 	else if (gmem_has_readonly_mem(vm))
 		valid |= GMEM_MEM_READONLY;
 	return valid;
@@ -291,4 +291,119 @@ const struct gmem_step gmem_op_set_user_memory_region2[] = {
 	CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4, .at = L_END),
 	ANSWER(return_zero, SLOT_28),
 	END,
+};
+
+/* The short structure has no file; what is behind it cannot be read. */
+static bool short_structure_will_do(struct gmem_run *run)
+{
+	return !wants_guest_memfd(run);
+}
+
+/* Somebody changes the flags between the first time they are read and the second. */
+static bool flags_are_the_same_again(struct gmem_run *run)
+{
+	return run->c->argp != 3;
+}
+
+/* kvm_vm_ioctl() of the ancestors, with the short structure */
+const struct gmem_step gmem_op_set_user_memory_region_ext[] = {
+	IOCTL_OF_A_VM,
+	CHECK(argp_is_readable, SLOT_1, EFAULT),
+	CHECK(short_structure_will_do, EXT_1, EFAULT),
+	CHECK(flags_are_the_same_again, EXT_2, EINVAL),
+	CALL(T_SET_REGION, SLOT_4, .to = L_END),
+	CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4, .at = L_END),
+	ANSWER(return_zero, SLOT_28),
+	END,
+};
+
+/* kvm_vm_ioctl() of the ancestors: struct kvm_userspace_memory_region_ext */
+const struct gmem_step gmem_op_set_user_memory_region2_ext[] = {
+	IOCTL_OF_A_VM,
+	CHECK(argp_is_readable, SLOT_1, EFAULT),
+	CHECK(flags_are_the_same_again, EXT_2, EINVAL),
+	CALL(T_SET_REGION, SLOT_4, .to = L_END),
+	CALL_EACH(delayed_fput, T_FINAL_FPUT, FD_4, .at = L_END),
+	ANSWER(return_zero, SLOT_28),
+	END,
+};
+
+/* Museum B11: the flags are read twice, and believed both times. */
+const struct gmem_edit gmem_bug_b11[] = {
+	DROP_ROW(GMEM_SET_USER_MEMORY_REGION, "flags_are_the_same_again", 0),
+	{ 0 },
+};
+
+static bool private_fd_is_open(struct gmem_run *run)
+{
+	return gmem_fd_file(run->b, gmem_process(run), run->c->memfd) != 0;
+}
+
+static bool is_create_with_private_fd(struct gmem_run *run)
+{
+	return is_create(run) && wants_guest_memfd(run);
+}
+
+/* No other memslot of the VM has any of these pages of the file; pages is how many are compared. */
+static bool file_range_is_free_of(struct gmem_run *run, uint64_t shift_right)
+{
+	uint32_t file = gmem_fd_file(run->b, gmem_process(run), run->c->memfd);
+	uint64_t from = PAGES(run->c->offset), to = from + (PAGES(run->c->size) >> shift_right);
+	struct gmem_range r = { 0, 0, 0 };
+
+	while (gmem_range_next(run->b, vm_of(run)->slots, r.end, &r)) {
+		const struct gmem_slot *s = SLOT(run->b, r.value);
+
+		if (s->file == file && s->pgoff < to &&
+		    from < s->pgoff + (s->npages >> shift_right))
+			return false;
+	}
+	return true;
+}
+
+static bool file_range_is_free(struct gmem_run *run)
+{
+	return file_range_is_free_of(run, 0);
+}
+
+/* kvm_vm_ioctl_set_memory_region(), __kvm_set_memory_region() of v4 */
+const struct gmem_step gmem_op_set_region_v4[] = {
+	CHECK(slot_is_a_users, SLOT_3, EINVAL),
+	LOCK(SLOTS_LOCK, WRITE, SLOT_4),
+	CHECK(memslot_flags_are_valid, SLOT_5, EINVAL, .to = L_UNLOCK),
+	CHECK(size_is_aligned, SLOT_6, EINVAL, .to = L_UNLOCK),
+	CHECK(gpa_is_aligned, SLOT_7, EINVAL, .to = L_UNLOCK),
+	CHECK(userspace_addr_is_valid, EXT_3, EINVAL, WHEN(guest_memfd_is_not_set), .to = L_UNLOCK),
+	CHECK(address_space_exists, SLOT_10, EINVAL, .to = L_UNLOCK),
+	CHECK(gpa_does_not_wrap, SLOT_11, EINVAL, .to = L_UNLOCK),
+	CHECK(pages_are_not_too_many, SLOT_12, EINVAL, .to = L_UNLOCK),
+	DO(find_old_slot, SLOT_13),
+	CHECK(old_slot_exists, SLOT_14, EINVAL, WHEN(is_delete), .to = L_UNLOCK),
+	CALL(T_DELETE_SLOT, SLOT_15, WHEN(is_delete), .to = L_UNLOCK),
+	CHECK(guest_memfd_is_not_set, SLOT_16, EINVAL, WHEN(is_modify), .to = L_UNLOCK),
+	CHECK(hva_and_size_are_kept, SLOT_17, EINVAL, WHEN(is_modify), .to = L_UNLOCK),
+	CHECK(readonly_and_guest_memfd_are_kept, SLOT_18, EINVAL, WHEN(is_modify), .to = L_UNLOCK),
+	DONE_IF(nothing_changes, SLOT_19, .to = L_UNLOCK, .says = true),
+	DONE_IF(is_delete, SLOT_15, .to = L_UNLOCK, .says = true),
+	CHECK(private_fd_is_open, EXT_4, EINVAL, WHEN(is_create_with_private_fd), .to = L_UNLOCK),
+	CHECK(gfns_are_free, SLOT_20, EEXIST, WHEN(is_create_or_move), .to = L_UNLOCK),
+	CHECK(file_range_is_free, EXT_5, EEXIST, WHEN(is_create_with_private_fd), .to = L_UNLOCK),
+	CHECK(no_memory_pressure, SLOT_21, ENOMEM, .to = L_UNLOCK),
+	CALL(T_CREATE_SLOT, SLOT_22, WHEN(is_create), .to = L_UNLOCK),
+	CALL(T_MOVE_SLOT, SLOT_26, WHEN(is_move), .to = L_UNLOCK),
+	CALL(T_CHANGE_SLOT_FLAGS, SLOT_27, WHEN(is_flags_only), .to = L_UNLOCK),
+	UNLOCK(SLOTS_LOCK, .at = L_UNLOCK),
+	END,
+};
+
+/* Museum B07: the number of pages is shifted to the right where bytes are meant. */
+static bool first_bytes_of_file_are_free(struct gmem_run *run)
+{
+	return file_range_is_free_of(run, GMEM_PAGE_SHIFT);
+}
+
+const struct gmem_edit gmem_bug_b07[] = {
+	REPLACE_ROW(T_SET_REGION, "file_range_is_free", 0,
+		    CHECK(first_bytes_of_file_are_free, EXT_5, EEXIST, .to = L_UNLOCK)),
+	{ 0 },
 };

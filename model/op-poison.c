@@ -7,7 +7,7 @@
  */
 #include "bugs.h"
 #include "convert.h"
-#include "ops.h"
+#include "memfd.h"
 
 static bool page_is_present(struct gmem_run *run)
 {
@@ -135,5 +135,58 @@ const struct gmem_step gmem_op_memory_failure[] = {
 const struct gmem_edit gmem_bug_x2[] = {
 	DROP_ROW(GMEM_MEMORY_FAILURE, "unlock", 1),
 	INSERT_ROW(GMEM_MEMORY_FAILURE, "return_busy", 0, UNLOCK(FOLIO_LOCK)),
+	{ 0 },
+};
+
+/* memory_failure(), shmem_error_remove_page(): of memfile_notifier, which is told nothing */
+const struct gmem_step gmem_op_memory_failure_memfd[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(page_is_present, POISON_1, ENXIO),
+	DO(find_folio, POISON_3),
+	DO(test_and_set_poisoned, POISON_2),
+	LOCK(FOLIO_LOCK, WRITE, POISON_3),
+	LOCK(I_MMAP_RWSEM, READ, NOTIFY_9, WHEN(failed_page_is_mapped)),
+	CALL_EACH(next_mapping_over, T_POISON_MAPPING, POISON_4, WHEN(holds_i_mmap_rwsem)),
+	UNLOCK(I_MMAP_RWSEM, WHEN(holds_i_mmap_rwsem)),
+	UNLOCK(FOLIO_LOCK),
+	ANSWER(return_busy, POISON_6),
+	END,
+};
+
+/* memory_failure(), restrictedmem_error_page() of v10: every memslot on the list is told */
+const struct gmem_step gmem_op_memory_failure_restricted_v10[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(page_is_present, POISON_1, ENXIO),
+	DO(find_folio, POISON_3),
+	DO(test_and_set_poisoned, POISON_2),
+	LOCK(RM_LOCK, READ, RMEM_24),
+	CALL_EACH(next_notifier, T_NOTIFIER_ERROR, RMEM_24),
+	UNLOCK(RM_LOCK),
+	ANSWER(return_busy, POISON_6),
+	END,
+};
+
+/* memory_failure(), restrictedmem_error_page() since January 2023: those on the page are told */
+const struct gmem_step gmem_op_memory_failure_restricted[] = {
+	CHECK(fdget, FD_1, EBADF),
+	CHECK(page_is_present, POISON_1, ENXIO),
+	DO(find_folio, POISON_3),
+	DO(test_and_set_poisoned, POISON_2),
+	LOCK(RM_LOCK, READ, RMEM_24),
+	CALL_EACH(next_binding, T_NOTIFIER_ERROR, RMEM_24),
+	UNLOCK(RM_LOCK),
+	ANSWER(return_busy, POISON_6),
+	END,
+};
+
+/* Museum B13: an inode that is on no list is looked for in one. */
+const struct gmem_edit gmem_bug_b13[] = {
+	DROP_ROW(GMEM_MEMORY_FAILURE, "next_binding", 0),
+	{ 0 },
+};
+
+/* Museum B13 where all on the list are told. */
+const struct gmem_edit gmem_bug_b13_v10[] = {
+	DROP_ROW(GMEM_MEMORY_FAILURE, "next_notifier", 0),
 	{ 0 },
 };

@@ -50,8 +50,10 @@ static uint64_t private_attribute(const struct gmem_block *b, const struct gmem_
 /* The attributes of the VM, or of its files; only one of them has any. */
 static uint64_t vm_attribute(const struct gmem_block *b, const struct gmem_vm *vm)
 {
-	return gmem_file_attributes_are_on(b) || (vm && vm->file_tracks) ? 0 :
-									   private_attribute(b, vm);
+	if (gmem_file_attributes_are_on(b) || (vm && vm->file_tracks) ||
+	    (b->profile->n.ancestor && !b->profile->n.vm_attributes))
+		return 0;
+	return private_attribute(b, vm);
 }
 
 static uint64_t file_attribute(const struct gmem_block *b, const struct gmem_vm *vm)
@@ -96,9 +98,10 @@ static uint64_t capability(const struct gmem_block *b, const struct gmem_vm *vm,
 		return value;
 	switch (cap) {
 	case GMEM_CAP_USER_MEMORY:
+		return 1;
 	case GMEM_CAP_USER_MEMORY2:
 	case GMEM_CAP_MEMORY_FAULT_INFO:
-		return 1;
+		return !n->ancestor;
 	case GMEM_CAP_READONLY_MEM:
 		return !vm || gmem_has_readonly_mem(vm);
 	case GMEM_CAP_MULTI_ADDRESS_SPACE:
@@ -106,6 +109,8 @@ static uint64_t capability(const struct gmem_block *b, const struct gmem_vm *vm,
 	case GMEM_CAP_MEMORY_ATTRIBUTES:
 		return vm_attribute(b, vm);
 	case GMEM_CAP_GUEST_MEMFD:
+		if (n->ancestor)
+			return 0;
 		return !n->gmem_needs_private || private_attribute(b, vm) ? 1 : 0;
 	case GMEM_CAP_VM_TYPES:
 		return x86 ? vm_types(b) : 0;

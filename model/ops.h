@@ -83,6 +83,11 @@ int read_error_offset(struct gmem_run *run);  /* what it says until something is
 int write_error_offset(struct gmem_run *run); /* that of t->err_page */
 bool addr_is_aligned(struct gmem_run *run);
 bool length_is_zero(struct gmem_run *run);
+bool length_is_not_negative(struct gmem_run *run);
+bool whence_is_known(struct gmem_run *run);
+bool is_punch(struct gmem_run *run);
+bool is_allocate(struct gmem_run *run);
+bool mode_is_allocate_or_punch(struct gmem_run *run);
 bool flags_are_zero(struct gmem_run *run);
 bool offset_is_not_negative(struct gmem_run *run);
 bool slot_has_gmem(struct gmem_run *run);
@@ -139,6 +144,8 @@ void gmem_pins_keep(struct gmem_run *run, uint32_t inode, uint64_t start, uint64
 /* host.c: one process's page tables */
 struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint64_t page);
 
+bool processor_finds_page(struct gmem_run *run); /* of t->page, which then allows the access */
+
 /* zap.c: finds the next mapping over t->start to t->end of t->inode; sets t->owner, t->zap ... */
 bool next_mapping_over(struct gmem_run *run);
 /* The task stands in a walk over the VMs of t->owner, at t->at_vm, to tell them start or end. */
@@ -181,7 +188,13 @@ bool gmem_somebody_listens(const struct gmem_world *w);
 bool next_bound_file(struct gmem_run *run);
 bool is_bound_in_range(struct gmem_run *run); /* t->at_file is; sets t->at_vm */
 
-/* op-mmap.c: puts a mapping on its inode's list, and counts its references */
+#define GMEM_PROT_BITS (GMEM_PROT_READ | GMEM_PROT_WRITE | GMEM_PROT_EXEC)
+static inline uint64_t gmem_pages_of(uint64_t length)
+{
+	return PAGES(length + GMEM_PAGE_SIZE - 1);
+}
+
+/* op-munmap.c: puts a mapping on its inode's list, and counts its references */
 void gmem_vma_link(struct gmem_block *b, uint32_t idx);
 /* Gives back what a mapping holds: t->file or, of anonymous memory, where that is 0, t->inode. */
 int put_file_of_mapping(struct gmem_run *run);
@@ -281,5 +294,77 @@ extern const struct gmem_step gmem_op_notify[], gmem_op_host_start[], gmem_op_ho
 extern const struct gmem_step gmem_op_invalidate_start[], gmem_op_invalidate_end[];
 extern const struct gmem_step gmem_op_fault_in[], gmem_op_fault_in_locked[], gmem_op_advise[],
 	gmem_op_poison_mapping[];
+
+/* Of the ancestors */
+extern const struct gmem_step gmem_op_allocate_backing[];
+extern const struct gmem_step gmem_op_bind_memfile_v4[];
+extern const struct gmem_step gmem_op_bind_memfile_v5[];
+extern const struct gmem_step gmem_op_bind_memfile_v6[];
+extern const struct gmem_step gmem_op_bind_restricted[];
+extern const struct gmem_step gmem_op_bind_restricted_v10[];
+extern const struct gmem_step gmem_op_fallocate_memfd[];
+extern const struct gmem_step gmem_op_fallocate_memfile[];
+extern const struct gmem_step gmem_op_fallocate_restricted[];
+extern const struct gmem_step gmem_op_fcntl_memfd[];
+extern const struct gmem_step gmem_op_fcntl_rfc2[];
+extern const struct gmem_step gmem_op_fstat_memfd[];
+extern const struct gmem_step gmem_op_fstatfs_memfd[];
+extern const struct gmem_step gmem_op_fsync_memfd[];
+extern const struct gmem_step gmem_op_ftruncate_memfd[];
+extern const struct gmem_step gmem_op_ftruncate_restricted[];
+extern const struct gmem_step gmem_op_ftruncate_shim[];
+extern const struct gmem_step gmem_op_get_page[];
+extern const struct gmem_step gmem_op_get_page_v10[];
+extern const struct gmem_step gmem_op_get_pfn_v7[];
+extern const struct gmem_step gmem_op_guest_fault_v4[];
+extern const struct gmem_step gmem_op_guest_fault_v6[];
+extern const struct gmem_step gmem_op_guest_fault_v7[];
+extern const struct gmem_step gmem_op_guest_load_memfile[];
+extern const struct gmem_step gmem_op_guest_load_restricted[];
+extern const struct gmem_step gmem_op_guest_store_restricted[];
+extern const struct gmem_step gmem_op_guest_load_v4[];
+extern const struct gmem_step gmem_op_guest_store_v4[];
+extern const struct gmem_step gmem_op_guest_load_v7[];
+extern const struct gmem_step gmem_op_guest_store_memfile[];
+extern const struct gmem_step gmem_op_guest_store_v7[];
+extern const struct gmem_step gmem_op_host_fault_v7[];
+extern const struct gmem_step gmem_op_lseek_memfd[];
+extern const struct gmem_step gmem_op_memfd_create[];
+extern const struct gmem_step gmem_op_memfd_create_v4[];
+extern const struct gmem_step gmem_op_memfd_create_v5[];
+extern const struct gmem_step gmem_op_memfd_create_v6[];
+extern const struct gmem_step gmem_op_memfd_restricted[];
+extern const struct gmem_step gmem_op_memfd_restricted_shim[];
+extern const struct gmem_step gmem_op_memory_failure_memfd[];
+extern const struct gmem_step gmem_op_memory_failure_restricted[];
+extern const struct gmem_step gmem_op_memory_failure_restricted_v10[];
+extern const struct gmem_step gmem_op_mmap_memfd[];
+extern const struct gmem_step gmem_op_no_attributes[];
+extern const struct gmem_step gmem_op_no_syscall[];
+extern const struct gmem_step gmem_op_notifier_begin[];
+extern const struct gmem_step gmem_op_notifier_end[];
+extern const struct gmem_step gmem_op_notifier_error[];
+extern const struct gmem_step gmem_op_notifier_v4[];
+extern const struct gmem_step gmem_op_notifier_v6[];
+extern const struct gmem_step gmem_op_open_mount[];
+extern const struct gmem_step gmem_op_pread_memfd[];
+extern const struct gmem_step gmem_op_punch_restricted[];
+extern const struct gmem_step gmem_op_punch_restricted_v10[];
+extern const struct gmem_step gmem_op_pwrite_memfd[];
+extern const struct gmem_step gmem_op_read_memfd[];
+extern const struct gmem_step gmem_op_reg_region[];
+extern const struct gmem_step gmem_op_release_memfd[];
+extern const struct gmem_step gmem_op_release_shim[];
+extern const struct gmem_step gmem_op_rmmod[];
+extern const struct gmem_step gmem_op_set_region_v4[];
+extern const struct gmem_step gmem_op_set_user_memory_region2_ext[];
+extern const struct gmem_step gmem_op_set_user_memory_region_ext[];
+extern const struct gmem_step gmem_op_setattr_memfd[];
+extern const struct gmem_step gmem_op_truncate_backing[];
+extern const struct gmem_step gmem_op_truncate_memfd[];
+extern const struct gmem_step gmem_op_unbind_memfile[];
+extern const struct gmem_step gmem_op_unbind_restricted[];
+extern const struct gmem_step gmem_op_unbind_restricted_v10[];
+extern const struct gmem_step gmem_op_write_memfd[];
 
 #endif

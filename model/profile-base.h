@@ -10,23 +10,7 @@
 #define GMEM_BASE_TABLES                                                                        \
 	[GMEM_CHECK_EXTENSION] = gmem_op_check_extension,                                       \
 	[GMEM_CREATE_VM] = gmem_op_create_vm,                                                   \
-	[GMEM_SET_USER_MEMORY_REGION] = gmem_op_set_user_memory_region,                         \
-	[GMEM_SET_USER_MEMORY_REGION2] = gmem_op_set_user_memory_region2,                       \
 	[GMEM_LAUNCH_FINISH] = gmem_op_launch_finish,                                           \
-	[GMEM_FTRUNCATE] = gmem_op_ftruncate,                                                   \
-	[GMEM_FCHMOD] = gmem_op_setattr,                                                        \
-	[GMEM_FCHOWN] = gmem_op_setattr,                                                        \
-	[GMEM_FUTIMENS] = gmem_op_setattr,                                                      \
-	[GMEM_READ] = gmem_op_refuse,                                                           \
-	[GMEM_WRITE] = gmem_op_refuse,                                                          \
-	[GMEM_PREAD] = gmem_op_pread,                                                           \
-	[GMEM_PWRITE] = gmem_op_pread,                                                          \
-	[GMEM_LSEEK] = gmem_op_lseek,                                                           \
-	[GMEM_FSYNC] = gmem_op_refuse,                                                          \
-	[GMEM_FCNTL] = gmem_op_fcntl,                                                           \
-	[GMEM_FSTAT] = gmem_op_fstat,                                                           \
-	[GMEM_FSTATFS] = gmem_op_fstatfs,                                                       \
-	[GMEM_CACHESTAT] = gmem_op_cachestat,                                                   \
 	[GMEM_MUNMAP] = gmem_op_munmap,                                                         \
 	[GMEM_MPROTECT] = gmem_op_mprotect,                                                     \
 	[GMEM_MADVISE] = gmem_op_madvise,                                                       \
@@ -39,21 +23,17 @@
 	[GMEM_UNPIN] = gmem_op_unpin,                                                           \
 	[GMEM_PIN_LOAD] = gmem_op_pin_load,                                                     \
 	[GMEM_PIN_STORE] = gmem_op_pin_store,                                                   \
-	[GMEM_GUEST_LOAD] = gmem_op_guest_load,                                                 \
-	[GMEM_GUEST_STORE] = gmem_op_guest_store,                                               \
 	[GMEM_PRE_FAULT_MEMORY] = gmem_op_pre_fault_memory,                                     \
-	[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure,                                         \
+	[GMEM_OPEN_MOUNT] = gmem_op_open_mount, \
+	[GMEM_RMMOD] = gmem_op_rmmod, \
 	[GMEM_INJECT] = gmem_op_inject,                                                         \
 	[GMEM_DUP] = gmem_op_dup,                                                               \
 	[GMEM_CLOSE] = gmem_op_close,                                                           \
-	[T_FALLOCATE_FILE] = gmem_op_fallocate_file,                                            \
-	[T_SET_REGION] = gmem_op_set_region,                                                    \
 	[T_MOVE_SLOT] = gmem_op_move_slot,                                                      \
 	[T_CHANGE_SLOT_FLAGS] = gmem_op_change_slot_flags,                                      \
 	[T_DELETE_SLOT] = gmem_op_delete_slot,                                                  \
 	[T_FREE_SLOT] = gmem_op_free_slot,                                                      \
 	[T_FINAL_FPUT] = gmem_op_final_fput,                                                    \
-	[T_RELEASE] = gmem_op_release,                                                          \
 	[T_PUT_KVM] = gmem_op_put_kvm,                                                          \
 	[T_EVICT_INODE] = gmem_op_evict_inode,                                                  \
 	[T_UNMAP] = gmem_op_unmap,                                                              \
@@ -71,6 +51,39 @@
 	[T_PRE_FAULT_PAGE] = gmem_op_pre_fault_page,                                            \
 	[T_TASK_WORK] = gmem_op_task_work,                                                      \
 	[T_SET_VM_ATTRIBUTES] = gmem_op_set_vm_attributes,
+
+/* What all profiles of guest_memfd have in common, and the ancestors have otherwise. */
+#define GMEM_GUEST_MEMFD_TABLES \
+	[GMEM_SET_USER_MEMORY_REGION] = gmem_op_set_user_memory_region, \
+	[GMEM_SET_USER_MEMORY_REGION2] = gmem_op_set_user_memory_region2, \
+	[GMEM_FTRUNCATE] = gmem_op_ftruncate, \
+	[GMEM_FCHMOD] = gmem_op_setattr, \
+	[GMEM_FCHOWN] = gmem_op_setattr, \
+	[GMEM_FUTIMENS] = gmem_op_setattr, \
+	[GMEM_READ] = gmem_op_refuse, \
+	[GMEM_WRITE] = gmem_op_refuse, \
+	[GMEM_PREAD] = gmem_op_pread, \
+	[GMEM_PWRITE] = gmem_op_pread, \
+	[GMEM_LSEEK] = gmem_op_lseek, \
+	[GMEM_FSYNC] = gmem_op_refuse, \
+	[GMEM_FCNTL] = gmem_op_fcntl, \
+	[GMEM_FSTAT] = gmem_op_fstat, \
+	[GMEM_FSTATFS] = gmem_op_fstatfs, \
+	[GMEM_CACHESTAT] = gmem_op_cachestat, \
+	[GMEM_GUEST_LOAD] = gmem_op_guest_load, \
+	[GMEM_GUEST_STORE] = gmem_op_guest_store, \
+	[GMEM_MEMORY_FAILURE] = gmem_op_memory_failure, \
+	[T_FALLOCATE_FILE] = gmem_op_fallocate_file, \
+	[T_SET_REGION] = gmem_op_set_region, \
+	[T_RELEASE] = gmem_op_release, \
+	[GMEM_MEMFD_CREATE] = gmem_op_memfd_create, \
+	[GMEM_MEMFD_RESTRICTED] = gmem_op_no_syscall, \
+	[GMEM_REG_REGION] = gmem_op_no_ioctl, \
+	[GMEM_UNREG_REGION] = gmem_op_no_ioctl, \
+	[T_TRUNCATE_MEMFD] = gmem_op_none, \
+	[T_NOTIFIER_INVALIDATE] = gmem_op_none, \
+	[T_NOTIFIER_END] = gmem_op_none, \
+	[T_NOTIFIER_ERROR] = gmem_op_none,
 
 /* What profiles without huge folios have in common. */
 #define GMEM_SMALL_FOLIO_TABLES                                                                 \
@@ -114,7 +127,7 @@
 
 /* What all profiles of in-place conversion have in common. */
 #define GMEM_COCO_TABLES                                                                        \
-	GMEM_BASE_TABLES                                                                        \
+	GMEM_BASE_TABLES GMEM_GUEST_MEMFD_TABLES                                                                        \
 	GMEM_NO_SHAREABILITY_TABLES                                                             \
 	[GMEM_FALLOCATE] = gmem_op_fallocate,                                                   \
 	[GMEM_MMAP] = gmem_op_mmap,                                                             \

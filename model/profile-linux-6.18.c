@@ -22,11 +22,13 @@ const struct gmem_profile gmem_linux_6_18 = {
 		.has_prefault = 1,
 		.vm_types = (1u << GMEM_NR_VM_TYPES) - 1,
 		.statfs_magic = ANON_INODE_FS_MAGIC,
+		.breaks = BREAKS_OBJ(6),
 		.folio_batch = 31,
 	},
 	.bugs = bugs,
 	.tables = {
 		GMEM_BASE_TABLES
+		GMEM_GUEST_MEMFD_TABLES
 		[GMEM_FALLOCATE] = gmem_op_fallocate,
 		[GMEM_MMAP] = gmem_op_mmap,
 		[GMEM_POPULATE] = gmem_op_populate,

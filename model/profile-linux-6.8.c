@@ -21,11 +21,13 @@ const struct gmem_profile gmem_linux_6_8 = {
 		.has_prefault = 0,
 		.vm_types = (1u << GMEM_VM_DEFAULT) | (1u << GMEM_VM_SW_PROTECTED),
 		.statfs_magic = ANON_INODE_FS_MAGIC,
+		.breaks = BREAKS_OBJ(6),
 		.folio_batch = 15,
 	},
 	.bugs = bugs,
 	.tables = {
 		GMEM_BASE_TABLES
+		GMEM_GUEST_MEMFD_TABLES
 		[GMEM_FALLOCATE] = gmem_op_fallocate_6_8,
 		[GMEM_MMAP] = gmem_op_mmap_6_8,
 		[GMEM_POPULATE] = gmem_op_no_ioctl,

@@ -32,12 +32,13 @@ static const struct gmem_name file_flags[] = {
 	.has_prefault = 1,                                                                      \
 	.vm_types = (1u << GMEM_NR_VM_TYPES) - 1,                                               \
 	.statfs_magic = GUEST_MEMFD_MAGIC,                                                      \
-	.folio_batch = 31,                                                      \
+	.folio_batch = 31, .breaks = BREAKS_OBJ(6),                             \
 	.has_shareability = 1,                                                                  \
 	.hugetlb = GMEM_FLAG_HUGETLB
 
 #define TABLES                                                                                  \
 	GMEM_BASE_TABLES                                                                        \
+	GMEM_GUEST_MEMFD_TABLES                                                                        \
 	[GMEM_CREATE_GUEST_MEMFD] = gmem_op_create_guest_memfd_shareability,                    \
 	[GMEM_SET_MEMORY_ATTRIBUTES] = gmem_op_set_memory_attributes,                           \
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_no_conversion,                                  \

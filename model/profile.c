@@ -8,7 +8,10 @@
 
 #include "ops.h"
 
-/* Releases, then what was proposed, each oldest first. The default is the newest release. */
+/*
+ * Releases, then what was proposed since, then what was before them, each oldest first. The default
+ * is the newest release.
+ */
 static const struct gmem_profile *const profiles[] = {
 	&gmem_linux_6_8,
 	&gmem_linux_6_18,
@@ -19,6 +22,14 @@ static const struct gmem_profile *const profiles[] = {
 	&gmem_coco_v8,
 	&gmem_linux_coco_v13,
 	&gmem_coco_hugetlb,
+	&gmem_memfile_rfc2,
+	&gmem_memfile_v4,
+	&gmem_memfile_v5,
+	&gmem_memfile_v6,
+	&gmem_memfile_v7,
+	&gmem_restrictedmem_v10,
+	&gmem_restrictedmem_2023_01,
+	&gmem_restrictedmem_shim,
 };
 #define NR_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
 
@@ -45,11 +56,22 @@ const char *gmem_profile_name(const struct gmem_profile *p)
 	return p->name;
 }
 
+/* KVM_MEM_PRIVATE became KVM_MEM_GUEST_MEMFD when it was merged. */
+static const struct gmem_name ancestors_slot_flags[] = {
+	{ "LOG_DIRTY_PAGES", GMEM_MEM_LOG_DIRTY_PAGES },
+	{ "READONLY", GMEM_MEM_READONLY },
+	{ "PRIVATE", GMEM_MEM_GUEST_MEMFD },
+	{ NULL, 0 },
+};
+
 const struct gmem_name *gmem_profile_names(const struct gmem_profile *p,
 					   const struct gmem_param *param)
 {
 	if (!p)
 		return NULL;
+	if (p->n.ancestor &&
+	    param->names == gmem_verb_info(GMEM_SET_USER_MEMORY_REGION2)->params[2].names)
+		return ancestors_slot_flags;
 	if (param->names == gmem_verb_info(GMEM_CREATE_GUEST_MEMFD)->params[2].names)
 		return p->file_flags;
 	if (param->names == gmem_verb_info(GMEM_ENABLE_CAP)->params[1].names)
@@ -74,6 +96,24 @@ int gmem_profile_number(const struct gmem_profile *p, unsigned int n, struct gme
 		return 0;
 	*number = numbers[n];
 	return 1;
+}
+
+/* What refuses a call because there is no such call. */
+static int is_refusal_of_all(const struct gmem_step *s)
+{
+	return s->kind == STEP_CHECK && !strcmp(s->name, "never") &&
+	       (s->clause == CL_FILE_1 || s->clause == CL_MEMFD_13 || s->clause == CL_REG_1);
+}
+
+int gmem_profile_has(const struct gmem_profile *p, uint32_t verb)
+{
+	if (verb >= GMEM_NR_VERBS)
+		return 0;
+	for (const struct gmem_step *s = p->tables[verb]; s->kind != STEP_END; s++)
+		if (is_refusal_of_all(s))
+			return 0;
+	return p->n.ancestor ||
+	       (verb != GMEM_MEMFD_CREATE && verb != GMEM_OPEN_MOUNT && verb != GMEM_RMMOD);
 }
 
 const char *gmem_profile_bug(const struct gmem_profile *p, unsigned int n)
@@ -135,6 +175,10 @@ static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 	PART(T_SHARE_GO_BACK, "share_go_back"),
 	PART(T_SHARE_END, "share_end"),
 	PART(T_TRUNCATE_BLOCK, "truncate_block"),
+	PART(T_TRUNCATE_MEMFD, "truncate_memfd"),
+	PART(T_NOTIFIER_INVALIDATE, "notifier_invalidate"),
+	PART(T_NOTIFIER_END, "notifier_end"),
+	PART(T_NOTIFIER_ERROR, "notifier_error"),
 #undef PART
 };
 
@@ -169,13 +213,23 @@ static const char *const locks[GMEM_NR_LOCKS] = {
 	[FOLIO_LOCK] = "folio_lock",
 	[I_MMAP_RWSEM] = "i_mmap_rwsem",
 	[NOTIFIERS] = "mn_active_invalidate_count",
+	[INODE_LOCK] = "i_rwsem",
+	[RM_LOCK] = "restrictedmem_lock",
+	[MEMFILE_SRCU] = "memfile_srcu",
 };
 
 static const char *const locks_shared[GMEM_NR_LOCKS] = {
-	[SLOTS_LOCK] = "slots_lock",	  [SLOTS_ARCH_LOCK] = "slots_arch_lock",
-	[SRCU] = "srcu (read)",		  [MMU_LOCK] = "mmu_lock (shared)",
-	[FOLIO_LOCK] = "folio_lock",	  [INVALIDATE_LOCK] = "invalidate_lock (shared)",
-	[MMAP_LOCK] = "mmap_lock (read)", [I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
+	[SLOTS_LOCK] = "slots_lock",
+	[SLOTS_ARCH_LOCK] = "slots_arch_lock",
+	[SRCU] = "srcu (read)",
+	[MMU_LOCK] = "mmu_lock (shared)",
+	[FOLIO_LOCK] = "folio_lock",
+	[INVALIDATE_LOCK] = "invalidate_lock (shared)",
+	[MMAP_LOCK] = "mmap_lock (read)",
+	[I_MMAP_RWSEM] = "i_mmap_rwsem (read)",
+	[INODE_LOCK] = "i_rwsem (read)",
+	[RM_LOCK] = "restrictedmem_lock (read)",
+	[MEMFILE_SRCU] = "memfile_srcu (read)",
 };
 
 static const char *detail_of(const struct gmem_step *s)

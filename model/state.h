@@ -30,6 +30,9 @@ enum gmem_lock_class {
 	FOLIO_LOCK,	 /* the inode's folios, taken as one */
 	I_MMAP_RWSEM,	 /* the inode's mapping->i_mmap_rwsem; of private memory anon_vma->rwsem */
 	NOTIFIERS,	 /* mn_active_invalidate_count: held by notifications, waited for */
+	INODE_LOCK,	 /* inode->i_rwsem of a memfd */
+	RM_LOCK,	 /* restrictedmem's own lock: who is bound to its file */
+	MEMFILE_SRCU,	 /* the walk over a memfd's notifiers */
 	GMEM_NR_LOCKS,
 };
 enum gmem_lock_mode { READ, WRITE };
@@ -62,10 +65,23 @@ typedef int16_t gmem_lock;
 /* bits of gmem_slot.kflags: what KVM keeps for itself */
 #define SLOT_INVALID 1u
 #define SLOT_GMEM_ONLY 2u
+#define SLOT_PINS 4u /* it holds a reference on its file, as in the ancestors */
+
+/* bits of gmem_inode.memfd: what only the ancestors' files have */
+#define MEMFD 1u
+#define MEMFD_INACCESSIBLE 2u /* to userspace: F_SEAL_INACCESSIBLE, SHM_F_ and MEMFILE_F_ */
+#define MEMFD_HUGETLB 4u
+#define MEMFD_RESTRICTED 8u	 /* behind memfd_restricted(): no method but fallocate() */
+#define MEMFD_STACKED 16u	 /* its file is a wrapper of a hidden one */
+#define MEMFD_EXCHANGED 32u	 /* its file's operations were replaced by others */
+#define MEMFD_EXCHANGED_LATE 64u /* when descriptors of it were there already */
+#define MEMFD_NO_DATA 128u	 /* nobody stored what the operations look for */
+#define MEMFD_DATA_FREED 256u
 
 /* gmem_inode.flags of anonymous memory is the type of its mapping, enum of GMEM_MAP_* */
 enum gmem_inode_kind { INODE_GMEM, INODE_ANON, INODE_ORPHAN };
-enum gmem_file_kind { FILE_KVM, FILE_VM, FILE_GMEM, FILE_PIN };
+/* GMEM_FD_ANON is where the fifth would be. */
+enum gmem_file_kind { FILE_KVM, FILE_VM, FILE_GMEM, FILE_PIN, FILE_MOUNT = 5 };
 
 /*
  * Scratch of hash.c and check.c: in which walk an object was met, and as the how-manieth. No
@@ -82,13 +98,20 @@ struct gmem_inode {
 	uint32_t kind; /* enum gmem_inode_kind */
 	uint32_t refs; /* files (gmem), mappings and pins (others) */
 	uint64_t ino;
-	uint64_t size; /* bytes; never changes */
+	uint64_t size; /* bytes; never changes, but for a memfd's: then INODE_LOCK */
 	uint64_t flags;
 	uint32_t next; /* in gmem_block.inodes */
 	uint32_t prev;
 	gmem_lock folio_lock;
 	gmem_lock invalidate_lock;
 	gmem_lock i_mmap_rwsem;
+	gmem_lock inode_lock;
+	gmem_lock rm_lock;
+	gmem_lock memfile_srcu;
+	uint32_t memfd; /* MEMFD_* */
+	uint32_t seals; /* F_SEAL_* */
+	uint32_t mode;	/* permissions of a memfd */
+	uint32_t dev;	/* st_dev: a number for each file system */
 	/* invalidate_lock */
 	uint32_t files;	     /* the gmem files, first */
 	uint32_t folios;     /* range tree: page -> FOLIO_* */
@@ -108,13 +131,16 @@ struct gmem_file {
 	uint32_t kind; /* enum gmem_file_kind */
 	uint32_t refs; /* descriptors and mappings */
 	uint32_t inode;
-	uint32_t vm;	     /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
-	uint32_t bindings;   /* range tree: page -> slot; invalidate_lock */
+	uint32_t vm; /* FILE_GMEM and FILE_VM: counted in gmem_vm.users */
+	/* range tree: page -> slot; invalidate_lock. A list of notifiers: its order -> slot */
+	uint32_t bindings;
 	uint32_t next;	     /* in gmem_inode.files */
 	uint32_t next_dying; /* in gmem_task.dying */
 	/* FILE_PIN */
 	uint32_t parts; /* range tree: page of the pin -> gmem_pin */
 	uint64_t npages;
+	uint64_t pos;	/* of a memfd: where read() and write() go on */
+	uint32_t mount; /* FILE_MOUNT: GMEM_MOUNT_* */
 	struct gmem_mark mark;
 };
 
@@ -139,6 +165,7 @@ struct gmem_vm {
 	uint32_t gpa_bits; /* the width of guest addresses */
 	bool launched;	   /* SNP_LAUNCH_FINISH, TDX_FINALIZE_VM */
 	bool file_tracks;  /* KVM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING */
+	bool memory_mce;   /* KVM_REQ_MEMORY_MCE: the next KVM_RUN ends in KVM_EXIT_SHUTDOWN */
 	gmem_lock slots_lock;
 	gmem_lock slots_arch_lock;
 	gmem_lock srcu[2]; /* readers, by the period in which they began */
@@ -180,9 +207,10 @@ struct gmem_process {
 	uint32_t next;	 /* in gmem_block.processes */
 	uint32_t prev;
 	gmem_lock mmap_lock;
-	uint32_t fds;  /* range tree: descriptor -> file */
-	uint32_t vmas; /* range tree: page of the address -> gmem_vma */
-	uint32_t ptes; /* range tree: page of the address -> PTE_* */
+	uint32_t fds;	  /* range tree: descriptor -> file */
+	uint32_t cloexec; /* range tree: descriptor -> 1 */
+	uint32_t vmas;	  /* range tree: page of the address -> gmem_vma */
+	uint32_t ptes;	  /* range tree: page of the address -> PTE_* */
 	uint32_t nr_fds;
 	uint64_t mmap_next; /* the page the next mapping begins at: never one used before */
 	struct gmem_mark mark;
@@ -195,6 +223,7 @@ struct gmem_vma {
 	uint32_t next;	  /* in gmem_inode.vmas */
 	uint32_t prev;
 	uint32_t prot;
+	uint32_t never;	     /* what mprotect() is refused */
 	uint32_t written;    /* 1: private memory that was written to (anon_vma) */
 	uint64_t start, end; /* pages of the address */
 	uint64_t pgoff;	     /* page of the inode at start */
@@ -281,6 +310,8 @@ struct gmem_block {
 	uint32_t next_vm, next_process;
 	uint32_t nr_slots, nr_vmas, nr_pins; /* in the whole world; pins by their parts */
 	uint32_t running;		     /* calls that are under way: gmem_begin() */
+	uint32_t gone;			     /* modules: bits of enum gmem_module */
+	uint32_t pad;
 	uint32_t tasks[GMEM_MAX_TASKS];
 	uint64_t next_ino;
 	uint32_t walk;	      /* gmem_mark.walk of the last walk */

@@ -297,7 +297,7 @@ const struct gmem_step gmem_op_put_kvm[] = {
 
 static int drop_all_pages(struct gmem_run *run)
 {
-	gmem_drop_pages(run, run->t->inode, 0, PAGES(INODE(run->b, run->t->inode)->size));
+	gmem_drop_pages(run, run->t->inode, 0, PAGES(MAX_LFS_FILESIZE) + 1);
 	return 0;
 }
 

@@ -158,8 +158,35 @@ static const struct gmem_name injections[] = {
 	{ NULL, 0 },
 };
 
+static const struct gmem_name memfd_flags[] = {
+	{ "CLOEXEC", 1 }, { "ALLOW_SEALING", 2 }, { "HUGETLB", 4 }, { "INACCESSIBLE", 8 },
+	{ NULL, 0 },
+};
+
+static const struct gmem_name mounts[] = {
+	{ "TMPFS", GMEM_MOUNT_TMPFS },
+	{ "NOEXEC", GMEM_MOUNT_NOEXEC },
+	{ "SUBDIR", GMEM_MOUNT_SUBDIR },
+	{ "BIND", GMEM_MOUNT_BIND },
+	{ "RDONLY", GMEM_MOUNT_RDONLY },
+	{ "DATA", GMEM_MOUNT_DATA },
+	{ NULL, 0 },
+};
+
+static const struct gmem_name modules[] = {
+	{ "STORE", GMEM_MODULE_STORE },
+	{ "OPERATIONS", GMEM_MODULE_OPERATIONS },
+	{ NULL, 0 },
+};
+
 static const struct gmem_name argps[] = {
 	{ "NULL", 1 },
+	{ NULL, 0 },
+};
+
+static const struct gmem_name slot_argps[] = {
+	{ "NULL", 1 },
+	{ "FLIPS", 3 },
 	{ NULL, 0 },
 };
 
@@ -172,6 +199,7 @@ static const struct gmem_name written_argps[] = {
 /* clang-format off */
 #define AT(member) offsetof(struct gmem_call, member)
 #define ANYFILE (GMEM_FD_KVM | GMEM_FD_VM | GMEM_FD_GMEM)
+#define CLOSABLE (ANYFILE | GMEM_FD_MOUNT)
 
 #define FD(kinds) { "fd", GMEM_P_FD, 0, 32, AT(fd), kinds, 0, NULL }
 #define NUM(member, kind) { #member, kind, 0, 64, AT(member), 0, 0, NULL }
@@ -184,6 +212,7 @@ static const struct gmem_name written_argps[] = {
 #define ADDR { "addr", GMEM_P_ADDR, 0, 64, AT(addr), 0, 0, NULL }
 #define ADDR_OR { "addr", GMEM_P_ADDR, 1, 64, AT(addr), 0, 0, NULL }
 #define ARGP { "argp", GMEM_P_NAME, 1, 64, AT(argp), 0, 0, argps }
+#define SLOT_ARGP { "argp", GMEM_P_NAME, 1, 64, AT(argp), 0, 0, slot_argps }
 #define WRITTEN_ARGP { "argp", GMEM_P_NAME, 1, 64, AT(argp), 0, 0, written_argps }
 #define END { NULL, 0, 0, 0, 0, 0, 0, NULL }
 #define PARAMS(...) .params = (const struct gmem_param[]){ __VA_ARGS__, END }
@@ -208,14 +237,14 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 	[GMEM_SET_USER_MEMORY_REGION] = {
 		.name = "set_user_memory_region", .result = GMEM_P_INT,
 		PARAMS(FD(GMEM_FD_VM), NUM32(slot, GMEM_P_INT), BITS_OR(flags, 32, slot_flags),
-		       NUM(gpa, GMEM_P_HEX), NUM(size, GMEM_P_SIZE), ADDR_OR, ARGP),
+		       NUM(gpa, GMEM_P_HEX), NUM(size, GMEM_P_SIZE), ADDR_OR, SLOT_ARGP),
 	},
 	[GMEM_SET_USER_MEMORY_REGION2] = {
 		.name = "set_user_memory_region2", .result = GMEM_P_INT,
 		PARAMS(FD(GMEM_FD_VM), NUM32(slot, GMEM_P_INT), BITS_OR(flags, 32, slot_flags),
 		       NUM(gpa, GMEM_P_HEX), NUM(size, GMEM_P_SIZE), ADDR_OR,
 		       { "memfd", GMEM_P_FD, 1, 32, AT(memfd), ANYFILE, (uint64_t)-1, NULL },
-		       NUM_OR(offset, GMEM_P_SIZE, 0), ARGP),
+		       NUM_OR(offset, GMEM_P_SIZE, 0), SLOT_ARGP),
 	},
 	[GMEM_SET_MEMORY_ATTRIBUTES] = {
 		.name = "set_memory_attributes", .result = GMEM_P_INT,
@@ -273,7 +302,7 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 	},
 	[GMEM_WRITE] = {
 		.name = "write", .result = GMEM_P_INT,
-		PARAMS(FD(GMEM_FD_GMEM), NUM(length, GMEM_P_SIZE)),
+		PARAMS(FD(GMEM_FD_GMEM), NUM(length, GMEM_P_SIZE), NUM_OR(value, GMEM_P_HEX, 0)),
 	},
 	[GMEM_PREAD] = {
 		.name = "pread", .result = GMEM_P_INT,
@@ -281,7 +310,8 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 	},
 	[GMEM_PWRITE] = {
 		.name = "pwrite", .result = GMEM_P_INT,
-		PARAMS(FD(GMEM_FD_GMEM), NUM(offset, GMEM_P_SIZE), NUM(length, GMEM_P_SIZE)),
+		PARAMS(FD(GMEM_FD_GMEM), NUM(offset, GMEM_P_SIZE), NUM(length, GMEM_P_SIZE),
+		       NUM_OR(value, GMEM_P_HEX, 0)),
 	},
 	[GMEM_LSEEK] = {
 		.name = "lseek", .result = GMEM_P_INT,
@@ -389,12 +419,37 @@ static const struct gmem_verb_info verbs[GMEM_NR_VERBS] = {
 		PARAMS(NAMED(what, 32, injections), NUM_OR(value, GMEM_P_INT, 0)),
 	},
 	[GMEM_DUP] = {
-		.name = "dup", .binds = GMEM_BINDS_FD, .binds_fd = ANYFILE,
+		.name = "dup", .binds = GMEM_BINDS_FD, .binds_fd = CLOSABLE,
 		.result = GMEM_P_FD,
-		PARAMS(FD(ANYFILE)),
+		PARAMS(FD(CLOSABLE)),
 	},
 	[GMEM_CLOSE] = {
-		.name = "close", .result = GMEM_P_INT, PARAMS(FD(ANYFILE)),
+		.name = "close", .result = GMEM_P_INT, PARAMS(FD(CLOSABLE)),
+	},
+	[GMEM_MEMFD_CREATE] = {
+		.name = "memfd_create", .binds = GMEM_BINDS_FD, .binds_fd = GMEM_FD_GMEM,
+		.result = GMEM_P_FD, PARAMS(BITS_OR(flags, 32, memfd_flags)),
+	},
+	[GMEM_MEMFD_RESTRICTED] = {
+		.name = "memfd_restricted", .binds = GMEM_BINDS_FD, .binds_fd = GMEM_FD_GMEM,
+		.result = GMEM_P_FD,
+		PARAMS({ "mount", GMEM_P_FD, 1, 32, AT(memfd), CLOSABLE, (uint64_t)-1, NULL },
+		       NUM_OR(flags, GMEM_P_HEX, 0)),
+	},
+	[GMEM_OPEN_MOUNT] = {
+		.name = "open_mount", .binds = GMEM_BINDS_FD, .binds_fd = GMEM_FD_MOUNT,
+		.result = GMEM_P_FD, PARAMS(BITS_OR(mode, 32, mounts)),
+	},
+	[GMEM_REG_REGION] = {
+		.name = "memory_encrypt_reg_region", .result = GMEM_P_INT,
+		PARAMS(FD(GMEM_FD_VM), NUM(gpa, GMEM_P_HEX), NUM(size, GMEM_P_SIZE), ARGP),
+	},
+	[GMEM_UNREG_REGION] = {
+		.name = "memory_encrypt_unreg_region", .result = GMEM_P_INT,
+		PARAMS(FD(GMEM_FD_VM), NUM(gpa, GMEM_P_HEX), NUM(size, GMEM_P_SIZE), ARGP),
+	},
+	[GMEM_RMMOD] = {
+		.name = "rmmod", .result = GMEM_P_INT, PARAMS(NAMED(what, 32, modules)),
 	},
 };
 /* clang-format on */

@@ -37,6 +37,7 @@ enum gmem_place {
 	INODE_BYTES, /* what is in pages of the inode; open_bytes too */
 	PINS,	     /* pages of the inode */
 	MAPPED,	     /* READ: an entry for a page changes; WRITE: all of them are looked at */
+	MEMFD_STATE, /* its size; seals, permissions and flags of a memfd */
 	HOLDS,	     /* READ: a task's own reference for a while; WRITE: whether there are any */
 	/* of a VM: t->vm, t->at_vm */
 	VM_LIFE,      /* READ: a reference comes; WRITE: one goes */

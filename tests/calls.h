@@ -168,4 +168,12 @@ static inline unsigned long scaled(unsigned long n)
 	return n * percent / 100 ? n * percent / 100 : 1;
 }
 
+/* The n-th profile that has guest_memfd: those come first. Null past the last. */
+static inline const struct gmem_profile *design(unsigned int n)
+{
+	const struct gmem_profile *p = gmem_profile(n);
+
+	return p && gmem_profile_has(p, GMEM_CREATE_GUEST_MEMFD) ? p : NULL;
+}
+
 #endif

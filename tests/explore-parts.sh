@@ -4,8 +4,7 @@
 # gmem explore --shard: parts of one exploration, each a process, that share a folder. Together they have
 # what the whole has, and each has its share of it; what becomes of a part that finds something, is stopped,
 # killed, or of something else.
-. "${srcdir:-.}/tests/tap.sh"
-. "$src/tests/said.sh"
+. "${srcdir:-.}/tests/said.sh"
 
 b39=traces/bugs/B39-close-and-delete.trace
 v13=traces/overlap/v13-convert-and-host.trace

@@ -3,8 +3,7 @@
 #
 # gmem explore: that the reduction comes to the same as going through every order, of every trace of the
 # corpus whose calls overlap; what it says of findings, chance and bounds.
-. "${srcdir:-.}/tests/tap.sh"
-. "$src/tests/said.sh"
+. "${srcdir:-.}/tests/said.sh"
 
 # Of each trace that explore says something of, the verdict, and where nothing is found how many ends
 # there are and the outcomes.

@@ -18,7 +18,7 @@ tmp=$build/$tmp
 judge 'there are clauses' < <([ -s "$tmp/all" ] || echo 'none in model/clauses.inc')
 
 # Rows name a clause as PUNCH_2, and the macro that makes the row adds CL_.
-for file in model/*.c; do
+for file in model/*.c model/memfd.h; do
 	without_comments "$file"
 done | grep -oE '\b[A-Z][A-Z0-9]*_[0-9]+\b|\bCL_[A-Z0-9]+_[0-9]+\b' | sed 's/^CL_//; s/_/-/' |
 	sort -u >"$tmp/rows"

@@ -36,7 +36,7 @@ options_of()
 	"$@" --help 2>&1 | grep -oE '(^|[ ,[(|])--?[A-Za-z][a-z-]*' | sed 's/^[ ,[(|]//' | sort -u
 }
 
-subcommands=$(find "$src/tools" -name 'cmd-*.c' | sed 's:.*/cmd-::; s:\.c$::' | sort)
+subcommands=$(sed -nE 's/^int cmd_([a-z_]+)\(int argc.*/\1/p' "$src"/tools/cmd-*.c | tr _ - | sort)
 
 judge 'every subcommand has a line in gmem --help' < <(
 	help=$(gmem --help 2>&1)

@@ -41,7 +41,9 @@ judge 'no global state' < <(
 
 declared()
 {
-	without_comments "$src/model/gmem.h" |
+	for header in gmem.h gmem-explore.h; do
+		without_comments "$src/model/$header"
+	done |
 		grep -oE '\bgmem_[a-z0-9_]+ ?\(|^extern [^(]*;' |
 		sed -E 's/ ?\($//; s/^extern .*[ *]([a-z0-9_]+);$/\1/' | sort -u
 }

@@ -145,6 +145,7 @@ enum design {
 struct oracle {
 	enum design design;
 	bool is_6_8, is_shareability, is_coco;
+	bool is_ancestor;	    /* about which it knows nothing */
 	bool files_have_attributes; /* instead of VMs */
 	bool outside;
 	struct gmem_machine machine;
@@ -278,7 +279,7 @@ int64_t punch(struct oracle *o, int memory, uint64_t start, uint64_t end);
 typedef int64_t oracle_verb(struct oracle *o, const struct gmem_call *c, struct gmem_result *r);
 oracle_verb oracle_check_extension, oracle_create_vm, oracle_create_guest_memfd;
 oracle_verb oracle_set_region, oracle_set_attributes, oracle_enable_cap, oracle_launch_finish;
-oracle_verb oracle_set_attributes2, oracle_convert;
+oracle_verb oracle_set_attributes2, oracle_convert, oracle_no_ioctl, oracle_no_syscall;
 oracle_verb oracle_fallocate, oracle_refuse_file, oracle_pread, oracle_lseek, oracle_fcntl;
 oracle_verb oracle_fstat, oracle_fstatfs, oracle_cachestat, oracle_memory_failure;
 oracle_verb oracle_mmap, oracle_munmap, oracle_mprotect, oracle_madvise;

@@ -357,3 +357,17 @@ int64_t oracle_set_attributes(struct oracle *o, const struct gmem_call *c, struc
 	*ONE_MORE(o, said, nr_said) = (struct said){ VM, vm, gfn, end, c->attributes };
 	return 0;
 }
+
+int64_t oracle_no_ioctl(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	(void)r;
+	return not_of(o, c, find_open(o, c, c->fd));
+}
+
+int64_t oracle_no_syscall(struct oracle *o, const struct gmem_call *c, struct gmem_result *r)
+{
+	(void)o;
+	(void)c;
+	(void)r;
+	return -ENOSYS;
+}

@@ -66,10 +66,12 @@ void oracle_begin(struct oracle *o, const struct gmem_profile *profile,
 	memset(o->tasks, 0, sizeof(o->tasks));
 	memset(o->processes, 0, sizeof(o->processes));
 	o->machine = *machine;
-	choose_design(o, gmem_profile_name(profile));
+	o->is_ancestor = !gmem_profile_has(profile, GMEM_CREATE_GUEST_MEMFD);
+	if (!o->is_ancestor)
+		choose_design(o, gmem_profile_name(profile));
 	if (!o->machine.max_fds)
 		o->machine.max_fds = 1024;
-	o->outside = machine->arch != GMEM_X86_64;
+	o->outside = machine->arch != GMEM_X86_64 || o->is_ancestor;
 	o->tasks[0].there = true;
 	o->opens[o->nr_opens++] = (struct open){ 0, GMEM_KVM_FD, KVM, NONE };
 }
@@ -366,6 +368,9 @@ static oracle_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_INJECT] = oracle_inject,
 	[GMEM_DUP] = oracle_dup,
 	[GMEM_CLOSE] = oracle_close,
+	[GMEM_MEMFD_RESTRICTED] = oracle_no_syscall,
+	[GMEM_REG_REGION] = oracle_no_ioctl,
+	[GMEM_UNREG_REGION] = oracle_no_ioctl,
 };
 
 /* gmem.h: fields that make no sense. */
@@ -390,6 +395,12 @@ static bool makes_no_sense(const struct oracle *o, const struct gmem_call *c)
 		return c->field > GMEM_ST_UID;
 	case GMEM_FSTATFS:
 		return c->field > GMEM_F_BSIZE;
+	case GMEM_MEMFD_CREATE:
+	case GMEM_OPEN_MOUNT:
+		return !o->is_ancestor;
+	case GMEM_RMMOD:
+		return !o->is_ancestor ||
+		       (c->what != GMEM_MODULE_STORE && c->what != GMEM_MODULE_OPERATIONS);
 	case GMEM_INJECT:
 		return c->what > GMEM_INJECT_ENOMEM;
 	case GMEM_FORK:

@@ -9,6 +9,7 @@
  * Where pages convert, conversions are frequent, and where they may be huge one world in three has
  * huge pages of 2 MiB: two of them a file, and ranges that begin and end in their middle.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "random-params.h"
@@ -61,11 +62,49 @@ static const uint8_t weights[GMEM_NR_VERBS] = {
 	[GMEM_INJECT] = 4,
 	[GMEM_DUP] = 2,
 	[GMEM_CLOSE] = 5,
+	[GMEM_MEMFD_RESTRICTED] = 1,
+	[GMEM_REG_REGION] = 1,
+	[GMEM_UNREG_REGION] = 1,
 };
+
+/* Of those that are told, or do something else, in the ancestors. */
+static uint32_t weight_of_ancestor(const struct random_calls *rc, uint32_t verb)
+{
+	bool memfile = rc->family == RANDOM_CALLS_MEMFILE;
+
+	switch (verb) {
+	case GMEM_MEMFD_CREATE:
+		return memfile ? 8 : 1;
+	case GMEM_MEMFD_RESTRICTED:
+		return memfile ? 1 : 8;
+	case GMEM_OPEN_MOUNT:
+		return rc->family == RANDOM_CALLS_SHIM ? 4 : 1;
+	case GMEM_REG_REGION:
+	case GMEM_UNREG_REGION:
+		return memfile ? 6 : 1;
+	case GMEM_RMMOD: /* the shim's operations can go, and then something is wrong */
+		return rc->family != RANDOM_CALLS_SHIM;
+	case GMEM_CREATE_GUEST_MEMFD:
+		return 1;
+	case GMEM_FTRUNCATE:
+		return 8;
+	case GMEM_READ:
+	case GMEM_WRITE:
+	case GMEM_PREAD:
+	case GMEM_PWRITE:
+	case GMEM_LSEEK:
+	case GMEM_FCNTL:
+		return 3;
+	default:
+		return weights[verb];
+	}
+}
 
 /* More of those that the profile has. */
 static uint32_t weight(const struct random_calls *rc, uint32_t verb)
 {
+	if (rc->family)
+		return weight_of_ancestor(rc, verb);
 	switch (verb) {
 	case GMEM_SET_MEMORY_ATTRIBUTES2:
 		return rc->converts == RANDOM_CALLS_ATTRIBUTES ? 30 : weights[verb];
@@ -111,6 +150,14 @@ static uint32_t some_conversion(struct random_calls *rc)
 	return GMEM_CONVERT_SHARED + (uint32_t)below(rc, 2);
 }
 
+/* What makes a file that memslots can use. */
+static uint32_t maker(const struct random_calls *rc)
+{
+	if (!rc->family)
+		return GMEM_CREATE_GUEST_MEMFD;
+	return rc->family == RANDOM_CALLS_MEMFILE ? GMEM_MEMFD_CREATE : GMEM_MEMFD_RESTRICTED;
+}
+
 static uint32_t some_verb(struct random_calls *rc, uint32_t task)
 {
 	static const uint8_t meet[] = { GMEM_FALLOCATE,
@@ -127,7 +174,7 @@ static uint32_t some_verb(struct random_calls *rc, uint32_t task)
 	if (some_result(rc, task, GMEM_FD_VM) < 0 && below(rc, 4))
 		return GMEM_CREATE_VM;
 	if (some_result(rc, task, GMEM_FD_GMEM) < 0 && below(rc, 3))
-		return GMEM_CREATE_GUEST_MEMFD;
+		return maker(rc);
 	if (follows_inject(rc) && below(rc, 4)) {
 		if (rc->converts && one_in(rc, rc->has_huge_pages ? 2 : 3))
 			return some_conversion(rc);
@@ -195,6 +242,9 @@ static void make_sense(struct random_calls *rc, struct linked_call *l)
 	if (c->verb == GMEM_SET_MEMORY_ATTRIBUTES2 && l->fd_from >= 0 &&
 	    rc->kind[l->fd_from] == GMEM_FD_VM && c->offset < BASE_GPA)
 		c->offset += BASE_GPA;
+	if (rc->family == RANDOM_CALLS_MEMFILE && c->verb == GMEM_MMAP &&
+	    !(c->flags & GMEM_MAP_ANONYMOUS) && (c->flags & 0xf) == GMEM_MAP_PRIVATE)
+		c->flags ^= GMEM_MAP_PRIVATE | GMEM_MAP_SHARED;
 	if (c->verb == GMEM_FORK || c->verb == GMEM_THREAD)
 		c->value = free_task(rc);
 	if ((c->verb == GMEM_LOAD || c->verb == GMEM_STORE) && c->addr + c->size <= c->addr)
@@ -261,6 +311,44 @@ static void open_world(struct random_calls *rc, struct linked_call *l)
 	}
 }
 
+/*
+ * The same for an ancestor: the file has to be made bigger first, and the shim wants a mount. What
+ * makes it is the last but two.
+ */
+static void open_ancestors_world(struct random_calls *rc, struct linked_call *l)
+{
+	static const uint8_t steps[] = { GMEM_CREATE_VM, GMEM_OPEN_MOUNT, GMEM_MEMFD_RESTRICTED,
+					 GMEM_FTRUNCATE, GMEM_SET_USER_MEMORY_REGION2 };
+	struct gmem_call *c = &l->call;
+
+	c->verb = steps[rc->opening++];
+	switch (c->verb) {
+	case GMEM_CREATE_VM:
+		c->fd = GMEM_KVM_FD;
+		c->type = rc->favourite;
+		break;
+	case GMEM_OPEN_MOUNT:
+		c->mode = GMEM_MOUNT_TMPFS | GMEM_MOUNT_NOEXEC;
+		break;
+	case GMEM_MEMFD_RESTRICTED:
+		c->verb = maker(rc);
+		l->memfd_from = c->verb == GMEM_MEMFD_RESTRICTED ? 1 : -1;
+		c->flags = c->verb == GMEM_MEMFD_CREATE && below(rc, 4) ? GMEM_MFD_INACCESSIBLE : 0;
+		break;
+	case GMEM_FTRUNCATE:
+		l->fd_from = 2;
+		c->length = 8 * PAGE;
+		break;
+	default:
+		l->fd_from = 0;
+		l->memfd_from = 2;
+		c->flags = GMEM_MEM_GUEST_MEMFD;
+		c->gpa = BASE_GPA;
+		c->size = 8 * PAGE;
+		rc->opening = 0;
+	}
+}
+
 static uint64_t number_of(const struct gmem_profile *p, const char *name)
 {
 	struct gmem_number number;
@@ -280,6 +368,11 @@ static void look_at_profile(struct random_calls *rc, const struct gmem_profile *
 							     RANDOM_CALLS_NONE;
 	rc->has_huge_pages = number_of(p, "hugetlb") && one_in(rc, 3);
 	rc->order_is_a_field = !rc->init_private;
+	if (number_of(p, "unpinned_operations"))
+		rc->family = RANDOM_CALLS_SHIM;
+	else if (number_of(p, "ancestor"))
+		rc->family = gmem_profile_has(p, GMEM_MEMFD_CREATE) ? RANDOM_CALLS_MEMFILE :
+								      RANDOM_CALLS_RESTRICTED;
 }
 
 void random_calls_begin(struct random_calls *rc, struct random *random,
@@ -302,7 +395,10 @@ void random_call(struct random_calls *rc, struct linked_call *l)
 	memset(l, 0, sizeof(*l));
 	l->fd_from = l->memfd_from = l->addr_from = -1;
 	if (rc->opens && (!rc->nr_calls || rc->opening)) {
-		open_world(rc, l);
+		if (rc->family)
+			open_ancestors_world(rc, l);
+		else
+			open_world(rc, l);
 		rc->calls[rc->nr_calls] = *l;
 		return;
 	}

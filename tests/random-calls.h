@@ -31,6 +31,7 @@ struct random_calls {
 	uint8_t init_private;	  /* INIT_PRIVATE is a flag, not INIT_SHARED */
 	uint32_t tasks;		  /* bits */
 	uint8_t process[RANDOM_CALLS_TASKS], processes; /* of each task; ever */
+	uint8_t family;					/* enum random_calls_family */
 	uint32_t nr_calls;
 	struct linked_call calls[RANDOM_CALLS_MOST];
 	/* of each call that bound something: */
@@ -39,6 +40,13 @@ struct random_calls {
 	uint32_t had_by[RANDOM_CALLS_MOST]; /* bits of processes */
 };
 #define RANDOM_CALLS_MAPPING (UINT32_C(1) << 31)
+
+enum random_calls_family {
+	RANDOM_CALLS_GUEST_MEMFD,
+	RANDOM_CALLS_MEMFILE,
+	RANDOM_CALLS_RESTRICTED,
+	RANDOM_CALLS_SHIM
+};
 
 enum random_calls_conversion {
 	RANDOM_CALLS_NONE,

@@ -50,6 +50,8 @@ static uint64_t some_fd(struct random_calls *rc, const struct gmem_call *c,
 
 	if (one_in(rc, 20) && is_ioctl(c->verb))
 		kinds = GMEM_FD_ANY;
+	if (c->verb == GMEM_MEMFD_RESTRICTED && below(rc, 8))
+		kinds = GMEM_FD_MOUNT;
 	*from = some_result(rc, c->task, kinds);
 	if ((kinds & GMEM_FD_KVM) && (*from < 0 || one_in(rc, 3))) {
 		*from = -1;
@@ -171,6 +173,14 @@ static uint64_t some_flags(struct random_calls *rc, const struct gmem_call *c,
 	case GMEM_CREATE_GUEST_MEMFD:
 		if (below(rc, 6))
 			return some_file_flags(rc);
+		break;
+	case GMEM_MEMFD_CREATE:
+		if (below(rc, 4))
+			return below(rc, 3) ? GMEM_MFD_INACCESSIBLE : 2; /* ALLOW_SEALING */
+		break;
+	case GMEM_OPEN_MOUNT:
+		if (below(rc, 3))
+			return GMEM_MOUNT_TMPFS | GMEM_MOUNT_NOEXEC;
 		break;
 	case GMEM_SET_MEMORY_ATTRIBUTES2:
 		if (p->offset == offsetof(struct gmem_call, flags) && below(rc, 3))

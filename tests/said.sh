@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# What the scripts that explore source after tap.sh: a folder of their own, $tmp, that goes with them, and
-# what a command said.
+# What the scripts that explore source: a folder of their own, $tmp, that goes with them, and what a
+# command said.
+. "${srcdir:-.}/tests/tap.sh"
 cd "$src" || exit 1
 
 tmp=$build/$(basename "$0" .sh).tmp

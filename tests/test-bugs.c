@@ -53,13 +53,12 @@ static void b45_compares_as_signed(void **state)
 	};
 
 	(void)state;
-	for (unsigned int n = 0; gmem_profile(n); n++) {
-		struct gmem_profile *p = with_bugs(gmem_profile_name(gmem_profile(n)), "B45", NULL);
+	for (unsigned int n = 0; design(n); n++) {
+		struct gmem_profile *p = with_bugs(gmem_profile_name(design(n)), "B45", NULL);
 
 		for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-			assert_int_equal(
-				bind_at(gmem_profile(n), lines[i].offset, lines[i].pages * PAGE),
-				lines[i].sound);
+			assert_int_equal(bind_at(design(n), lines[i].offset, lines[i].pages * PAGE),
+					 lines[i].sound);
 			assert_int_equal(bind_at(p, lines[i].offset, lines[i].pages * PAGE),
 					 lines[i].buggy);
 		}
@@ -90,10 +89,10 @@ static struct gmem_result clear_the_flag(const struct gmem_profile *p, enum gmem
 static void b40_forgets_the_binding(void **state)
 {
 	(void)state;
-	for (unsigned int n = 0; gmem_profile(n); n++) {
-		struct gmem_profile *p = with_bugs(gmem_profile_name(gmem_profile(n)), "B40", NULL);
+	for (unsigned int n = 0; design(n); n++) {
+		struct gmem_profile *p = with_bugs(gmem_profile_name(design(n)), "B40", NULL);
 
-		assert_int_equal(clear_the_flag(gmem_profile(n), GMEM_CHECK_CALLS, GMEM_DONE).value,
+		assert_int_equal(clear_the_flag(design(n), GMEM_CHECK_CALLS, GMEM_DONE).value,
 				 -EINVAL_);
 		assert_int_equal(clear_the_flag(p, GMEM_CHECK_NEVER, GMEM_DONE).value, 0);
 		clear_the_flag(p, GMEM_CHECK_CALLS, GMEM_VIOLATED);
@@ -164,6 +163,14 @@ static void what_every_profile_shipped_with(void **state)
 		"coco-v8+B46+X1+X2",
 		"linux-coco-v13+X1+X2",
 		"coco-hugetlb+B45+B46+X1+X2",
+		"memfile-notifier-rfc2",
+		"memfile-notifier-v4+B01+B02+B04+B07",
+		"memfile-notifier-v5+B02+B04+B05+B08",
+		"memfile-notifier-v6+B04+B09",
+		"memfile-notifier-v7",
+		"restrictedmem-v10+B12+B13+B14+B19",
+		"restrictedmem-2023-01+B13+B15+B16+B19",
+		"restrictedmem-shim+B19+B20a+B20b+B20c+X3",
 	};
 	struct gmem_profile *p;
 
@@ -339,8 +346,8 @@ static void store_read_only(const struct gmem_profile *p)
 static void b28_gives_back_the_page(void **state)
 {
 	(void)state;
-	for (unsigned int n = 0; gmem_profile(n); n++) {
-		struct gmem_profile *p = with_bugs(gmem_profile_name(gmem_profile(n)), "B28", NULL);
+	for (unsigned int n = 0; design(n); n++) {
+		struct gmem_profile *p = with_bugs(gmem_profile_name(design(n)), "B28", NULL);
 
 		store_read_only(p);
 		gmem_profile_free(p);

@@ -413,7 +413,7 @@ static void each_is_seen_and_named(void **state)
 	}
 }
 
-static void there_are_fifteen(void **state)
+static void there_are_seventeen(void **state)
 {
 	const char *sentence, *name;
 	unsigned int n = 0;
@@ -429,10 +429,11 @@ static void there_are_fifteen(void **state)
 		assert_string_equal(sentence + strlen(sentence) - 1, ".");
 		for (size_t i = 0; i < NR_BROKEN; i++)
 			breakages += !strcmp(broken[i].invariant, name);
-		assert_true(breakages > 0);
+		/* The last two only a row can break: traces/bugs B02, B04, B16; B09. */
+		assert_int_equal(breakages > 0, n < 15);
 		assert_ptr_equal(gmem_invariant(n, NULL), name);
 	}
-	assert_int_equal(n, 15);
+	assert_int_equal(n, 17);
 	assert_null(gmem_invariant(1000, NULL));
 }
 
@@ -488,7 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_is_seen_and_named),
-		cmocka_unit_test(there_are_fifteen),
+		cmocka_unit_test(there_are_seventeen),
 		cmocka_unit_test(some_may_be_false_inside_a_call),
 		cmocka_unit_test(a_page_must_be_bound_to_the_slot_that_asks),
 	};

@@ -380,6 +380,36 @@ static void a_task_that_comes_to_be(void **state)
 	}
 }
 
+/* [MEMFD-9] Where a design has no memfds there is no answer; nor to a private mapping of one. */
+static void memfds_of_no_design(void **state)
+{
+	static const enum gmem_verb verbs[] = { GMEM_MEMFD_CREATE, GMEM_OPEN_MOUNT, GMEM_RMMOD };
+	struct gmem_call mmap = { .verb = GMEM_MMAP, .length = GMEM_PAGE_SIZE };
+	struct gmem_config config = { .profile = gmem_profile_find("memfile-notifier-v4") };
+	struct gmem_world *w;
+	struct gmem_result r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		struct gmem_call c = { .verb = verbs[i], .what = GMEM_MODULE_STORE };
+
+		w = new_world();
+		assert_int_equal(gmem_call(w, &c, &r), GMEM_MISUSE);
+		gmem_world_free(w);
+		w = new_world_of(&config);
+		assert_int_equal(gmem_call(w, &c, &r), GMEM_DONE);
+		gmem_world_free(w);
+	}
+	w = new_world_of(&config);
+	mmap.fd = call(w, .verb = GMEM_MEMFD_CREATE);
+	mmap.flags = GMEM_MAP_PRIVATE;
+	assert_int_equal(gmem_call(w, &mmap, &r), GMEM_MISUSE);
+	mmap.flags = GMEM_MAP_SHARED;
+	assert_int_equal(gmem_call(w, &mmap, &r), GMEM_DONE);
+	assert_true(r.value > 0);
+	gmem_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +423,7 @@ int main(void)
 		cmocka_unit_test(bounds_of_no_sense),
 		cmocka_unit_test(orders_of_no_sense),
 		cmocka_unit_test(a_task_that_comes_to_be),
+		cmocka_unit_test(memfds_of_no_design),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "calls.h"
 
 #define EINVAL_ 22
-#define NR_PROFILES 9u
+#define NR_PROFILES 17u
 
 /* ---- profiles and tables ---- */
 
@@ -26,6 +26,14 @@ static void the_list_of_profiles(void **state)
 		"coco-v8",
 		"linux-coco-v13",
 		"coco-hugetlb",
+		"memfile-notifier-rfc2",
+		"memfile-notifier-v4",
+		"memfile-notifier-v5",
+		"memfile-notifier-v6",
+		"memfile-notifier-v7",
+		"restrictedmem-v10",
+		"restrictedmem-2023-01",
+		"restrictedmem-shim",
 	};
 	const struct gmem_profile *p;
 	struct gmem_world *w;

@@ -296,7 +296,7 @@ static int is_noticed(const char *step, const struct gmem_touch *instead)
 	narrowed_step = step;
 	narrowed = *instead;
 	touched_hold_against(say_less);
-	run_worlds(gmem_profile_default(), 9);
+	run_worlds(gmem_profile_default(), 24);
 	touched_hold_against(gmem_touch_of);
 	narrowed_step = NULL;
 	return touched_forget(before) != 0;

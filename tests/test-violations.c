@@ -351,6 +351,30 @@ static void what_stopped_a_call_is_said_again(void **state)
 	gmem_world_free(copy);
 }
 
+/*
+ * [RMEM-17] The shim's operations are in a module that nothing holds: once it is gone, a call of the
+ * file runs what is not there. (An order of calls, not of rows, and so no bug of the museum.)
+ */
+static void operations_of_a_module_that_is_gone(void **state)
+{
+	struct gmem_config config = { .profile = gmem_profile_find("restrictedmem-shim") };
+	struct gmem_world *w = new_world_of(&config);
+	struct gmem_call punch = { .verb = GMEM_FALLOCATE,
+				   .mode = GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE,
+				   .length = GMEM_PAGE_SIZE };
+	struct gmem_result r;
+	int64_t mount;
+
+	(void)state;
+	mount = call(w, .verb = GMEM_OPEN_MOUNT, .mode = GMEM_MOUNT_TMPFS | GMEM_MOUNT_NOEXEC);
+	punch.fd = call(w, .verb = GMEM_MEMFD_RESTRICTED, .memfd = mount);
+	assert_int_equal(gmem_call(w, &punch, &r), GMEM_DONE);
+	call(w, .verb = GMEM_RMMOD, .what = GMEM_MODULE_OPERATIONS);
+	assert_int_equal(gmem_call(w, &punch, &r), GMEM_VIOLATED);
+	assert_violated(w, "I15", "operations of a module that is gone: inode");
+	gmem_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_copy_puts_it_right),
 		cmocka_unit_test(no_call_among_calls_under_way),
 		cmocka_unit_test(what_stopped_a_call_is_said_again),
+		cmocka_unit_test(operations_of_a_module_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ bool touched_names(const struct gmem_task *t, uint32_t place, uint32_t owner)
 	case INODE_BYTES:
 	case PINS:
 	case MAPPED:
+	case MEMFD_STATE:
 	case HOLDS:
 		return owner == t->inode || owner == t->folio_of;
 	case REGISTRY:

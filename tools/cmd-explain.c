@@ -5,10 +5,12 @@
  * be no other thing: without a dot or a slash, and no file. Every other is a trace.
  */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backend-model.h"
 #include "cmd.h"
 #include "trace-parse.h"
 
@@ -131,16 +133,39 @@ static void explain_call(const struct trace *t, const char *file, const struct t
 	free(result);
 }
 
+/* What the world shows by now that reviewers demand of a design not to; each is said once. */
+static void explain_objections(const struct gmem_world *w, unsigned int *said)
+{
+	struct gmem_violation v;
+	unsigned int n;
+
+	for (n = 0; gmem_objection(n); n++) {
+		if ((*said >> n & 1) || !gmem_shows_objection(w, n, &v))
+			continue;
+		*said |= 1u << n;
+		printf("    This design breaks what reviewers demand (%s %" PRIu64 ", %" PRIu64
+		       "):\n",
+		       v.saw, v.a, v.b);
+		print_clause(stdout, gmem_objection(n), "    ");
+		putchar('\n');
+	}
+}
+
 static int explain_calls(const struct trace *t, const char *file,
 			 const struct gmem_profile *profile, void *ctx)
 {
+	unsigned int said = 0;
 	struct trace_run run;
-	size_t i;
+	size_t i = 0;
 	int ok;
 
 	trace_run_init(&run, t);
-	trace_run_all(&run, t, &backend_model, ctx);
-	for (i = 0; i < run.done; i++)
+	while (trace_run_step(&run, t, &backend_model, ctx)) {
+		for (; i < run.done; i++)
+			explain_call(t, file, &t->calls[i], &run.results[i], profile);
+		explain_objections(backend_model_world(ctx), &said);
+	}
+	for (; i < run.done; i++)
 		explain_call(t, file, &t->calls[i], &run.results[i], profile);
 	ok = run.status == BACKEND_DONE;
 	if (!ok)

@@ -26,6 +26,17 @@ static void print_bugs(const struct gmem_profile *p)
 		printf("              shipped with %s: %s\n", id, gmem_bug_title(id));
 }
 
+/* What reviewers demand of a design, and this one does not keep to. */
+static void print_objections(const struct gmem_profile *p)
+{
+	const struct gmem_clause *c;
+	unsigned int n;
+
+	for (n = 0; (c = gmem_clause(gmem_objection(n))); n++)
+		if (gmem_profile_breaks(p, n))
+			printf("              breaks %s: %s\n", c->name, c->sentence);
+}
+
 static void print_list(void)
 {
 	const struct gmem_profile *p;
@@ -71,6 +82,7 @@ static void print_profile(const struct gmem_profile *p)
 
 	printf("%s: %s\n", gmem_profile_name(p), gmem_profile_summary(p));
 	print_bugs(p);
+	print_objections(p);
 	puts("\nnumbers");
 	for (i = 0; gmem_profile_number(p, i, &number); i++)
 		print_number(&number);

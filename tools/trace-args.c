@@ -131,6 +131,8 @@ static const char *fd_kind(unsigned int fds)
 {
 	if (fds & GMEM_FD_VM)
 		return fds & GMEM_FD_GMEM ? "a descriptor" : "a VM";
+	if (fds & GMEM_FD_MOUNT)
+		return "a mount";
 	return fds & GMEM_FD_GMEM ? "a guest_memfd" : fds & GMEM_FD_PIN ? "a pin" : "/dev/kvm";
 }
 

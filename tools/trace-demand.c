@@ -16,10 +16,12 @@ static int parse_code(struct parser *p, const char *word, const char *at, int64_
 	int err = gmem_errno_number(word);
 
 	if (!err)
-		return lex_fail(&p->x, at,
-				"%s is no result: a result is a number, an errno such as "
-				"EINVAL, SIGBUS, SIGSEGV, MEMORY_FAULT, MMIO or unspecified",
-				word);
+		return lex_fail(
+			&p->x, at,
+			"%s is no result: a result is a number, an errno such as "
+			"EINVAL, SIGBUS, SIGSEGV, MEMORY_FAULT, MMIO, MEMORY_ERROR, SHUTDOWN or "
+			"unspecified",
+			word);
 	*v = -(int64_t)err;
 	return 1;
 }
@@ -107,9 +109,10 @@ static int parse_value(struct parser *p, uint32_t verb, struct trace_demand *d)
 
 static int parse_one(struct parser *p, uint32_t verb, struct trace_demand *d)
 {
-	static const char *const outcomes[GMEM_NR_OUTCOMES] = { "",	   "SIGBUS",
-								"SIGSEGV", "MEMORY_FAULT",
-								"MMIO",	   "unspecified" };
+	static const char *const outcomes[GMEM_NR_OUTCOMES] = { "",	    "SIGBUS",
+								"SIGSEGV",  "MEMORY_FAULT",
+								"MMIO",	    "MEMORY_ERROR",
+								"SHUTDOWN", "unspecified" };
 	char word[TRACE_MAX_NAME + 1];
 	const char *at;
 
@@ -126,7 +129,7 @@ static int parse_one(struct parser *p, uint32_t verb, struct trace_demand *d)
 	if (d->outcome == GMEM_VALUE)
 		return parse_code(p, word, at, &d->value);
 	d->fields = 0;
-	return d->outcome == GMEM_MEMORY_FAULT || d->outcome == GMEM_MMIO ? parse_exit(p, d) : 1;
+	return trace_is_exit(d->outcome) ? parse_exit(p, d) : 1;
 }
 
 static int parse_and_add(struct parser *p, struct trace_call *c)

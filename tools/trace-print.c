@@ -230,7 +230,10 @@ static void print_exit(FILE *f, const struct trace_demand *d)
 	static const struct gmem_name mmio_flags[] = { { "WRITE", 1 }, { NULL, 0 } };
 	const char *comma = "(";
 
-	fputs(d->outcome == GMEM_MMIO ? "MMIO" : "MEMORY_FAULT", f);
+	fputs(d->outcome == GMEM_MMIO	      ? "MMIO" :
+	      d->outcome == GMEM_MEMORY_FAULT ? "MEMORY_FAULT" :
+						"MEMORY_ERROR",
+	      f);
 	if (d->fields & TRACE_WITH_VALUE) {
 		fprintf(f, "%serrno=", comma);
 		print_errno_or(f, d->value, GMEM_P_INT);
@@ -261,6 +264,8 @@ static void print_one(FILE *f, const struct trace_demand *d, enum gmem_param_kin
 		fputs("SIGSEGV", f);
 	else if (d->outcome == GMEM_UNSPECIFIED)
 		fputs("unspecified", f);
+	else if (d->outcome == GMEM_SHUTDOWN)
+		fputs("SHUTDOWN", f);
 	else if (d->fields & TRACE_LOADED)
 		trace_print_number(f, d->value, kind);
 	else if (d->outcome == GMEM_VALUE)

@@ -62,6 +62,7 @@ int trace_results_agree(uint32_t verb, const struct gmem_result *a, const struct
 		return a->value == b->value && a->loaded == b->loaded &&
 		       (!trace_out_matters(verb, a) || a->out == b->out);
 	case GMEM_MEMORY_FAULT:
+	case GMEM_ERROR_EXIT:
 		return a->value == b->value && a->gpa == b->gpa && a->exit_size == b->exit_size &&
 		       a->exit_flags == b->exit_flags;
 	case GMEM_MMIO:

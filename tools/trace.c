@@ -197,15 +197,15 @@ void trace_demand_result(struct trace *t, struct trace_call *c, const struct gme
 	d.value = r->value;
 	if (r->outcome == GMEM_VALUE && r->loaded == 1u)
 		d.fields |= TRACE_LOADED;
-	if (r->outcome == GMEM_MEMORY_FAULT || r->outcome == GMEM_MMIO) {
+	if (trace_is_exit(r->outcome)) {
 		d.fields = TRACE_WITH_GPA | TRACE_WITH_SIZE | TRACE_WITH_FLAGS;
-		d.fields |= r->outcome == GMEM_MEMORY_FAULT ? TRACE_WITH_VALUE : 0;
+		d.fields |= r->outcome == GMEM_MMIO ? 0 : TRACE_WITH_VALUE;
 		d.gpa = r->gpa;
 		d.exit_size = r->exit_size;
 		d.exit_flags = r->exit_flags;
 	}
 	if (r->outcome == GMEM_SIGBUS || r->outcome == GMEM_SIGSEGV ||
-	    r->outcome == GMEM_UNSPECIFIED)
+	    r->outcome == GMEM_UNSPECIFIED || r->outcome == GMEM_SHUTDOWN)
 		d.fields = 0;
 	trace_add_demand(t, c, &d);
 	if (trace_out_matters(c->linked.call.verb, r)) {
@@ -242,12 +242,10 @@ void trace_name_all(struct trace *t)
 	static const struct {
 		const char *stem;
 		uint8_t fds;
-	} stems[] = { { "vm", GMEM_FD_VM },
-		      { "f", GMEM_FD_GMEM },
-		      { "p", GMEM_FD_PIN },
-		      { "m", 0 },
-		      { "d", 0 } };
-	unsigned int counts[5] = { 0 }, nr_tasks = 0, s;
+	} stems[] = { { "vm", GMEM_FD_VM }, { "f", GMEM_FD_GMEM },
+		      { "p", GMEM_FD_PIN }, { "mnt", GMEM_FD_MOUNT },
+		      { "m", 0 },	    { "d", 0 } };
+	unsigned int counts[6] = { 0 }, nr_tasks = 0, s;
 	size_t i;
 
 	for (i = 0; i < t->nr_calls; i++) {
@@ -260,10 +258,10 @@ void trace_name_all(struct trace *t)
 			snprintf(c->name, sizeof(c->name), "B%u", ++nr_tasks);
 			continue;
 		}
-		for (s = 0; s < 3 && stems[s].fds != info->binds_fd; s++)
+		for (s = 0; s < 4 && stems[s].fds != info->binds_fd; s++)
 			;
-		if (s == 3)
-			s = info->binds == GMEM_BINDS_ADDR ? 3 : 4;
+		if (s == 4)
+			s = info->binds == GMEM_BINDS_ADDR ? 4 : 5;
 		snprintf(c->name, sizeof(c->name), "%s%u", stems[s].stem, counts[s]++);
 	}
 }

@@ -199,4 +199,10 @@ void trace_run_all(struct trace_run *run, const struct trace *t, const struct ba
 int trace_fits_machine(const struct trace *t, const struct gmem_machine *m,
 		       struct backend_error *e);
 
+/* Whether such an outcome is an exit, with an address, a size and flags. */
+static inline int trace_is_exit(uint32_t outcome)
+{
+	return outcome == GMEM_MEMORY_FAULT || outcome == GMEM_ERROR_EXIT || outcome == GMEM_MMIO;
+}
+
 #endif
