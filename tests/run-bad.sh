@@ -72,9 +72,10 @@ judge 'wrong use' < <(
 	status 2 --trace "$tmp/nowhere/trace" true
 	says 'No such file')
 judge 'signals to gmem run are for the program' < <(
+	rm -f "$tmp/out"
 	gmem run sh -c 'trap "exit 9" USR1; echo ready; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; done' >"$tmp/out" 2>&1 &
 	for ((i = 0; i < 100; i++)); do
-		! grep -q ready "$tmp/out" || break
+		! grep -qs ready "$tmp/out" || break
 		sleep 0.1
 	done
 	kill -USR1 $!
@@ -103,10 +104,11 @@ judge 'nothing has stayed behind' < <(left_behind)
 # waits PROGRAM...: in the background, until it is there; its process is $waiter.
 waits()
 {
+	rm -f "$tmp/out"
 	gmem run "$programs/$1" waiting >"$tmp/out" 2>&1 &
 	waiter=$!
 	for ((i = 0; i < 100; i++)); do
-		! grep -q there "$tmp/out" || break
+		! grep -qs there "$tmp/out" || break
 		sleep 0.1
 	done
 	grep -q '^ok: there' "$tmp/out" || echo "it is not there: $(cat "$tmp/out")"
@@ -120,10 +122,11 @@ for program in bad bad-static; do
 		left_behind)
 done
 judge 'nor does it leave a mount to what the program has started' < <(
+	rm -f "$tmp/out"
 	gmem run sh -c "$programs/bad waiting & wait" >"$tmp/out" 2>&1 &
 	waiter=$!
 	for ((i = 0; i < 100; i++)); do
-		! grep -q there "$tmp/out" || break
+		! grep -qs there "$tmp/out" || break
 		sleep 0.1
 	done
 	kill -KILL "$waiter"
@@ -135,12 +138,12 @@ judge 'nor does it leave a mount to what the program has started' < <(
 	ours | grep -v '^bad$'
 	ours | grep -q '^bad$' || echo 'what was started is gone as well'
 	grep -lzs "^GMEM_TEST_MARK=$GMEM_TEST_MARK\$" /proc/[0-9]*/environ | while read -r environ; do
-		[ "$(cat "${environ%environ}comm")" != bad ] || kill -KILL "$(basename "${environ%/environ}")"
+		[ "$(cat "${environ%environ}comm" 2>/dev/null)" != bad ] || kill -KILL "$(basename "${environ%/environ}")"
 	done)
 judge 'kill -9 of gmemfs leaves a program that gets errors' < <(
 	waits bad
 	tr ' ' '\n' <"/proc/$waiter/task/$waiter/children" | while read -r child; do
-		[ "$(cat "/proc/$child/comm")" != gmemfs ] || kill -KILL "$child"
+		[ "$(cat "/proc/$child/comm" 2>/dev/null)" != gmemfs ] || kill -KILL "$child"
 	done
 	sleep 0.2
 	kill -TERM "$waiter"
