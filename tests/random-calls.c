@@ -62,9 +62,6 @@ static const uint8_t weights[GMEM_NR_VERBS] = {
 	[GMEM_INJECT] = 4,
 	[GMEM_DUP] = 2,
 	[GMEM_CLOSE] = 5,
-	[GMEM_MEMFD_RESTRICTED] = 1,
-	[GMEM_REG_REGION] = 1,
-	[GMEM_UNREG_REGION] = 1,
 };
 
 /* Of those that are told, or do something else, in the ancestors. */
