@@ -277,6 +277,36 @@ as written|ftruncate(f0, length=32K)|EINVAL|
 none|||it has no such memfd
 END
 
+tells 'also where an allocation gives it its size' linux-coco-v13 <<'END'
+profile memfile-notifier-v4
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = memfd_create(flags=INACCESSIBLE)
+fallocate(f0, mode=0, offset=0, length=4K)
+fallocate(f0, mode=KEEP_SIZE, offset=1M, length=4K)
+fallocate(f0, mode=0, offset=4K, length=1)
+fallocate(f0, mode=0, offset=0, length=4K)
+---
+by others|f0 = create_guest_memfd(vm0, size=8K)|a file descriptor|
+by others|set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE)|0, error_offset=0|
+by others|set_memory_attributes2(f0, offset=1M, size=4K, attributes=PRIVATE)|EINVAL, error_offset=0|
+by others|set_memory_attributes2(f0, offset=4K, size=1, attributes=PRIVATE)|EINVAL, error_offset=0|
+by others|set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE)|0, error_offset=0|
+END
+
+tells 'where allocating is no more than that, it keeps the size' linux-6.18 <<'END'
+profile restrictedmem-v10
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = memfd_restricted()
+ftruncate(f0, length=8K)
+fallocate(f0, mode=0, offset=0, length=4K)
+fallocate(f0, mode=KEEP_SIZE, offset=4K, length=4K)
+---
+by others|f0 = create_guest_memfd(vm0, size=8K)|a file descriptor|
+before|||it has its size already
+by others|fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)|0|
+as written|fallocate(f0, mode=KEEP_SIZE, offset=4K, length=4K)|0|
+END
+
 tells 'by its VM where that decides' rfc-shareability-v2 <<END
 $memfd
 ---
