@@ -34,6 +34,9 @@ _gmem_options()
 		echo "$common -b --bug -c --check --dot -j --json -l --clauses --mermaid -o --on" \
 			"--perfetto -p --profile -q --quiet -s --step"
 		;;
+	run)
+		echo "$common -p --profile -t --trace"
+		;;
 	record)
 		echo "$common -o --output"
 		;;
@@ -80,7 +83,7 @@ _gmem_values()
 {
 	case $2:$3 in
 	replay:-p | replay:--profile | compare:-p | compare:--profile | explain:-p | \
-		explain:--profile | explore:-p | explore:--profile | locks:-p | locks:--profile | \
+		explain:--profile | run:-p | run:--profile | explore:-p | explore:--profile | locks:-p | locks:--profile | \
 		bugs:-p | bugs:--profile)
 		_gmem_profiles "$1"
 		;;
@@ -114,7 +117,7 @@ _gmem_values()
 _gmem()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="replay record compare explain diff explore locks bugs profiles" command="" words i
+	local commands="replay run record compare explain diff explore locks bugs profiles" command="" words i
 	local mounted="create convert show bind guest-load guest-store pin"
 
 	commands="$commands $mounted"
@@ -140,7 +143,7 @@ _gmem()
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
-	elif [ "$before" = --perfetto ]; then
+	elif [[ $command:$before =~ ^run:(-t|--trace)$ ]] || [ "$before" = --perfetto ]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -148,6 +151,11 @@ _gmem()
 		words=$(_gmem_options "$command")
 	elif [ -z "$command" ]; then
 		words=$commands
+	elif [ "$command" = run ] || [[ " ${COMP_WORDS[*]:0:COMP_CWORD} " == *" -- "* ]]; then
+		# programs, where the first word is one; then files
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
+		return
 	elif [ "$command" = profiles ]; then
 		words=$(_gmem_profiles "$1")
 	elif [ "$command" = bugs ]; then

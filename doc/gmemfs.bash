@@ -14,7 +14,7 @@ _gmemfs_values()
 _gmemfs()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} name=""
-	local options="profile= type= flags= machine= strict check limit-files= limit-vms= limit-ranges= \
+	local options="profile= type= flags= machine= strict run check limit-files= limit-vms= limit-ranges= \
 		limit-memory= limit-world= max_readahead= allow_other"
 
 	COMPREPLY=()

@@ -36,7 +36,7 @@ struct node {
 	uint64_t number;  /* st_ino; never used twice */
 	uint64_t lookups; /* how often the kernel was told of it, less what it has forgotten */
 	struct node *parent, *children, *next;
-	struct node *next_file; /* of all files, also those without a name */
+	struct node *next_file; /* of all VMs and files, also those without a name */
 	unsigned int nr_children;
 	char *name;
 	bool unlinked;
@@ -65,7 +65,7 @@ enum control { CONTROL_EVENTS, CONTROL_STATE, CONTROL_TRACE, CONTROL_LOCKDEP, CO
 
 struct options {
 	char *profile, *type, *flags, *machine, *memory, *world;
-	int strict, check;
+	int strict, check, run;
 	unsigned int most_files, most_vms, most_ranges, max_readahead;
 };
 
@@ -237,7 +237,12 @@ struct node *tree_find(struct node *dir, const char *name);
 struct node *tree_node(fuse_ino_t ino);
 fuse_ino_t tree_ino(const struct node *n);
 /* A new child with its VM, or without a size yet. */
-int tree_make_vm(const char *name, uid_t uid, gid_t gid, struct node **made);
+int tree_make_vm(const char *name, uint64_t type, uid_t uid, gid_t gid, struct node **made);
+/* The same, called vm-N for its number. */
+int tree_make_numbered_vm(uint64_t type, uid_t uid, gid_t gid, struct node **made);
+/* The VM or file of that number, or null. */
+struct node *tree_vm(uint64_t number);
+struct node *tree_file(uint64_t number);
 int tree_make_file(struct node *vm, const char *name, uid_t uid, gid_t gid, struct node **made);
 /* Gives the file its size, by KVM_CREATE_GUEST_MEMFD. The model's descriptor, or a negated errno. */
 int64_t tree_size_file(struct node *n, uint64_t size);
@@ -333,6 +338,8 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
  */
 void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *what,
 		       const void *out, size_t out_size, size_t error_offset);
+/* ops-run.c: a call of any VM. Takes the lock itself. */
+void run_call(fuse_req_t req, const struct mount_on *m);
 /* guest.c: a call of a guest, on its VM; answers a MOUNT_CALL. Takes the lock itself. */
 void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m);
 

@@ -33,6 +33,16 @@ static void tell_bytes(struct node *n, const struct gmem_call *c, uint64_t offse
 	world_call(&store, &r);
 }
 
+/*
+ * The memory behind userspace_addr is a program's and not the daemon's: `gmem run' makes such an access itself,
+ * and that the daemon cannot is nothing that has happened.
+ */
+static bool is_of_program(const struct gmem_result *r)
+{
+	return fs.o.run && result_is_errno(r) && r->value == -EFAULT &&
+	       r->clause == gmem_clause_find("GUEST-9");
+}
+
 /* 0, and the answer is in *r; or a negated errno. */
 static int64_t guest_load(const struct node *vm, const struct gmem_call *c, struct gmem_result *r)
 {
@@ -43,7 +53,8 @@ static int64_t guest_load(const struct node *vm, const struct gmem_call *c, stru
 	if (!r->clause)
 		return err; /* the model was not asked */
 	if (r->outcome != GMEM_VALUE || result_is_errno(r) || !n || !look_guest_has(vm, c->gpa)) {
-		world_log(c, r);
+		if (!is_of_program(r))
+			world_log(c, r);
 		return 0;
 	}
 	if (contents_read(n, &value, c->size, offset))
@@ -68,7 +79,9 @@ static int64_t guest_store(const struct node *vm, const struct gmem_call *c, str
 
 	if (n && !contents_at(n, 1, offset) && contents_fit(GMEM_PAGE_SIZE))
 		return -ENOMEM;
-	err = world_call(c, r);
+	err = world_ask(c, r);
+	if (r->clause && !is_of_program(r))
+		world_log(c, r);
 	if (!r->clause)
 		return err;
 	if (r->outcome != GMEM_VALUE || result_is_errno(r) || !n || !look_guest_has(vm, c->gpa))

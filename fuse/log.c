@@ -32,6 +32,8 @@ void log_begin(void)
 	l->events = memfd_create("gmemfs-events", MFD_CLOEXEC);
 	if (l->events < 0)
 		die("no memory for the events");
+	/* nobody can read them there */
+	l->events_full = fs.o.run;
 }
 
 static void put_events(struct text *t)

@@ -194,7 +194,7 @@ static struct node *node_of_file(uint32_t file)
 	struct node *n;
 
 	for (n = fs.files; n; n = n->next_file)
-		if (n->fd != NO_FD &&
+		if (n->kind == NODE_FILE && n->fd != NO_FD &&
 		    gmem_range_get(fs.w->b, process()->fds, (uint64_t)n->fd) == file)
 			return n;
 	return NULL;

@@ -29,6 +29,7 @@ static void usage(void)
 	     "                         MMAP+INIT_SHARED\n"
 	     "  -o machine=WORDS       as in a trace, such as arch=arm64:types=DEFAULT+TDX\n"
 	     "  -o strict              refuse read and write, as the kernel does\n"
+	     "  -o run                 the same, for `gmem run'\n"
 	     "  -o check               check the invariants after every call\n"
 	     "  -o limit-files=N       files at a time (4096)\n"
 	     "  -o limit-vms=N         directories at a time (256)\n"

@@ -198,39 +198,6 @@ static void settle(const struct node *n, const char *bytes, size_t size, uint64_
 	}
 }
 
-static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset,
-			  const struct fuse_file_info *fi)
-{
-	bool past_the_cache = fi->fh, direct = (fi->flags & O_DIRECT) && !fi->fh;
-	uint64_t end;
-	int err;
-
-	if (n->fd == NO_FD)
-		return -EINVAL;
-	if (fs.o.strict)
-		return refuse_strictly(n, GMEM_WRITE, size);
-	if (offset >= n->size)
-		return -ENOSPC;
-	if (by_mistake(n, past_the_cache))
-		return -EACCES;
-	if (size > n->size - offset)
-		size = n->size - offset;
-	if (!size)
-		return 0;
-	end = PAGE_UP(offset + size);
-	/* the kernel would make EIO of a short one */
-	if (direct && look_shared_until(n, PAGE(offset), end) < end)
-		return -EACCES;
-	err = permit(n, PAGE(offset), &end, true);
-	if (err)
-		return err;
-	if (offset + size > end << GMEM_PAGE_SHIFT)
-		size = (end << GMEM_PAGE_SHIFT) - offset;
-	settle(n, from, size, offset);
-	err = contents_write(n, from, size, offset);
-	return err ? err : (int64_t)size;
-}
-
 /* Punched meanwhile, or of a guest whose memory is the vendor's affair. */
 static bool is_overtaken(const struct node *n, uint64_t page)
 {
@@ -260,6 +227,69 @@ static int64_t write_back(struct node *n, const char *from, size_t size, uint64_
 		err = contents_write(n, from + done, part, offset + done);
 	}
 	return err ? err : (int64_t)size;
+}
+
+/* A conversion has decided, and the kernel has not dropped the page yet: nobody was told. */
+static bool is_being_taken(const struct node *n, uint64_t page)
+{
+	return look_shared_until(n, page, page + 1) == page && notify_may_have(n, page, page + 1) &&
+	       !notify_is_punched(n, page);
+}
+
+/*
+ * As much as begins with pages that may be had. A write to a page that is being taken is older than
+ * the conversion. If it were refused, the kernel would forget that its copy is up to date, and with
+ * that what others have stored there.
+ */
+static int64_t write_part(struct node *n, const char *from, size_t size, uint64_t offset)
+{
+	uint64_t end = PAGE_UP(offset + size);
+	int err;
+
+	if (is_being_taken(n, PAGE(offset))) {
+		end = PAGE(offset) + 1;
+		if (offset + size > end << GMEM_PAGE_SHIFT)
+			size = (end << GMEM_PAGE_SHIFT) - offset;
+		return write_back(n, from, size, offset);
+	}
+	err = permit(n, PAGE(offset), &end, true);
+	if (err)
+		return err;
+	if (offset + size > end << GMEM_PAGE_SHIFT)
+		size = (end << GMEM_PAGE_SHIFT) - offset;
+	settle(n, from, size, offset);
+	err = contents_write(n, from, size, offset);
+	return err ? err : (int64_t)size;
+}
+
+static int64_t write_file(struct node *n, const char *from, size_t size, uint64_t offset,
+			  const struct fuse_file_info *fi)
+{
+	bool past_the_cache = fi->fh, direct = (fi->flags & O_DIRECT) && !fi->fh;
+	size_t done = 0;
+	int64_t part;
+
+	if (n->fd == NO_FD)
+		return -EINVAL;
+	if (fs.o.strict)
+		return refuse_strictly(n, GMEM_WRITE, size);
+	if (offset >= n->size)
+		return -ENOSPC;
+	if (by_mistake(n, past_the_cache))
+		return -EACCES;
+	if (size > n->size - offset)
+		size = n->size - offset;
+	if (!size)
+		return 0;
+	/* the kernel would make EIO of a short one */
+	if (direct &&
+	    look_shared_until(n, PAGE(offset), PAGE_UP(offset + size)) < PAGE_UP(offset + size))
+		return -EACCES;
+	do {
+		part = write_part(n, from + done, size - done, offset + done);
+		done += part > 0 ? (size_t)part : 0;
+	} while (part > 0 && done < size && is_being_taken(n, PAGE(offset + done)));
+	return done ? (int64_t)done : part;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,

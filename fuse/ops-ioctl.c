@@ -415,6 +415,8 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		fuse_reply_err(req, EACCES);
 	else if (cmd == MOUNT_CALL)
 		own_call(&q);
+	else if (cmd == MOUNT_ON && q.n->kind == NODE_ROOT && fs.o.run)
+		run_call(req, in);
 	else if (q.n->kind == NODE_FILE)
 		file_ioctl(&q);
 	else if (q.n->kind == NODE_VM && is_attributes2(cmd))

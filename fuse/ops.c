@@ -23,7 +23,7 @@ static void op_init(void *data, struct fuse_conn_info *conn)
 	conn->want &= ~(unsigned int)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
 				      FUSE_CAP_READDIRPLUS);
 	conn->want |= conn->capable & (FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPLICIT_INVAL_DATA);
-	if (fs.o.strict) {
+	if (fs.o.strict && !fs.o.run) {
 		conn->want &= ~(unsigned int)FUSE_CAP_EXPLICIT_INVAL_DATA;
 		conn->want |= conn->capable & (FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
 	}
@@ -97,7 +97,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	if (n == &fs.controls[CONTROL_EVENTS])
 		log_catch_up();
 	fs_lock();
-	if (fs.o.strict && fi && n->kind == NODE_FILE && n->fd != NO_FD)
+	if (fs.o.strict && !fs.o.run && fi && n->kind == NODE_FILE && n->fd != NO_FD)
 		err = refuse_strictly(n, GMEM_READ, 1);
 	reply_attr(req, (int)err, n);
 }
@@ -167,7 +167,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	(void)mode;
 	fs_lock();
 	if (parent == FUSE_ROOT_ID)
-		err = tree_make_vm(name, ctx->uid, ctx->gid, &n);
+		err = tree_make_vm(name, fs.type, ctx->uid, ctx->gid, &n);
 	reply_entry(req, err, n);
 }
 
@@ -233,35 +233,38 @@ static void op_no_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fu
 
 /* ---- handles ---- */
 
+/* What a handle shows: of a directory or of a file of .gmem. */
 struct snapshot {
-	struct snapshot *next;
+	struct snapshot *next, **at;
 	char *text;
 	size_t size;
 };
 
-/* All of them: not every handle is closed before the end. */
 static struct snapshot *snapshots;
 
+/* Under the lock, as its end. */
 static struct snapshot *new_snapshot(void)
 {
 	struct snapshot *s = xcalloc(1, sizeof(*s));
 
 	s->next = snapshots;
+	s->at = &snapshots;
+	if (s->next)
+		s->next->at = &s->next;
 	snapshots = s;
 	return s;
 }
 
 static void free_snapshot(struct snapshot *s)
 {
-	struct snapshot **at;
-
-	for (at = &snapshots; *at != s; at = &(*at)->next)
-		;
-	*at = s->next;
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
 	free(s->text);
 	free(s);
 }
 
+/* The kernel does not close handles of a connection that ends by itself. */
 void ops_end(void)
 {
 	while (snapshots)
@@ -300,7 +303,7 @@ static void how_to_open(const struct node *n, struct fuse_file_info *fi)
 	fi->direct_io = !can_be_mapped(n);
 	fi->keep_cache = !fi->direct_io;
 	fi->fh = fi->direct_io;
-	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && n->fd != NO_FD;
+	fi->nonseekable = n->kind == NODE_FILE && fs.o.strict && !fs.o.run && n->fd != NO_FD;
 }
 
 static void open_control(struct node *n, struct fuse_file_info *fi)

@@ -21,6 +21,7 @@ static const struct fuse_opt own[] = { OPTION("profile=%s", profile),
 				       OPTION("machine=%s", machine),
 				       OPTION("strict", strict),
 				       OPTION("check", check),
+				       OPTION("run", run),
 				       OPTION("limit-files=%u", most_files),
 				       OPTION("limit-vms=%u", most_vms),
 				       OPTION("limit-ranges=%u", most_ranges),
@@ -175,6 +176,7 @@ void options_read(struct fuse_args *args)
 	if (fuse_opt_parse(args, &fs.o, own, NULL) ||
 	    fuse_opt_parse(args, &mountpoint, none, keep_mountpoint))
 		exit(EXIT_WRONG_USE);
+	fs.o.strict |= fs.o.run;
 	if (mountpoint)
 		fuse_opt_add_arg(args, mountpoint);
 	free(mountpoint);

@@ -79,10 +79,8 @@ static struct node *new_node(struct node *dir, enum node_kind kind, const char *
 	n->uid = uid;
 	n->gid = gid;
 	add(dir, n);
-	if (kind == NODE_FILE) {
-		n->next_file = fs.files;
-		fs.files = n;
-	}
+	n->next_file = fs.files;
+	fs.files = n;
 	return n;
 }
 
@@ -97,7 +95,7 @@ static int64_t create_vm(uint64_t type)
 	return fd;
 }
 
-int tree_make_vm(const char *name, uid_t uid, gid_t gid, struct node **made)
+int tree_make_vm(const char *name, uint64_t type, uid_t uid, gid_t gid, struct node **made)
 {
 	int64_t fd;
 
@@ -105,14 +103,42 @@ int tree_make_vm(const char *name, uid_t uid, gid_t gid, struct node **made)
 		return -EEXIST;
 	if (fs.nr_vms >= fs.o.most_vms)
 		return -ENOSPC;
-	fd = create_vm(fs.type);
+	fd = create_vm(type);
 	if (fd < 0)
 		return (int)fd;
 	*made = new_node(&fs.root, NODE_VM, name, uid, gid);
 	(*made)->fd = fd;
-	(*made)->type = fs.type;
+	(*made)->type = type;
 	fs.nr_vms++;
 	return 0;
+}
+
+int tree_make_numbered_vm(uint64_t type, uid_t uid, gid_t gid, struct node **made)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "vm-%llu", (unsigned long long)fs.next_number + 1);
+	return tree_make_vm(name, type, uid, gid, made);
+}
+
+struct node *tree_vm(uint64_t number)
+{
+	struct node *n;
+
+	for (n = fs.root.children; n; n = n->next)
+		if (n->kind == NODE_VM && n->number == number)
+			return n;
+	return NULL;
+}
+
+struct node *tree_file(uint64_t number)
+{
+	struct node *n;
+
+	for (n = fs.files; n; n = n->next_file)
+		if (n->kind == NODE_FILE && n->number == number)
+			return n;
+	return NULL;
 }
 
 static void close_fd(int64_t fd)
@@ -343,7 +369,7 @@ static void file_attr(const struct node *n, struct stat *st)
 	if (n->fd == NO_FD)
 		return;
 	st->st_mode = (mode_t)stat_field(n, GMEM_ST_MODE, S_IFREG | 0600);
-	st->st_nlink = n->unlinked ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK, 1);
+	st->st_nlink = n->unlinked && !fs.o.run ? 0 : (nlink_t)stat_field(n, GMEM_ST_NLINK, 1);
 	st->st_size = stat_field(n, GMEM_ST_SIZE, n->size);
 	st->st_blocks = stat_field(n, GMEM_ST_BLOCKS, 0);
 	st->st_blksize = (blksize_t)stat_field(n, GMEM_ST_BLKSIZE, GMEM_PAGE_SIZE);
@@ -374,7 +400,7 @@ void tree_attr(const struct node *n, struct stat *st)
 double tree_attr_timeout(const struct node *n)
 {
 	if (n->kind == NODE_FILE)
-		return n->fd == NO_FD || fs.o.strict ? 0 : TIMEOUT;
+		return n->fd == NO_FD || fs.o.strict || fs.o.run ? 0 : TIMEOUT;
 	return n->kind == NODE_CONTROL ? 0 : TIMEOUT;
 }
 

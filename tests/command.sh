@@ -80,10 +80,10 @@ ends 'JSON is UTF-8, whatever a file is called' 0 < <(
 mounted='create, convert, show, bind, guest-load, guest-store, pin'
 run gmem
 ends 'gmem alone names its commands' 2 < <(
-	has err 'gmem: which command? replay, record, compare, explain, explore, locks, diff, bugs, profiles, '"$mounted")
+	has err 'gmem: which command? replay, run, record, compare, explain, explore, locks, diff, bugs, profiles, '"$mounted")
 run gmem xyzzy
 ends 'so does an unknown command' 2 < <(
-	has err "gmem: unknown command 'xyzzy'; there are replay, record, compare, explain, explore, locks, diff, bugs, profiles, $mounted")
+	has err "gmem: unknown command 'xyzzy'; there are replay, run, record, compare, explain, explore, locks, diff, bugs, profiles, $mounted")
 run gmem rplay
 ends 'but for one that looks like it' 2 < <(
 	has err "gmem: unknown command 'rplay'; did you mean replay?")

@@ -263,7 +263,7 @@ static void step(void)
 {
 	unsigned int n = 1 + (unsigned int)draw(MOST_RANGE);
 	/* often where everybody is; see CAVEATS.md for what half of the time would find */
-	unsigned int page = (unsigned int)draw(draw(8) ? PAGES - n : 2);
+	unsigned int page = (unsigned int)draw(draw(2) ? PAGES - n : 2);
 	uint64_t what = draw(100);
 
 	if (what < 35)

@@ -16,7 +16,7 @@ for candidate in clang-format-14 clang-format; do
 done
 [ -n "$formatter" ] || skip_all 'clang-format 14 is not installed'
 
-for room in model fuse tools tests; do
+for room in model fuse tools tests tests/programs; do
 	files=("$room"/*.[ch])
 	[ "${#files[@]}" -gt 0 ] || continue
 	judge "$room/ is formatted" < <(

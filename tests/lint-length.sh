@@ -36,7 +36,7 @@ long_files()
 	counts && ++lines == max + 1 { print FILENAME ": more than " max " lines" }' "$@"
 }
 
-for room in model fuse tools tests; do
+for room in model fuse tools tests tests/programs; do
 	shopt -s nullglob
 	files=("$room"/*.[ch])
 	[ "${#files[@]}" -gt 0 ] || continue

@@ -183,6 +183,15 @@ static enum fate try_in_child(const struct mutant *m)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU ? HUNG : CRASHED;
 }
 
+/* Those with guest_memfd come first; ANCESTORS=1 asks for the others as well. */
+static const struct gmem_profile *swept(unsigned int n)
+{
+	const struct gmem_profile *p = gmem_profile(n);
+	const char *all = getenv("ANCESTORS");
+
+	return p && ((all && *all) || gmem_profile_has(p, GMEM_CREATE_GUEST_MEMFD)) ? p : NULL;
+}
+
 /* Who among the profiles has the same table as profile number n; 0 if an earlier one has it. */
 static unsigned int sharers(unsigned int n, unsigned int table)
 {
@@ -190,7 +199,7 @@ static unsigned int sharers(unsigned int n, unsigned int table)
 	unsigned int i, bits = 0;
 
 	rows_read(&rows, gmem_profile(n), table);
-	for (i = 0; gmem_profile(i); i++) {
+	for (i = 0; swept(i); i++) {
 		rows_read(&others, gmem_profile(i), table);
 		if (!rows_same(&rows, &others))
 			continue;
@@ -252,7 +261,7 @@ int main(int argc, char **argv)
 	read_corpus(argv + 1, argc - 1);
 	progress_end();
 	printf("%zu traces; mutants that nothing notices, or that do not end:\n", nr_traces);
-	for (n = 0; gmem_profile(n); n++)
+	for (n = 0; swept(n); n++)
 		for (table = 0; table < gmem_nr_tables(); table++)
 			if (is_wanted(table))
 				try_table(n, table, count);

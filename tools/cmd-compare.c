@@ -3,7 +3,8 @@
  * gmem compare: holds the model against the real kernel, with given traces or with random ones.
  *
  * Given traces are compared here and now, random ones by many processes (compare-jobs.c); what
- * differs is compared again here, and shown by difference.c.
+ * differs is compared again here, and shown by difference.c. A program is followed on the kernel
+ * (follow.c), and then the model is asked what it has asked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #include "cmd.h"
 #include "compare-jobs.h"
 #include "difference.h"
+#include "follow.h"
 #include "random.h"
 
 #define AGAIN 3 /* times that a trace which differed is run again */
@@ -27,7 +29,7 @@ struct compare_all {
 	unsigned int length, jobs;
 	int has_seed, stats;
 	int of_random; /* an option that means nothing for given traces */
-	char **files;
+	char **files, **program;
 	int nr_files;
 
 	struct comparer c;
@@ -205,6 +207,34 @@ static int compare_files(struct compare_all *o)
 	return wrong ? EXIT_WRONG_USE : lacks == o->nr_files ? EXIT_LACKS : EXIT_AS_DEMANDED;
 }
 
+/* The kernel's answers are there already when the model is asked. */
+static int compare_program(struct compare_all *o)
+{
+	const char *slash = strrchr(o->program[0], '/'), *name = slash ? slash + 1 : o->program[0];
+	struct followed f;
+	int status = follow_program(o->program, &f);
+
+	if (status)
+		return status;
+	if (f.status)
+		printf("%s: exit status %d\n", name, follow_status_number(f.status));
+	if (!f.t.nr_calls) {
+		printf("%s: made no call on KVM that a trace could have\n", name);
+		followed_free(&f);
+		return EXIT_NOT_AS_DEMANDED;
+	}
+	begin(o, 1024);
+	f.t.profile = o->profile;
+	if (compare_recorded(&o->c, &f.t, f.results) != COMPARED_SAME)
+		difference_of_program(&o->found, &o->c, &f.t, name);
+	count(o);
+	comparer_close(&o->c);
+	if (f.unseen)
+		printf("not compared: %lu calls, such as one %s\n", f.unseen, f.why);
+	followed_free(&f);
+	return EXIT_AS_DEMANDED;
+}
+
 static void print_stats(const struct compare_all *o)
 {
 	unsigned int i;
@@ -281,8 +311,11 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		o->nr_files = state->argc - state->next;
 		break;
 	case ARGP_KEY_END:
-		if (!o->nr_files && !o->count && !o->has_seed)
-			argp_error(state, "which trace? or --count NUMBER for random ones");
+		if (!o->nr_files && !o->count && !o->has_seed && !o->program)
+			argp_error(state,
+				   "which trace? or --count NUMBER for random ones, or -- PROGRAM");
+		if (o->program && (o->nr_files || o->count || o->has_seed || o->of_random))
+			argp_error(state, "a program is compared by itself");
 		if (o->nr_files && (o->count || o->has_seed))
 			argp_error(state, "traces are given or random, not both");
 		if (o->nr_files && o->of_random)
@@ -311,8 +344,10 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
-	.args_doc = "TRACE...\n--count NUMBER [--seed NUMBER] [--length NUMBER]",
-	.doc = "Make the same calls on the model and on /dev/kvm and compare every result. What a known "
+	.args_doc =
+		"TRACE...\n--count NUMBER [--seed NUMBER] [--length NUMBER]\n-- PROGRAM [ARGUMENT...]",
+	.doc = "Make the same calls on the model and on /dev/kvm and compare every result. The calls are those "
+	       "of traces, random ones, or those that a program makes. What a known "
 	       "bug of this release explains is counted separately; any other difference is shrunk to "
 	       "the fewest calls, shown, and written as a trace.\vExit status: 0 if there is no "
 	       "difference, 1 if there is, 2 if a trace is malformed, 77 if this machine cannot be "
@@ -325,10 +360,10 @@ static void choose_defaults(struct compare_all *o)
 		o->profile = kernel_profile();
 	if (!o->profile)
 		die("no profile is of this kernel's release; choose one with --profile");
-	if (!o->nr_files && !o->has_seed &&
+	if (!o->nr_files && !o->has_seed && !o->program &&
 	    getrandom(&o->seed, sizeof(o->seed), 0) != sizeof(o->seed))
 		die("no random seed: %s", strerror(errno));
-	if (!o->nr_files && !o->count)
+	if (!o->nr_files && !o->count && !o->program)
 		o->count = 1;
 	o->began = seconds();
 }
@@ -340,20 +375,23 @@ int cmd_compare(int argc, char **argv)
 	struct backend_error e;
 	int status = EXIT_AS_DEMANDED;
 
+	o.program = program_after_dashes(&argc, argv);
 	parse_options(&argp, argc, argv, &o);
 	choose_defaults(&o);
 	if (backend_kvm.machine(&machine, &e) != BACKEND_DONE) {
 		fprintf(stderr, "gmem compare: %s\n", e.why);
 		return EXIT_LACKS;
 	}
-	if (o.nr_files)
+	if (o.program)
+		status = compare_program(&o);
+	else if (o.nr_files)
 		status = compare_files(&o);
 	else
 		compare_random(&o);
 	progress_end();
 	if (o.traces)
 		print_summary(&o);
-	if (status == EXIT_WRONG_USE)
-		return status;
+	if (status == EXIT_WRONG_USE || o.program)
+		return o.found.differences ? EXIT_NOT_AS_DEMANDED : status;
 	return o.found.differences || o.found.broken ? EXIT_NOT_AS_DEMANDED : status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gmem record: runs a trace on the real kernel and writes it with every result as a demand, so
- * that machines without /dev/kvm can hold the model against this one.
+ * that machines without /dev/kvm can hold the model against this one. Or runs a program, and writes
+ * what it asked the kernel as such a trace.
  *
  * What the trace demanded before is forgotten; comments stay. A name whose call fails here is
  * written as the number that it stood for.
@@ -11,9 +12,11 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "follow.h"
 
 struct record {
 	const char *out, *trace;
+	char **program;
 };
 
 /* The header: where it was recorded, and what the machine there is. */
@@ -61,12 +64,17 @@ static int run(struct trace *t, struct trace_run *r, struct backend_error *e,
 	return *status == BACKEND_DONE;
 }
 
-static void write_trace(const struct trace *t, const char *path)
+static FILE *open_output(const char *path)
 {
 	FILE *f = path ? fopen(path, "we") : stdout;
 
 	if (!f)
 		die("%s: %s", path, strerror(errno));
+	return f;
+}
+
+static void write_trace(FILE *f, const struct trace *t, const char *path)
+{
 	trace_print(f, t);
 	if (path && fclose(f))
 		die("%s: %s", path, strerror(errno));
@@ -84,7 +92,7 @@ static int record(struct record *o, struct trace *t, const struct gmem_machine *
 	if (ok) {
 		fill_header(t, here);
 		fill_demands(t, r.results);
-		write_trace(t, o->out);
+		write_trace(open_output(o->out), t, o->out);
 	} else if (r.done < t->nr_calls) {
 		fprintf(stderr, "%s:%u: not recorded: %s\n", shown_name(o->trace),
 			t->calls[r.done].line, e.why);
@@ -95,6 +103,65 @@ static int record(struct record *o, struct trace *t, const struct gmem_machine *
 	if (status == BACKEND_UNSUPPORTED)
 		return EXIT_LACKS;
 	return ok ? EXIT_AS_DEMANDED : EXIT_NOT_AS_DEMANDED;
+}
+
+/* ---- a program ---- */
+
+/* What the trace cannot say, as its last lines. */
+static char *remarks(const struct followed *f)
+{
+	struct text t;
+
+	text_begin(&t);
+	fputs("# Recorded from a program. Loads and stores of its own that succeeded are not seen, nor are those of "
+	      "guests.\n",
+	      t.f);
+	if (f->others)
+		fprintf(t.f, "# Calls on KVM that traces have no word for: %lu.\n", f->others);
+	if (f->unseen)
+		fprintf(t.f, "# Calls that are not here: %lu, such as one %s.\n", f->unseen,
+			f->why);
+	return text_end(&t);
+}
+
+static void fill_in(struct followed *f, const struct gmem_machine *here)
+{
+	size_t i;
+
+	fill_header(&f->t, here);
+	fill_demands(&f->t, f->results);
+	for (i = 0; i < f->t.nr_calls; i++)
+		if (!result_succeeded(&f->results[i]))
+			f->t.calls[i].name[0] = 0;
+	f->t.tail = remarks(f);
+}
+
+/* The program's exit status, as long as there is a trace. */
+static int record_program(const struct record *o, const struct gmem_machine *here)
+{
+	/* the program may run for long: is there a place for its trace? */
+	FILE *out = open_output(o->out);
+	struct followed f;
+	int status = follow_program(o->program, &f), of_program = f.status;
+
+	if (!status && !f.t.nr_calls) {
+		fprintf(stderr, "gmem record: %s made no call on KVM that a trace could have\n",
+			o->program[0]);
+		status = EXIT_NOT_AS_DEMANDED;
+		if (of_program)
+			status = follow_status(of_program);
+	} else if (!status) {
+		fill_in(&f, here);
+		write_trace(out, &f.t, o->out);
+		if (f.unseen)
+			fprintf(stderr,
+				"gmem record: %lu calls are not in the trace, such as one %s\n",
+				f.unseen, f.why);
+		followed_free(&f);
+		return follow_status(of_program);
+	}
+	followed_free(&f);
+	return status;
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
@@ -108,10 +175,15 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (o->trace)
 			argp_error(state, "one trace at a time");
+		if (o->program)
+			argp_error(state, "a trace or a program, not both");
 		o->trace = arg;
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which trace?");
+		if (!o->program)
+			argp_error(state, "which trace? or -- PROGRAM");
+		if (!o->out)
+			argp_error(state, "a program has its own output: --output FILE is needed");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -127,34 +199,50 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	.options = options,
 	.parser = on_option,
-	.args_doc = "TRACE",
+	.args_doc = "TRACE\n-- PROGRAM [ARGUMENT...]",
 	.doc = "Run a trace on /dev/kvm and write it with every result filled in as a demand. A TRACE "
-	       "of - is standard input.\vExit status: 0, 1 if the kernel did not answer, 2 if the "
-	       "trace is malformed, 77 if this machine cannot be asked. See gmem(1), gmem-trace(5).",
+	       "of - is standard input. Or run a program, and write what it asks of KVM and of "
+	       "guest_memfds as such a trace.\vExit status: 0, 1 if the kernel did not answer, 2 if the "
+	       "trace is malformed, 77 if this machine cannot be asked; with a program, its own. See "
+	       "gmem(1), gmem-trace(5).",
 };
+
+static int record_trace(struct record *o, struct trace *t)
+{
+	const char *why = trace_only_on_the_model(t);
+	struct gmem_machine here;
+	struct backend_error e;
+
+	if (why) {
+		fprintf(stderr, "%s: not recorded: %s\n", shown_name(o->trace), why);
+		return EXIT_LACKS;
+	}
+	if (backend_kvm.machine(&here, &e) != BACKEND_DONE) {
+		fprintf(stderr, "gmem record: %s\n", e.why);
+		return EXIT_LACKS;
+	}
+	return record(o, t, &here);
+}
 
 int cmd_record(int argc, char **argv)
 {
 	struct record o = { 0 };
 	struct gmem_machine here;
 	struct backend_error e;
-	const char *why;
 	struct trace t;
 	int status;
 
+	o.program = program_after_dashes(&argc, argv);
 	parse_options(&argp, argc, argv, &o);
+	if (o.program) {
+		if (backend_kvm.machine(&here, &e) == BACKEND_DONE)
+			return record_program(&o, &here);
+		fprintf(stderr, "gmem record: %s\n", e.why);
+		return EXIT_LACKS;
+	}
 	if (!read_trace_with_calls(&t, "gmem record", o.trace))
 		return EXIT_WRONG_USE;
-	why = trace_only_on_the_model(&t);
-	if (why) {
-		fprintf(stderr, "%s: not recorded: %s\n", shown_name(o.trace), why);
-		status = EXIT_LACKS;
-	} else if (backend_kvm.machine(&here, &e) != BACKEND_DONE) {
-		fprintf(stderr, "gmem record: %s\n", e.why);
-		status = EXIT_LACKS;
-	} else {
-		status = record(&o, &t, &here);
-	}
+	status = record_trace(&o, &t);
 	trace_free(&t);
 	return status;
 }

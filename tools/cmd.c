@@ -36,6 +36,27 @@ void parse_options(const struct argp *argp, int argc, char **argv, void *input)
 	argp_parse(&with_help, argc, argv, 0, NULL, input);
 }
 
+void parse_options_in_order(const struct argp *argp, int argc, char **argv, void *input)
+{
+	struct argp with_help = *argp;
+
+	with_help.children = help_option;
+	argp_parse(&with_help, argc, argv, ARGP_IN_ORDER, NULL, input);
+}
+
+char **program_after_dashes(int *argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < *argc && strcmp(argv[i], "--"); i++)
+		;
+	if (i + 1 >= *argc)
+		return NULL;
+	*argc = i;
+	argv[i] = NULL;
+	return argv + i + 1;
+}
+
 const struct gmem_profile *profile_option(struct argp_state *state, const char *name)
 {
 	const struct gmem_profile *p = gmem_profile_find(name);

@@ -15,6 +15,7 @@
 /* Each takes its own arguments, argv[0] being "gmem NAME", and returns the exit status. */
 int cmd_replay(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_explore(int argc, char **argv);
@@ -35,6 +36,10 @@ int cmd_pin(int argc, char **argv);
 extern const struct argp_child help_option[2];
 /* argp_parse() for a subcommand, with -h. */
 void parse_options(const struct argp *argp, int argc, char **argv, void *input);
+/* The same, up to the first word that is no option: what follows is another program's. */
+void parse_options_in_order(const struct argp *argp, int argc, char **argv, void *input);
+/* What follows "--", a program and its arguments, which are taken away; null if there is none. */
+char **program_after_dashes(int *argc, char **argv);
 /* The profile of that name, or an error of use that lists them all. */
 const struct gmem_profile *profile_option(struct argp_state *state, const char *name);
 /* The number, or an error of use: it is from least to most. */

@@ -212,17 +212,19 @@ static enum compared compare_call(struct comparer *c, const struct trace *t, siz
 	return COMPARED_SAME;
 }
 
-enum compared compare(struct comparer *c, struct trace *t)
+static void begin(struct comparer *c, const struct trace *t)
 {
-	enum compared r = COMPARED_SAME;
-	size_t n, answered;
-	int whole;
-
 	make_room(c, t->nr_calls);
 	memset(c->known, 0, sizeof(c->known));
 	c->model_broke = 0;
-	whole = run_kernel(c, t);
-	answered = c->at;
+}
+
+/* The model's answers to the first calls, and what they are against the kernel's. */
+static enum compared judge(struct comparer *c, const struct trace *t, size_t answered)
+{
+	enum compared r = COMPARED_SAME;
+	size_t n;
+
 	copy_world(c->promised, c->fresh, c->profile);
 	if (c->shipped)
 		copy_world(c->as_shipped, c->fresh, c->shipped);
@@ -231,9 +233,26 @@ enum compared compare(struct comparer *c, struct trace *t)
 	c->nr_calls = n;
 	if (r != COMPARED_SAME)
 		c->at = n - 1;
-	else if (!whole)
-		r = COMPARED_BROKEN;
 	return r;
+}
+
+enum compared compare(struct comparer *c, struct trace *t)
+{
+	enum compared r;
+	int whole;
+
+	begin(c, t);
+	whole = run_kernel(c, t);
+	r = judge(c, t, c->at);
+	return r == COMPARED_SAME && !whole ? COMPARED_BROKEN : r;
+}
+
+enum compared compare_recorded(struct comparer *c, const struct trace *t,
+			       const struct gmem_result *kernel)
+{
+	begin(c, t);
+	memcpy(c->kernel, kernel, t->nr_calls * sizeof(*kernel));
+	return judge(c, t, t->nr_calls);
 }
 
 /* ---- random traces ---- */

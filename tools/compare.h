@@ -47,6 +47,10 @@ void comparer_close(struct comparer *c);
  */
 enum compared compare(struct comparer *c, struct trace *t);
 
+/* The same with what the kernel has answered already, one result a call. */
+enum compared compare_recorded(struct comparer *c, const struct trace *t,
+			       const struct gmem_result *kernel);
+
 /* Makes up a trace of at most length calls. */
 void compare_generate(struct comparer *c, struct trace *t, uint64_t seed, unsigned int length);
 

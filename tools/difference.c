@@ -198,6 +198,21 @@ void difference_found(struct differences *d, struct comparer *c, struct trace *t
 	free(path);
 }
 
+void difference_of_program(struct differences *d, struct comparer *c, struct trace *t,
+			   const char *name)
+{
+	char *path;
+
+	d->differences = d->nr_kinds = 1;
+	while (t->nr_calls > c->at + 1)
+		trace_drop(t, t->nr_calls - 1);
+	fill_in(c, t);
+	path = write_difference(d, t, name);
+	printf("difference: call %zu of %s; all up to it are in %s\n", c->at + 1, name, path);
+	show_last_call(c, t);
+	free(path);
+}
+
 void no_answer(struct differences *d, struct comparer *c, struct trace *t, const char *name)
 {
 	char *path, *call;

@@ -26,6 +26,9 @@ struct differences {
 
 /* compare() has just found call number c->at of the trace to differ. The trace is used up. */
 void difference_found(struct differences *d, struct comparer *c, struct trace *t, const char *name);
+/* The same of compare_recorded(), of a program that is not run again: nothing is shrunk. */
+void difference_of_program(struct differences *d, struct comparer *c, struct trace *t,
+			   const char *name);
 /* compare() has just got no answer from the kernel. */
 void no_answer(struct differences *d, struct comparer *c, struct trace *t, const char *name);
 

@@ -17,6 +17,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "replay", cmd_replay, "run traces on the model (or on /dev/kvm) and judge the results" },
+	{ "run", cmd_run, "run a program whose /dev/kvm is the model" },
 	{ "record", cmd_record, "run a trace on /dev/kvm and fill in its results" },
 	{ "compare", cmd_compare, "run traces, given or random, on the model and on /dev/kvm" },
 	{ "explain", cmd_explain, "show which rule decided each call of a trace; print rules" },

@@ -75,4 +75,19 @@ struct mount_call {
 };
 #define MOUNT_CALL _IOWR('G', 0x6d, struct mount_call)
 
+/*
+ * The same on the top of a mount with -o run, of any VM, and for all calls of a VM. VMs and
+ * files are named by their inode numbers. create_vm makes a directory vm-N with the inode number
+ * N, which is the result; create_guest_memfd makes a file gmem-M for the result M. A memfd of 0 is
+ * no descriptor, and of 1 one that is no guest_memfd. close only asks whether the file memfd is
+ * open still: EAGAIN.
+ */
+struct mount_on {
+	struct mount_call m;
+	uint64_t vm, memfd;
+};
+#define MOUNT_ON _IOWR('G', 0x6e, struct mount_on)
+#define MOUNT_NO_FILE 0
+#define MOUNT_OTHER_FILE 1
+
 #endif

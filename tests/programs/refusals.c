@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * In the manner of the kernel's selftests: every call on a guest_memfd and about it, and every
+ * refusal, on a VM without private memory.
+ */
+#define _GNU_SOURCE
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "program.h"
+
+#define SIZE (16 * PAGE)
+
+static void *const nowhere = (void *)8;
+
+static void kvm_itself(void)
+{
+	int kvm = open_kvm(), vm;
+
+	IS(ioctl(kvm, KVM_GET_API_VERSION, 0), 12);
+	IS(ioctl(kvm, KVM_GET_API_VERSION, 1), -EINVAL);
+	IS(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), 12288);
+	IS(ioctl(kvm, KVM_CHECK_EXTENSION, 234), 1);
+	IS(ioctl(kvm, KVM_CHECK_EXTENSION, 231), 1);
+	IS(ioctl(kvm, KVM_CHECK_EXTENSION, 9999), 0);
+	IS(ioctl(kvm, KVM_CREATE_VM, 77), -EINVAL);
+	IS(ioctl(kvm, CREATE_GUEST_MEMFD, nowhere), -EINVAL);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	IS(ioctl(vm, KVM_CHECK_EXTENSION, 234), 1);
+	IS(ioctl(vm, KVM_CHECK_EXTENSION, 244), 3);
+	IS(ioctl(vm, KVM_GET_API_VERSION, 0), -ENOTTY);
+	IS(fcntl(vm, F_GETFD), FD_CLOEXEC);
+	close(vm);
+	IS(ioctl(vm, KVM_CHECK_EXTENSION, 234), -EBADF);
+	IS(ioctl(1000, KVM_CREATE_VM, 0), -EBADF);
+	close(kvm);
+}
+
+static int is_kvm(int fd)
+{
+	int version = fd < 0 ? -1 : ioctl(fd, KVM_GET_API_VERSION, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return version;
+}
+
+struct how {
+	uint64_t flags, mode, resolve;
+};
+
+/* The many names of one thing. */
+static void opening(int vm, int f)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY), kvm = open_kvm();
+	struct how how = { .flags = O_RDWR };
+	char path[32];
+
+	IS(is_kvm(open("/dev/kvm", O_RDONLY)), 12);
+	IS(is_kvm(open("//dev/./kvm", O_RDWR)), 12);
+	IS(is_kvm(open("/proc/../dev/kvm", O_RDWR)), 12);
+	IS(is_kvm(openat(dev, "kvm", O_RDWR)), 12);
+	IS(is_kvm((int)syscall(SYS_open, "/dev/kvm", O_RDWR)), 12);
+	IS(is_kvm((int)syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", &how, sizeof(how))), 12);
+	IS(openat(dev, "kvm", O_RDWR | O_CREAT | O_EXCL, 0600), -EEXIST);
+	IS(open("/dev/kvm", O_RDWR | O_DIRECTORY), -ENOTDIR);
+	IS(open("/dev/kvm/kvm", O_RDWR), -ENOTDIR);
+	IS(open("/proc/self/kvm", O_RDWR), -ENOENT);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", kvm);
+	IS(is_kvm(open(path, O_RDWR)), 12);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", vm);
+	IS(open(path, O_RDWR), -ENXIO);
+	snprintf(path, sizeof(path), "/dev/fd/%d", f);
+	IS(open(path, O_RDWR), -ENXIO);
+	close(kvm);
+	close(dev);
+}
+
+static void creating(int vm)
+{
+	struct guest_memfd reserved = { .size = PAGE, .reserved = { 1 } };
+	int flags;
+
+	for (flags = 0; flags < 4; flags++)
+		WORKS(new_file(vm, SIZE, (uint64_t)flags));
+	IS(new_file(vm, SIZE, 4), -EINVAL);
+	IS(new_file(vm, SIZE, 1ull << 63), -EINVAL);
+	IS(new_file(vm, 0, 0), -EINVAL);
+	IS(new_file(vm, PAGE + 1, 0), -EINVAL);
+	IS(new_file(vm, -PAGE, 0), -EINVAL);
+	IS(ioctl(vm, CREATE_GUEST_MEMFD, nowhere), -EFAULT);
+	WORKS(ioctl(vm, CREATE_GUEST_MEMFD, &reserved));
+}
+
+static void the_file(int f)
+{
+	char byte = 0, name[64] = "", path[32];
+	struct statfs fs;
+	struct stat st;
+
+	IS(read(f, &byte, 1), -EINVAL);
+	IS(write(f, &byte, 1), -EINVAL);
+	IS(pread(f, &byte, 1, 0), -ESPIPE);
+	IS(pwrite(f, &byte, 1, 0), -ESPIPE);
+	IS(lseek(f, 0, SEEK_SET), -ESPIPE);
+	IS(lseek(f, 0, SEEK_END), -ESPIPE);
+	IS(lseek(f, 0, SEEK_DATA), -ESPIPE);
+	IS(ftruncate(f, 0), -EINVAL);
+	IS(ftruncate(f, SIZE), -EINVAL);
+	IS(fchmod(f, 0600), -EINVAL);
+	IS(fchown(f, geteuid(), getegid()), -EINVAL);
+	IS(futimens(f, NULL), -EINVAL);
+	IS(fsync(f), -EINVAL);
+	IS(fcntl(f, F_GETFL), O_RDWR | 0100000);
+	IS(fcntl(f, F_GETFD), 0);
+	IS(fcntl(f, F_GET_SEALS), -EINVAL);
+	IS(fcntl(f, F_ADD_SEALS, F_SEAL_WRITE), -EINVAL);
+	IS(fstat(f, &st), 0);
+	is("st_size", st.st_size, SIZE);
+	is("st_blocks", st.st_blocks, 0);
+	is("st_blksize", st.st_blksize, PAGE);
+	is("st_mode", st.st_mode, S_IFREG | 0600);
+	is("st_nlink", (long)st.st_nlink, 1);
+	IS(fstatfs(f, &fs), 0);
+	is("f_type", (long)fs.f_type, 0x09041934);
+	is("f_bsize", (long)fs.f_bsize, PAGE);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f);
+	IS(readlink(path, name, sizeof(name) - 1), 21);
+	is("its name", strcmp(name, "anon_inode:[kvm-gmem]"), 0);
+	IS(ioctl(f, _IOWR(0xAE, 0xd2, char[128]), nowhere), -ENOTTY);
+	IS(ioctl(f, KVM_CREATE_VM, 0), -ENOTTY);
+}
+
+static void allocating(int f)
+{
+	IS(fallocate(f, 0, 0, PAGE), -EOPNOTSUPP);
+	IS(fallocate(f, KEEP_SIZE, 0, PAGE), 0);
+	IS(fallocate(f, KEEP_SIZE, 0, 0), -EINVAL);
+	IS(fallocate(f, KEEP_SIZE, 1, PAGE), -EINVAL);
+	IS(fallocate(f, KEEP_SIZE, -(long)PAGE, PAGE), -EINVAL);
+	IS(fallocate(f, KEEP_SIZE, SIZE, PAGE), -EINVAL);
+	IS(fallocate(f, PUNCH_HOLE, 0, PAGE), -EOPNOTSUPP);
+	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, 0, PAGE), 0);
+	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, SIZE, PAGE), 0);
+	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, 1, PAGE), -EINVAL);
+	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, PAGE, 0x7ffffffffffff000), -EFBIG);
+	IS(fallocate(f, 0x10, 0, PAGE), -EOPNOTSUPP);
+	IS(fallocate(f, 0x08, 0, PAGE), -EOPNOTSUPP);
+}
+
+static int try_mmap(int f, int prot, int flags)
+{
+	void *m = mmap(NULL, SIZE, prot, flags, f, 0);
+
+	if (m == MAP_FAILED)
+		return -1;
+	munmap(m, SIZE);
+	return 0;
+}
+
+static void mapping(int vm, int f)
+{
+	int none = new_file(vm, SIZE, 0), unshared = new_file(vm, SIZE, FLAG_MMAP);
+	uint8_t *m;
+
+	IS(try_mmap(none, PROT_READ | PROT_WRITE, MAP_SHARED), -ENODEV);
+	IS(try_mmap(none, PROT_READ | PROT_WRITE, MAP_PRIVATE), -ENODEV);
+	IS(try_mmap(f, PROT_READ | PROT_WRITE, MAP_PRIVATE), -EINVAL);
+	IS(try_mmap(f, PROT_READ | PROT_EXEC, MAP_SHARED), -EPERM);
+	IS(try_mmap(f, PROT_READ, MAP_SHARED), 0);
+	IS(try_mmap(f, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE), 0);
+	m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, unshared, 0);
+	IS(load(m), BUS);
+	munmap(m, SIZE);
+	m = mmap(NULL, SIZE + PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	IS(load(m), 0);
+	IS(store(m, 0xaa), 0);
+	IS(load(m), 0xaa);
+	IS(load(m + SIZE), BUS);
+	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, 0, PAGE), 0);
+	IS(load(m), 0);
+	IS(madvise(m, PAGE, MADV_DONTNEED), 0);
+	IS(store(m + PAGE, 1), 0);
+	IS(madvise(m + PAGE, PAGE, MADV_REMOVE), 0);
+	IS(load(m + PAGE), 0);
+	IS(mprotect(m, PAGE, PROT_NONE), 0);
+	IS(load(m), 1000 + SIGSEGV);
+	munmap(m, SIZE + PAGE);
+	close(none);
+	close(unshared);
+}
+
+/* The ioctl without a guest_memfd. */
+static void first_version(int vm, void *m)
+{
+	struct region a = { .slot = 7, .gpa = 0x700000, .size = SIZE, .addr = (uintptr_t)m };
+
+	IS(ioctl(vm, SET_REGION, &a), 0);
+	a.flags = MEM_GUEST_MEMFD;
+	IS(ioctl(vm, SET_REGION, &a), -EINVAL);
+	a.flags = 0;
+	a.slot = 8;
+	IS(ioctl(vm, SET_REGION, &a), -EEXIST);
+	a.addr = 1;
+	IS(ioctl(vm, SET_REGION, &a), -EINVAL);
+	a.addr = (uintptr_t)m;
+	a.slot = 7;
+	a.size = 0;
+	IS(ioctl(vm, SET_REGION, &a), 0);
+	IS(ioctl(vm, SET_REGION, &a), -EINVAL);
+	IS(ioctl(vm, SET_REGION, nowhere), -EFAULT);
+}
+
+static void binding(int vm, int f)
+{
+	int other = new_vm(), strange = new_file(other, SIZE, 0), null = open("/dev/null", O_RDWR);
+	void *m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+
+	IS(bind_file(vm, 1, 0x100000, SIZE, m, f, 0), 0);
+	IS(bind_file(vm, 1, 0x100000, SIZE, m, f, 0), -EINVAL);
+	IS(bind_file(vm, 2, 0x200000, SIZE, m, f, 0), -EINVAL);
+	IS(bind_file(vm, 3, 0x101000, PAGE, m, f, 0), -EEXIST);
+	IS(bind_file(vm, 4, 0x300000, PAGE, m, f, SIZE), -EINVAL);
+	IS(bind_file(vm, 4, 0x300000, PAGE, m, f, 1), -EINVAL);
+	IS(bind_file(vm, 4, 0x300000, PAGE, m, -1, 0), -EBADF);
+	IS(bind_file(vm, 4, 0x300000, PAGE, m, strange, 0), -EINVAL);
+	IS(bind_file(vm, 4, 0x300000, PAGE, m, null, 0), -EINVAL);
+	IS(bind_file(vm, 4, 0x300000, PAGE, m, vm, 0), -EINVAL);
+	IS(bind_file(vm, 4, 0x300001, PAGE, m, f, 0), -EINVAL);
+	IS(bind_file(vm, 4, 0x300000, PAGE + 1, m, f, 0), -EINVAL);
+	IS(bind_file(vm, 32764, 0x300000, PAGE, m, f, 0), -EINVAL);
+	IS(bind_file(vm, 1, 0, 0, NULL, -2, 0), 0);
+	IS(bind_file(vm, 1, 0, 0, NULL, -2, 0), -EINVAL);
+	IS(ioctl(vm, SET_REGION2, nowhere), -EFAULT);
+	first_version(vm, m);
+	munmap(m, SIZE);
+	close(other);
+	close(strange);
+	close(null);
+}
+
+int main(void)
+{
+	int vm = new_vm(), f = new_file(vm, SIZE, FLAG_MMAP | FLAG_INIT_SHARED);
+
+	kvm_itself();
+	opening(vm, f);
+	creating(vm);
+	the_file(f);
+	allocating(f);
+	mapping(vm, f);
+	binding(vm, f);
+	IS(dup(f) >= 0, 1);
+	IS(close(vm), 0);
+	IS(fallocate(f, KEEP_SIZE, 0, PAGE), 0);
+	IS(close(f), 0);
+	IS(close(f), -EBADF);
+	return end();
+}

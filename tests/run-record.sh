@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Programs on the real kernel: gmem record writes what they ask as traces, which the model answers in the
+# same way; gmem compare finds no difference, but for known bugs. Both leave the programs alone.
+. "${srcdir:-.}/tests/run-mount.sh"
+
+has_kvm || skip_all 'no usable /dev/kvm'
+cd "$tmp" || exit 1
+
+# records NAME COMMAND...: complains unless the trace of it replays.
+records()
+{
+	local name=$1 status
+
+	shift
+	"$@" >plain 2>&1
+	timeout -k 5 60 gmem record -o "$name.trace" -- "$@" >recorded 2>said
+	status=$?
+	[ "$status" -eq 0 ] || echo "exit status $status: $(cat said)"
+	diff plain recorded
+	gmem replay --quiet "$name.trace" 2>&1
+}
+
+compares()
+{
+	timeout -k 5 60 gmem compare -- "$@" >compared 2>&1 || cat compared
+	grep -q ' 0 differences' compared || cat compared
+}
+
+# has NAME PATTERN...: complains about those that no line of the trace matches.
+has()
+{
+	local name=$1 pattern
+
+	shift
+	for pattern; do
+		grep -qE -- "$pattern" "$name.trace" || echo "$name.trace has no $pattern"
+	done
+}
+
+for program in refusals threads forks sockets vmm vcpus; do
+	for kind in '' -static; do
+		judge "$program$kind is recorded" < <(
+			records "$program$kind" "$programs/$program$kind")
+	done
+	judge "$program: model and kernel agree" < <(compares "$programs/$program")
+done
+if command -v python3 >/dev/null; then
+	judge 'Python is recorded' < <(records python python3 "$src/tests/programs/vmm.py")
+else
+	skip 'Python is recorded' 'python3 is not installed'
+fi
+
+judge 'a trace has what the program did' < <(
+	has refusals '^load\(m[0-9]+\) = SIGBUS$' '^create_guest_memfd.*argp=NULL\) = EFAULT$' \
+		'^madvise.*advice=REMOVE\) = 0$' '^mprotect' '^fstat\(f0, field=SIZE\) = 65536$' \
+		'^load\(.*\) = SIGSEGV$' '^# .*are not seen' 'memfd=kvm\) = EINVAL' '^d0 = dup\(f0\)$' '^close\(vm0\) = 0$' \
+		'^close\(f0\) = 0$'
+	has threads '^B1 = thread\(\)$' '^B2: f[0-9]+ = create_guest_memfd' '^B2: munmap'
+	has forks '^B1 = fork\(\)$' '^B1: create_guest_memfd.* = EIO$' '^B2: exit\(\)'
+	has vmm '^guest_load\(.*\) = MMIO\(gpa=0x20020, size=1, flags=0\)$'
+	has sockets '^# Calls that are not here: [0-9]+, such as one of a descriptor')
+
+judge 'a known bug of the release is counted apart' < <(
+	case $(uname -r) in
+	6.18.*) ;;
+	*) exit ;;
+	esac
+	compares "$programs/overflow"
+	grep -q '^known: B45, 1 times' compared || cat compared)
+judge 'a difference is shown with its rule' < <(
+	gmem compare --profile linux-6.8 -- "$programs/refusals" >compared 2>&1
+	echo $? | grep -vx 1
+	grep -q '^difference: call 2 of refusals' compared || cat compared
+	grep -q '\[CREATE-8\]' compared || echo 'no rule'
+	gmem replay --quiet difference-refusals.trace >replayed 2>&1
+	echo $? | grep -vx 1)
+judge 'exit statuses and signals are passed on' < <(
+	gmem record -o x.trace -- "$programs/bad" closing >/dev/null 2>&1
+	echo $? | grep -vx 3
+	gmem record -o x.trace -- "$tmp/nothing" 2>said
+	echo $? | grep -vx 127
+	grep -q 'No such file' said || cat said
+	gmem record -o x.trace -- sh -c 'kill -TERM $$' 2>said
+	echo $? | grep -vx 143
+	gmem record -o x.trace -- true 2>said
+	echo $? | grep -vx 1
+	grep -q 'made no call' said || cat said)
+judge 'programs that behave badly are recorded as well' < <(
+	for word in wild forking orphan thousand; do
+		timeout -k 5 60 gmem record -o bad.trace -- "$programs/bad" "$word" >out 2>said ||
+			[ "$word" = orphan ] || echo "$word: $?: $(cat said)"
+		gmem replay --quiet bad.trace 2>&1
+	done
+	timeout -k 5 60 gmem record -o many.trace -- "$programs/bad" many >out 2>said || cat said
+	gmem replay --quiet many.trace 2>&1
+	has many 'such as one for which a trace has no room')
+judge 'wrong use' < <(
+	gmem record -- true 2>said
+	echo $? | grep -vx 2
+	grep -q -- '--output' said || cat said
+	gmem record -o x "$src/traces/stories/first.trace" -- true 2>said
+	echo $? | grep -vx 2
+	gmem compare --seed 1 -- true 2>said
+	echo $? | grep -vx 2)
+finish

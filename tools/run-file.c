@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Calls on a guest_memfd of the mount that FUSE would answer otherwise than a guest_memfd: they
+ * are stopped, and answered here if the descriptor is one. Everything else goes straight to
+ * gmemfs. Positions: see mount_open_file().
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+#include "run.h"
+
+#define CACHESTAT 451
+#define ST_VALID 0x20
+
+static int64_t file_value(uint64_t ino, struct gmem_call *c)
+{
+	struct mount_on on = { .m.call = *c, .memfd = ino };
+
+	return mount_value(&on);
+}
+
+static int64_t file_statfs(const struct request *q, uint64_t ino)
+{
+	struct gmem_call c = { .verb = GMEM_FSTATFS, .field = GMEM_F_TYPE };
+	struct statfs s = { .f_namelen = 255, .f_flags = ST_VALID };
+	int64_t type = file_value(ino, &c);
+
+	c.field = GMEM_F_BSIZE;
+	if (type < 0)
+		return type;
+	s.f_type = type;
+	s.f_bsize = s.f_frsize = file_value(ino, &c);
+	return target_write(q->pid, q->args[1], &s, sizeof(s));
+}
+
+static int64_t file_cachestat(const struct request *q, uint64_t ino)
+{
+	uint64_t range[2], stat[5] = { 0 };
+	struct gmem_call c = { .verb = GMEM_CACHESTAT };
+	int64_t pages;
+
+	if (target_read(q->pid, q->args[1], range, sizeof(range)))
+		return -EFAULT;
+	c.offset = range[0];
+	c.length = range[1];
+	if (q->args[3])
+		return -EINVAL;
+	pages = file_value(ino, &c);
+	if (pages < 0)
+		return pages;
+	stat[0] = (uint64_t)pages;
+	return target_write(q->pid, q->args[2], stat, sizeof(stat));
+}
+
+/* Where FUSE would map it privately; a file that cannot be mapped at all, or not so, it refuses itself. */
+static int64_t file_mmap(const struct request *q, uint64_t ino)
+{
+	struct gmem_call c = { .verb = GMEM_MMAP,
+			       .offset = q->args[5],
+			       .length = q->args[1],
+			       .prot = q->args[2],
+			       .flags = GMEM_MAP_PRIVATE };
+	int64_t r = file_value(ino, &c);
+
+	return r < 0 ? r : ANSWER_CONTINUE;
+}
+
+/* The file and the offset that a mapping of the program shows; 0 if it is no guest_memfd's. */
+static uint64_t file_at(pid_t pid, uint64_t addr, uint64_t *offset)
+{
+	unsigned int major, minor;
+	uint64_t start, end, pgoff, ino, found = 0;
+	char path[32], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %x:%x %" SCNu64, &start,
+			   &end, &pgoff, &major, &minor, &ino) == 6 &&
+		    addr >= start && addr < end &&
+		    (major << 20 | minor) ==
+			    (session.mount_dev >> 8 << 20 | (session.mount_dev & 0xff))) {
+			found = ino;
+			*offset = pgoff + (addr - start);
+		}
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* madvise(HWPOISON) shall hurt no page of the machine. */
+static int64_t page_failure(const struct request *q)
+{
+	struct gmem_call c = { .verb = GMEM_MEMORY_FAILURE };
+	uint64_t ino = file_at(q->pid, q->args[0], &c.offset);
+
+	if (!ino)
+		return ANSWER_CONTINUE;
+	return file_value(ino, &c);
+}
+
+int64_t call_file(const struct request *q)
+{
+	struct what w;
+
+	if (q->nr == SYS_madvise)
+		return page_failure(q);
+	if (target_what(q->pid, q->args[q->nr == SYS_mmap ? 4 : 0], &w) || w.kind != KIND_GMEM)
+		return ANSWER_CONTINUE;
+	switch (q->nr) {
+	case SYS_fstatfs:
+		return file_statfs(q, w.ino);
+	case CACHESTAT:
+		return file_cachestat(q, w.ino);
+	case SYS_mmap:
+		return file_mmap(q, w.ino);
+	default:
+		return -ESPIPE;
+	}
+}

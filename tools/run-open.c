@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Calls with names in them: opening /dev/kvm, looking at it where the machine has none, and what
+ * /proc calls the descriptors.
+ *
+ * A filter cannot read names, so every open is stopped and looked at; any other file is the
+ * kernel's to open. Between that look and the kernel's own another thread could change the name:
+ * then the program has the machine's /dev/kvm, whose ioctls are refused with a message.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#define KVM_PATH "/dev/kvm"
+#define KVM_RDEV makedev(10, 232)
+
+/* The name as it is seen from here, where it is not absolute. */
+static int seen_from_here(pid_t pid, int dirfd, const char *path, char *to, size_t size)
+{
+	int n;
+
+	if (path[0] == '/')
+		n = snprintf(to, size, "/proc/%d/root%s", pid, path);
+	else if (dirfd == AT_FDCWD)
+		n = snprintf(to, size, "/proc/%d/cwd/%s", pid, path);
+	else
+		n = snprintf(to, size, "/proc/%d/fd/%d/%s", pid, dirfd, path);
+	return n > 0 && (size_t)n < size;
+}
+
+/* Whatever leads to it, as long as its last part is called kvm. */
+static int is_dev_kvm(pid_t pid, int dirfd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char here[PATH_MAX + 64], dir[PATH_MAX];
+	struct stat st;
+
+	if (!strcmp(path, KVM_PATH))
+		return 1;
+	if (strcmp(slash ? slash + 1 : path, "kvm") ||
+	    !seen_from_here(pid, dirfd, path, here, sizeof(here)))
+		return 0;
+	if (!stat(here, &st))
+		return S_ISCHR(st.st_mode) && st.st_rdev == KVM_RDEV;
+	/* a machine without one: in /dev it would be */
+	here[strlen(here) - 4 + (here[strlen(here) - 4] != '/')] = 0;
+	return realpath(here, dir) && !strcmp(dir, "/dev");
+}
+
+/* The descriptor that the name is of, of a thread of which process; -1. */
+static int descriptor_of(const struct request *q, const char *path, pid_t *pid)
+{
+	const char *at;
+	char *end;
+	long fd;
+
+	*pid = q->pid;
+	if (!strncmp(path, "/proc/self/", 11)) {
+		at = path + 11;
+	} else if (!strncmp(path, "/proc/thread-self/", 18)) {
+		at = path + 18;
+	} else if (!strncmp(path, "/proc/", 6)) {
+		*pid = (pid_t)strtol(path + 6, &end, 10);
+		if (end == path + 6 || *end != '/')
+			return -1;
+		at = end + 1;
+	} else if (!strncmp(path, "/dev/fd/", 8)) {
+		at = path + 5;
+	} else {
+		return -1;
+	}
+	if (strncmp(at, "fd/", 3))
+		return -1;
+	fd = strtol(at + 3, &end, 10);
+	return end == at + 3 || *end || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+}
+
+struct opening {
+	int dirfd;
+	uint64_t path, flags;
+};
+
+static int take_opening(const struct request *q, struct opening *o)
+{
+	struct open_how how;
+
+	*o = (struct opening){ .dirfd = AT_FDCWD, .path = q->args[0], .flags = q->args[1] };
+	if (q->nr == SYS_creat)
+		o->flags = O_CREAT | O_WRONLY | O_TRUNC;
+	if (q->nr == SYS_openat || q->nr == SYS_openat2) {
+		o->dirfd = (int)q->args[0];
+		o->path = q->args[1];
+		o->flags = q->args[2];
+	}
+	if (q->nr != SYS_openat2)
+		return 1;
+	if (target_read(q->pid, q->args[2], &how, sizeof(how)))
+		return 0;
+	o->flags = how.flags;
+	return 1;
+}
+
+/* What has no name cannot be opened by that of its descriptor; /dev/kvm has one. */
+static int64_t open_descriptor(const struct request *q, const struct opening *o, const char *path)
+{
+	struct what w;
+	pid_t pid;
+	int fd = descriptor_of(q, path, &pid);
+
+	if (fd < 0 || (o->flags & O_PATH) || target_what(pid, (uint64_t)fd, &w))
+		return ANSWER_CONTINUE;
+	if (w.kind == KIND_KVM)
+		return answer_fd(q, session.kvm, o->flags & O_CLOEXEC);
+	return w.kind == KIND_OTHER ? ANSWER_CONTINUE : -ENXIO;
+}
+
+int64_t call_open(const struct request *q)
+{
+	char path[PATH_MAX];
+	struct opening o;
+
+	if (!take_opening(q, &o) || target_string(q->pid, o.path, path, sizeof(path)))
+		return ANSWER_CONTINUE;
+	if (!is_dev_kvm(q->pid, o.dirfd, path))
+		return open_descriptor(q, &o, path);
+	if (!still_waits(q))
+		return -EINTR;
+	if ((o.flags & O_CREAT) && (o.flags & O_EXCL))
+		return -EEXIST;
+	if ((o.flags & O_DIRECTORY) && !(o.flags & O_TMPFILE & ~(uint64_t)O_DIRECTORY))
+		return -ENOTDIR;
+	return answer_fd(q, session.kvm, o.flags & O_CLOEXEC);
+}
+
+/* ---- access and stat, on a machine without /dev/kvm ---- */
+
+static void fill_stat(struct stat *st)
+{
+	*st = (struct stat){ .st_mode = S_IFCHR | 0666,
+			     .st_nlink = 1,
+			     .st_rdev = KVM_RDEV,
+			     .st_blksize = GMEM_PAGE_SIZE };
+}
+
+static int64_t give_stat(const struct request *q, uint64_t to)
+{
+	struct stat st;
+
+	fill_stat(&st);
+	return target_write(q->pid, to, &st, sizeof(st));
+}
+
+static int64_t give_statx(const struct request *q)
+{
+	struct statx s = { .stx_mask = STATX_TYPE | STATX_MODE | STATX_NLINK,
+			   .stx_mode = S_IFCHR | 0666,
+			   .stx_nlink = 1,
+			   .stx_rdev_major = 10,
+			   .stx_rdev_minor = 232,
+			   .stx_blksize = (uint32_t)GMEM_PAGE_SIZE };
+
+	return target_write(q->pid, q->args[4], &s, sizeof(s));
+}
+
+int64_t call_look(const struct request *q)
+{
+	bool at = q->nr != SYS_access && q->nr != SYS_stat && q->nr != SYS_lstat;
+	int dirfd = at ? (int)q->args[0] : AT_FDCWD;
+	char path[PATH_MAX];
+
+	if (target_string(q->pid, q->args[at], path, sizeof(path)) ||
+	    !is_dev_kvm(q->pid, dirfd, path))
+		return ANSWER_CONTINUE;
+	switch (q->nr) {
+	case SYS_stat:
+	case SYS_lstat:
+		return give_stat(q, q->args[1]);
+	case SYS_newfstatat:
+		return give_stat(q, q->args[2]);
+	case SYS_statx:
+		return give_statx(q);
+	default:
+		return (q->args[at + 1] & X_OK) ? -EACCES : 0;
+	}
+}
+
+/* ---- readlink of /proc/self/fd/N ---- */
+
+static const char *link_name(const struct what *w)
+{
+	static char vcpu[48];
+
+	switch (w->kind) {
+	case KIND_KVM:
+		return KVM_PATH;
+	case KIND_VM:
+		return "anon_inode:kvm-vm";
+	case KIND_VCPU:
+		snprintf(vcpu, sizeof(vcpu), "anon_inode:kvm-vcpu:%u", w->object->id);
+		return vcpu;
+	case KIND_GMEM:
+		return "anon_inode:[kvm-gmem]";
+	default:
+		return NULL;
+	}
+}
+
+int64_t call_readlink(const struct request *q)
+{
+	int at = q->nr == SYS_readlinkat, fd;
+	char path[PATH_MAX];
+	const char *name;
+	struct what w;
+	uint64_t size;
+	pid_t pid;
+
+	if (target_string(q->pid, q->args[at], path, sizeof(path)))
+		return ANSWER_CONTINUE;
+	fd = descriptor_of(q, path, &pid);
+	if (fd < 0 || target_what(pid, (uint64_t)fd, &w))
+		return ANSWER_CONTINUE;
+	name = link_name(&w);
+	size = q->args[at + 2];
+	if (!name || (int)size <= 0)
+		return ANSWER_CONTINUE;
+	if (size > strlen(name))
+		size = strlen(name);
+	return target_write(q->pid, q->args[at + 1], name, size) ? -EFAULT : (int64_t)size;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program of gmem run from outside: what its descriptors are, and whether it waits for a signal.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#define KVM_RDEV makedev(10, 232)
+
+int target_same_memory(pid_t a, pid_t tgid_of_a, pid_t b)
+{
+	long r;
+
+	if (a == b)
+		return 1;
+	r = syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
+	return r < 0 ? target_tgid(b) == tgid_of_a : !r;
+}
+
+int target_has_signal(pid_t pid)
+{
+	uint64_t pending = target_status(pid, "\nSigPnd:", 16) |
+			   target_status(pid, "\nShdPnd:", 16);
+
+	return (pending & ~target_status(pid, "\nSigBlk:", 16)) != 0;
+}
+
+int target_what(pid_t pid, uint64_t fd, struct what *w)
+{
+	struct statx s;
+	char path[64];
+
+	*w = (struct what){ .kind = KIND_OTHER };
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, (int)fd);
+	if ((int)fd < 0 || statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_TYPE, &s))
+		return -EBADF;
+	w->ino = s.stx_ino;
+	if (makedev(s.stx_dev_major, s.stx_dev_minor) == session.mount_dev) {
+		w->kind = KIND_GMEM;
+	} else if (makedev(s.stx_dev_major, s.stx_dev_minor) == session.memfd_dev) {
+		w->object = object_find(s.stx_ino);
+		w->kind = w->object ? w->object->kind : KIND_OTHER;
+	} else if (makedev(s.stx_rdev_major, s.stx_rdev_minor) == KVM_RDEV && S_ISCHR(s.stx_mode)) {
+		w->is_real_kvm = true;
+	}
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU of gmem run; what run-vcpu.c and run-guest.c share. */
+#ifndef RUN_VCPU_H
+#define RUN_VCPU_H
+
+#include <linux/kvm.h>
+
+#include "real-mode.h"
+#include "run.h"
+
+#define MOST_MSRS 256u
+
+/*
+ * What a program may put into the page of kvm_run, at GUEST_SCRIPT bytes, instead of code: KVM_RUN then
+ * makes this one access, takes the magic away and leaves as a guest would. Without an exit of
+ * its own the access leaves with KVM_EXIT_HLT, with what was loaded in value.
+ */
+#define GUEST_SCRIPT 3072
+#define GUEST_MAGIC UINT64_C(0x31545349524b4d47) /* "GMKRIST1", little endian */
+struct guest_script {
+	uint64_t magic, gpa;
+	uint32_t size; /* 1, 2, 4 or 8, inside one page */
+	uint32_t write;
+	uint64_t value;
+	uint64_t access; /* KVM_MEMORY_EXIT_FLAG_PRIVATE: a private one */
+};
+
+struct vcpu {
+	struct vcpu *next; /* of those that run */
+	struct object *object;
+	struct request q; /* the KVM_RUN that waits */
+	struct processor p;
+	int64_t result;	     /* of KVM_RUN, when it has left */
+	unsigned int slices; /* that it has run */
+	/* what the program was asked, and has answered when it runs the vCPU again */
+	bool asked_memory, asked_port, answered;
+	uint64_t asked_addr;
+	uint32_t tsc_khz;
+	struct kvm_cpuid_entry2 *cpuid;
+	uint32_t nr_cpuid;
+	struct kvm_msr_entry msrs[MOST_MSRS];
+	uint32_t nr_msrs;
+};
+
+/* It runs no more. */
+void vcpu_stop(const struct vcpu *v);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Another process from outside; see target.h. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "gmem.h"
+#include "target.h"
+
+/* A process may be closed to us, such as one that has become another user's. */
+static int unreachable(pid_t pid)
+{
+	static bool said;
+
+	if (errno == EPERM && !said) {
+		said = true;
+		fprintf(stderr, "gmem: process %d cannot be looked into: %s\n", pid,
+			strerror(errno));
+	}
+	return -EFAULT;
+}
+
+int target_read(pid_t pid, uint64_t addr, void *to, size_t size)
+{
+	struct iovec here = { to, size }, there = { (void *)(uintptr_t)addr, size };
+
+	if (process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
+		return 0;
+	return unreachable(pid);
+}
+
+int target_write(pid_t pid, uint64_t addr, const void *from, size_t size)
+{
+	struct iovec here = { (void *)(uintptr_t)from, size },
+		     there = { (void *)(uintptr_t)addr, size };
+
+	if (process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
+		return 0;
+	return unreachable(pid);
+}
+
+/* Never beyond the page: what comes after the string need not be there. */
+int target_string(pid_t pid, uint64_t addr, char *to, size_t size)
+{
+	size_t done, part;
+	int err;
+
+	for (done = 0; done < size; done += part) {
+		part = GMEM_PAGE_SIZE - (addr + done) % GMEM_PAGE_SIZE;
+		if (part > 256)
+			part = 256;
+		if (part > size - done)
+			part = size - done;
+		err = target_read(pid, addr + done, to + done, part);
+		if (err)
+			return err;
+		if (memchr(to + done, 0, part))
+			return 0;
+	}
+	return -ENAMETOOLONG;
+}
+
+/* The text of /proc/PID/NAME; null if it cannot be read. */
+static char *proc_text(pid_t pid, const char *name)
+{
+	static char text[4096];
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n < 0)
+		return NULL;
+	text[n] = 0;
+	return text;
+}
+
+uint64_t target_status(pid_t pid, const char *name, int base)
+{
+	const char *text = proc_text(pid, "status"), *at = text ? strstr(text, name) : NULL;
+
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+pid_t target_tgid(pid_t pid)
+{
+	return (pid_t)target_status(pid, "\nTgid:", 10);
+}
+
+const char *target_name(pid_t pid)
+{
+	char *name = proc_text(pid, "comm"), *s;
+
+	if (!name || !*name)
+		return "?";
+	for (s = name; *s; s++)
+		if (*s == '\n')
+			*s = 0;
+		else if (!isprint((unsigned char)*s))
+			*s = '?';
+	return name;
+}
+
+void target_link(pid_t pid, int fd, char *name, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+	n = readlink(path, name, size - 1);
+	name[n < 0 ? 0 : n] = 0;
+}
