@@ -1,330 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# gmem diff: what it tells designs, what it shows of them, and what it refuses.
+# gmem diff: what it shows of designs, and what it refuses. What it tells them is in translate.sh.
 . "${srcdir:-.}/tests/tap.sh"
 . "$src/tests/said.sh"
 
 story=traces/convert/there-and-back.trace
-
-# told PROFILE: by which calls, with which results, a trace on standard input is told there.
-told()
-{
-	gmem diff --json --profiles "$1" - |
-		sed -nE 's/.*"event":"answer".*"how":"([^"]*)","calls":\[([^]]*)\](,"why":"([^"]*)")?(,"result":"([^"]*)")?.*/\1|\2|\6|\4/p' |
-		sed -E 's/","/; /g; s/"//g'
-}
-
-# tells TITLE PROFILE, with a trace up to a line "---" and the end of what is told for it.
-tells()
-{
-	local text
-
-	text=$(cat)
-	judge "$1" < <(told "$2" <<<"${text%%---*}" | tail -n "$(grep -c . <<<"${text##*---$'\n'}")" |
-		diff - <(printf '%s\n' "${text##*---$'\n'}"))
-}
-
-# ---- translation ----
-
-coco='profile linux-coco-v13
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=16K, flags=MMAP|INIT_SHARED)'
-
-tells 'a conversion of a file is one of guest addresses' linux-6.8 <<END
-$coco
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=4K)
-set_user_memory_region2(vm0, slot=1, flags=GUEST_MEMFD, gpa=0x40000, size=4K, memfd=f0, offset=12K)
-set_memory_attributes2(f0, offset=0, size=16K, attributes=PRIVATE)
-set_memory_attributes2(f0, offset=8K, size=4K, attributes=0)
-set_user_memory_region2(vm0, slot=0, gpa=0x10000, size=0)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
----
-by others|set_memory_attributes(vm0, gpa=0x10000, size=8K, attributes=PRIVATE); set_memory_attributes(vm0, gpa=0x40000, size=4K, attributes=PRIVATE)|0|only what a memslot has
-by others|set_memory_attributes(vm0, gpa=0x11000, size=4K, attributes=0)|0|
-as written|set_user_memory_region2(vm0, slot=0, gpa=0x10000, size=0)|0|
-none|||it converts guest addresses, and no memslot has the range
-END
-
-tells 'and the other way round' linux-coco-v13 <<'END'
-profile linux-6.8
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=16K)
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=4K)
-set_memory_attributes(vm0, gpa=0x11000, size=8K, attributes=PRIVATE)
-set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)
-close(f0)
-set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)
----
-by others|set_memory_attributes2(f0, offset=8K, size=4K, attributes=PRIVATE)|0, error_offset=0|only what a memslot has
-by others|set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)|0, error_offset=0|
-as written|close(f0)|0|
-not made|||f0 is closed
-END
-
-tells 'shareability converts files by two calls' rfc-shareability-v2 <<END
-$coco
-f1 = create_guest_memfd(vm0, size=4K)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)
----
-by others|f0 = create_guest_memfd(vm0, size=16K, flags=SUPPORT_SHARED)|a file descriptor|
-by others|f1 = create_guest_memfd(vm0, size=4K, flags=SUPPORT_SHARED|INIT_PRIVATE)|a file descriptor|a file whose pages convert can be mapped
-by others|convert_private(f0, offset=4K, size=4K)|0, error_offset=0|
-by others|convert_shared(f0, offset=4K, size=4K)|0, error_offset=0|
-END
-
-tells 'as planned it leaves that to the file first' rfc-shareability-planned <<END
-$coco
----
-by others|vm0 = create_vm(type=SW_PROTECTED); enable_cap(vm0, cap=DISABLE_LEGACY_PRIVATE_TRACKING)|a file descriptor|
-by others|f0 = create_guest_memfd(vm0, size=16K, flags=SUPPORT_SHARED)|a file descriptor|
-END
-
-tells 'what is as written is not said again, whatever came before it' rfc-shareability-planned <<END
-$coco
-m0 = mmap(f0, length=16K, prot=READ|WRITE, flags=SHARED)
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=m0, memfd=f0)
----
-as written|m0 = mmap(f0, length=16K, prot=READ|WRITE, flags=SHARED)|an address|
-as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=m0, memfd=f0)|0|
-END
-
-tells 'and back' coco-hugetlb <<'END'
-profile rfc-shareability-v2
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=2M, flags=SUPPORT_SHARED|INIT_PRIVATE|HUGETLB|HUGE_2MB)
-f1 = create_guest_memfd(vm0, size=8K)
-convert_shared(f0, offset=0, size=4K)
----
-by others|f0 = create_guest_memfd(vm0, size=2M, flags=MMAP|HUGETLB, page_order=9)|a file descriptor|
-as written|f1 = create_guest_memfd(vm0, size=8K)|a file descriptor|
-by others|set_memory_attributes2(f0, offset=0, size=4K, attributes=0)|0, error_offset=0|
-END
-
-tells 'a flag that there is not is left out' coco-v8 <<'END'
-profile coco-hugetlb
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=2M, flags=MMAP|HUGETLB, page_order=9)
----
-as written|vm0 = create_vm(type=SW_PROTECTED)|a file descriptor|
-by others|f0 = create_guest_memfd(vm0, size=2M, flags=MMAP)|a file descriptor|it has no flag HUGETLB
-END
-
-tells 'memory stands in for shared pages that are not in the file' linux-6.18 <<END
-$coco
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=4K)
-m0 = mmap(f0, offset=8K, length=4K, prot=READ|WRITE, flags=SHARED)
-store(m0, value=0x11)
-guest_load(vm0, gpa=0x11000)
-m1 = mmap(f0, length=4K, prot=READ, flags=SHARED)
-fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=0, length=16K)
-guest_load(vm0, gpa=0x11000)
-munmap(m0, length=4K)
-fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=0, length=16K)
----
-by others|f0 = create_guest_memfd(vm0, size=16K)|a file descriptor|
-by others|m0 = mmap(anon, length=8K, prot=READ|WRITE, flags=SHARED|ANONYMOUS); set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, addr=m0, memfd=f0, offset=4K)|0|
-before|||the memory that the memslot has already
-as written|store(m0+4K, value=0x11)|0|
-as written|guest_load(vm0, gpa=0x11000)|0x11|
-by others|m1 = mmap(anon, length=4K, prot=READ, flags=SHARED|ANONYMOUS)|an address|
-by others|fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=0, length=16K); madvise(m0, length=8K, advice=REMOVE); madvise(m1, length=4K, advice=REMOVE)|0|
-as written|guest_load(vm0, gpa=0x11000)|0x0|
-as written|munmap(m0+4K, length=4K)|0|
-by others|fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=0, length=16K); madvise(m1, length=4K, advice=REMOVE)|0|
-END
-
-tells 'a file that begins private is made so' linux-6.8 <<'END'
-profile linux-coco-v13
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=4K, flags=MMAP)
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=4K, memfd=f0)
----
-by others|f0 = create_guest_memfd(vm0, size=4K)|a file descriptor|
-by others|f0_shared = mmap(anon, length=4K, prot=READ|WRITE, flags=SHARED|ANONYMOUS); set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=4K, addr=f0_shared, memfd=f0); set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
-END
-
-tells 'a capability has its name, not its number' coco-v8 <<'END'
-profile linux-coco-v13
-check_extension(kvm, cap=GUEST_MEMFD_MEMORY_ATTRIBUTES)
-check_extension(kvm, cap=USER_MEMORY2)
----
-as written|check_extension(kvm, cap=GUEST_MEMFD_MEMORY_ATTRIBUTES)|8|
-as written|check_extension(kvm, cap=USER_MEMORY2)|1|
-END
-
-tells 'content modes are of one version' linux-coco-v13 <<'END'
-profile coco-v5
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=4K, flags=MMAP|INIT_SHARED)
-set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE, flags=PRESERVE)
----
-by others|set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE)|0, error_offset=0|it has no content modes
-END
-
-tells 'with the switch off it is as in 6.18' coco-v8 <<'END'
-profile linux-6.18
-machine in_place=0
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=4K)
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=4K, memfd=f0)
-set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)
----
-as written|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
-END
-
-tells 'a memfd has its size afterwards, and is private where it is allocated' memfile-notifier-v4 <<END
-$coco
-m0 = mmap(f0, length=16K, prot=READ|WRITE, flags=SHARED)
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
-guest_store(vm0, gpa=0x11000, value=0x11)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)
-fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
-cachestat(f0)
----
-by others|f0 = memfd_create(flags=INACCESSIBLE); ftruncate(f0, length=16K)|a file descriptor|
-by others|m0 = mmap(anon, length=16K, prot=READ|WRITE, flags=SHARED|ANONYMOUS)|an address|
-by others|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=m0, memfd=f0)|0|
-by others|fallocate(f0, mode=KEEP_SIZE, offset=4K, length=4K)|0|
-as written|guest_store(vm0, gpa=0x11000, value=0x11)|0|
-by others|fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=4K, length=4K)|0|
-as written|fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)|0|what is allocated is private
-none|||it has no cachestat
-END
-
-tells 'one that begins private is allocated' memfile-notifier-v6 <<'END'
-profile coco-v8
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = create_guest_memfd(vm0, size=16K, flags=MMAP)
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=4K)
----
-by others|f0_shared = mmap(anon, length=8K, prot=READ|WRITE, flags=SHARED|ANONYMOUS); set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, addr=f0_shared, memfd=f0, offset=4K); fallocate(f0, mode=KEEP_SIZE, offset=4K, length=8K)|0|
-END
-
-tells 'the first of them were sealed' memfile-notifier-rfc2 <<END
-$coco
----
-by others|f0 = memfd_create(flags=ALLOW_SEALING); fcntl(f0, cmd=ADD_SEALS, value=0x20); ftruncate(f0, length=16K)|a file descriptor|
-END
-
-tells 'the last told the VM' memfile-notifier-v7 <<END
-$coco
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)
----
-by others|memory_encrypt_reg_region(vm0, gpa=0x11000, size=4K)|0|
-by others|memory_encrypt_unreg_region(vm0, gpa=0x11000, size=4K)|0|
-END
-
-tells 'restrictedmem has a system call' restrictedmem-v10 <<END
-$coco
-set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)
-set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
----
-by others|f0 = memfd_restricted(); ftruncate(f0, length=16K)|a file descriptor|
-by others|f0_shared = mmap(anon, length=16K, prot=READ|WRITE, flags=SHARED|ANONYMOUS); set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, addr=f0_shared, memfd=f0)|0|
-by others|set_memory_attributes(vm0, gpa=0x11000, size=4K, attributes=PRIVATE)|0|
-END
-
-tells 'and the shim needs a mount' restrictedmem-shim <<END
-$coco
----
-by others|f0_mount = open_mount(mode=TMPFS|NOEXEC); f0 = memfd_restricted(f0_mount); ftruncate(f0, length=16K)|a file descriptor|
-END
-
-memfd='profile memfile-notifier-v5
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = memfd_create(flags=INACCESSIBLE)
-ftruncate(f0, length=16K)
-set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x10000, size=16K, memfd=f0)
-fallocate(f0, mode=KEEP_SIZE, offset=8K, length=4K)
-fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=8K, length=4K)'
-
-tells 'a memfd is told as a guest_memfd' linux-coco-v13 <<END
-$memfd
-ftruncate(f0, length=32K)
-f1 = memfd_create()
----
-by others|f0 = create_guest_memfd(vm0, size=16K)|a file descriptor|
-before|||it has its size already
-as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)|0|
-by others|set_memory_attributes2(f0, offset=8K, size=4K, attributes=PRIVATE)|0, error_offset=0|
-by others|set_memory_attributes2(f0, offset=8K, size=4K, attributes=0)|0, error_offset=0|
-as written|ftruncate(f0, length=32K)|EINVAL|
-none|||it has no such memfd
-END
-
-tells 'by its VM where that decides' rfc-shareability-v2 <<END
-$memfd
----
-by others|set_memory_attributes(vm0, gpa=0x12000, size=4K, attributes=PRIVATE)|0|
-by others|set_memory_attributes(vm0, gpa=0x12000, size=4K, attributes=0)|0|
-END
-
-tells 'a seal is a flag elsewhere' memfile-notifier-v5 <<'END'
-profile memfile-notifier-rfc2
-f0 = memfd_create(flags=ALLOW_SEALING)
-fcntl(f0, cmd=ADD_SEALS, value=0x20)
-ftruncate(f0, length=16K)
----
-by others|f0 = memfd_create(flags=INACCESSIBLE)|a file descriptor|
-before|||it is out of reach already
-as written|ftruncate(f0, length=16K)|0|
-END
-
-tells 'a record of the VM is another record of the VM' restrictedmem-2023-01 <<'END'
-profile memfile-notifier-v7
-vm0 = create_vm(type=SW_PROTECTED)
-f0 = memfd_create(flags=INACCESSIBLE)
-memory_encrypt_reg_region(vm0, gpa=0x10000, size=4K)
-memory_encrypt_unreg_region(vm0, gpa=0x10000, size=4K)
----
-by others|f0 = memfd_restricted()|a file descriptor|
-by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
-by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)|0|
-END
-
-tells 'without a VM or a size there is no guest_memfd' linux-6.18 <<'END'
-profile memfile-notifier-v4
-f0 = memfd_create(flags=INACCESSIBLE)
-ftruncate(f0, length=16K)
-vm0 = create_vm()
-f1 = memfd_create(flags=INACCESSIBLE)
----
-none|||it needs a VM first
-not made|||there is no f0
-as written|vm0 = create_vm()|a file descriptor|
-none|||it needs the size, which is not given
-END
-
-tells 'what is not there is not used' linux-6.8 <<'END'
-vm0 = create_vm(type=SNP)
-f0 = create_guest_memfd(vm0, size=4K)
-populate(vm0, gpa=0x0, size=4K)
-close(vm0)
-vm1 = create_vm()
-populate(vm1, gpa=0x0, size=4K)
----
-as written|vm0 = create_vm(type=SNP)|EINVAL|
-not made|||there is no vm0
-none|||it has no populate
-not made|||there is no vm0
-as written|vm1 = create_vm()|a file descriptor|
-none|||it has no populate
-END
-
-judge 'under its own profile a trace is what replay makes of it' < <(
-	for trace in traces/stories/*.trace traces/convert-shareability/*.trace; do
-		profile=$(sed -n 's/^profile //p' "$trace")
-		gmem diff --json -p "${profile:-linux-6.18}" "$trace" >"$tmp/a"
-		gmem replay --json "$trace" >"$tmp/b"
-		diff <(sed -nE 's/.*"event":"answer".*"result":"([^"]*)".*/\1/p' "$tmp/a") \
-			<(sed -nE 's/.*"event":"call".*"result":"([^"]*)".*/\1/p' "$tmp/b")
-		grep -q '"event":"call"' "$tmp/b" || echo "$trace: no call"
-	done)
 
 # ---- text ----
 
@@ -378,12 +59,12 @@ traces/convert/there-and-back.trace: 13 calls under 6 designs; 2 results differ
 
 *   13  load(m0, size=2)
         0x11 [HOST-11]          linux-6.8, linux-6.18+X2
-        0x2211 [HOST-11]        linux-coco-v13, rfc-shareability-v2, rfc-shareability-planned
-        unspecified [HOST-11]   coco-v5
+        0x2211 [HOST-11]        linux-coco-v13, coco-v5, rfc-shareability-v2,
+                                rfc-shareability-planned
 *   16  guest_load(vm0, gpa=0x10000, size=4)
         0x2200 [GUEST-12]       linux-6.8, linux-6.18+X2
-        0x332211 [GUEST-12]     linux-coco-v13, rfc-shareability-v2, rfc-shareability-planned
-        unspecified [GUEST-12]  coco-v5
+        0x332211 [GUEST-12]     linux-coco-v13, coco-v5, rfc-shareability-v2,
+                                rfc-shareability-planned
 
 END
 )
@@ -434,6 +115,28 @@ judge 'all is every profile' < <(
 	[ "$(gmem profiles | wc -l)" -gt 5 ] || echo 'too few profiles'
 	diff <(gmem profiles | sed -n 's/^\([^ ][^ ]*\) .*/\1/p' | sort) \
 		<(gmem diff --json "$story" | sed -n 's/.*"profile":"\([^"]*\)".*/\1/p' | sort -u))
+
+# The story that is told under every design: each form of it names them all.
+common=traces/stories/one-story-linux-coco-v13.trace
+gmem profiles | sed -n 's/^\([^ ][^ ]*\) .*/\1/p' >"$tmp/names"
+for form in '' --markdown --html; do
+	judge "all designs are in the common story, with ${form:-no option}" < <(
+		nr=$(wc -l <"$tmp/names")
+		[ "$nr" -gt 5 ] || echo 'too few profiles'
+		gmem diff ${form:+"$form"} --profiles all "$common" >"$tmp/all" || echo "status $?"
+		for words in '31 calls' "under $nr designs"; do
+			grep -qF "$words" "$tmp/all" || echo "no $words"
+		done
+		while read -r name; do
+			grep -qE "(^|[^A-Za-z0-9.-])${name//./\\.}([^A-Za-z0-9.-]|$)" "$tmp/all" ||
+				echo "no $name"
+		done <"$tmp/names"
+		grep -E '\((none|not made)\)|unspecified' "$tmp/all")
+done
+run gmem diff "$common"
+judge 'and what stands for a call is explained' < <(
+	said 0 "Behind \`by' are the calls that a design makes instead; gmem-trace(5) says why those."
+	gmem diff -p linux-coco-v13 "$common" | grep -F 'instead; gmem-trace(5)')
 
 run gmem diff --markdown -p linux-6.18,linux-coco-v13 "$story"
 judge 'Markdown is a table, with bars escaped' < <(

@@ -250,6 +250,21 @@ static void put_rules(FILE *f, const struct diff *d)
 	}
 }
 
+/* What "by" is, if a call of those that are shown has one. */
+static void put_legend(FILE *f, const struct diff *d, int only)
+{
+	size_t i, n;
+
+	for (n = 0; n < d->t->nr_calls; n++)
+		for (i = 0; i < d->nr && (!only || diff_differs(d, n)); i++)
+			if (d->columns[i].cells[n].told.how == TOLD_BY_OTHERS)
+				goto found;
+	return;
+found:
+	fputs("\nBehind `by' are the calls that a design makes instead; gmem-trace(5) says why those.\n",
+	      f);
+}
+
 /* Why a run was not made to its end, if it was not. */
 static void put_end(FILE *f, const struct diff_column *c)
 {
@@ -285,4 +300,6 @@ void diff_text(FILE *f, const struct diff *d, int only)
 	for (i = 0; i < d->nr; i++)
 		put_end(f, &d->columns[i]);
 	put_rules(f, d);
+	if (!l.nr)
+		put_legend(f, d, only);
 }

@@ -177,18 +177,34 @@ static void none(struct told *told, const char *why)
 	say(told, "%s", why);
 }
 
+/* What the trace gives the file: by ftruncate, or by allocations past its end. 0 if it does neither. */
+static uint64_t size_given(const struct translator *x, size_t n)
+{
+	size_t i = next_on(x, (int32_t)n, n, GMEM_FTRUNCATE);
+	uint64_t size = 0, end;
+
+	if (i)
+		return call_of(x, i)->length;
+	for (i = n; (i = next_on(x, (int32_t)n, i, GMEM_FALLOCATE));) {
+		end = call_of(x, i)->offset + call_of(x, i)->length;
+		if (!call_of(x, i)->mode && end > size)
+			size = end;
+	}
+	return (size + GMEM_PAGE_SIZE - 1) & ~(uint64_t)(GMEM_PAGE_SIZE - 1);
+}
+
 /* A guest_memfd for what was made without a VM and without a size. */
 static void make_guest_memfd(struct translator *x, size_t n, struct told *told)
 {
 	struct linked_call l = { .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
-	size_t resize = next_on(x, (int32_t)n, n, GMEM_FTRUNCATE);
+	uint64_t size = size_given(x, n);
 	int32_t vm = vm_for(x, n);
 
 	if (!will_be_inaccessible(x, n)) {
 		none(told, "it has no such memfd");
 		return;
 	}
-	if (vm < 0 || !resize) {
+	if (vm < 0 || !size) {
 		none(told,
 		     vm < 0 ? "it needs a VM first" : "it needs the size, which is not given");
 		return;
@@ -197,7 +213,7 @@ static void make_guest_memfd(struct translator *x, size_t n, struct told *told)
 		return;
 	l.call = (struct gmem_call){ .verb = GMEM_CREATE_GUEST_MEMFD,
 				     .task = call_of(x, n)->task,
-				     .size = call_of(x, resize)->length };
+				     .size = size };
 	add_call(x, n, &l, told);
 	told->how = TOLD_BY_OTHERS;
 }
@@ -331,4 +347,16 @@ void translate_allocate(struct translator *x, size_t n, const struct translate_r
 	(void)row;
 	if (add_written(x, n, told))
 		say(told, "what is allocated is private");
+}
+
+/* There a file cannot grow, so an allocation has to say that it will not. */
+void translate_keep_size(struct translator *x, size_t n, const struct translate_row *row,
+			 struct told *told)
+{
+	struct trace_call *c = add_written(x, n, told);
+
+	if (!c || c->linked.call.mode)
+		return;
+	c->linked.call.mode = row->word;
+	told->how = TOLD_BY_OTHERS;
 }

@@ -51,8 +51,8 @@ struct translate_row {
 
 translate_fn translate_create_vm, translate_map, translate_bind;
 translate_fn translate_memfd, translate_restricted, translate_guest_memfd, translate_resize;
-translate_fn translate_allocate, translate_punch, translate_by_file, translate_by_gpa,
-	translate_cap;
+translate_fn translate_allocate, translate_keep_size, translate_punch, translate_by_file,
+	translate_by_gpa, translate_cap;
 
 /* The row of the design for what is meant; null if it has none. */
 const struct translate_row *row_of(const struct translator *x, enum meaning means, int32_t file);

@@ -291,6 +291,19 @@ static void by_the_vm(struct translator *x, size_t n, const struct translate_row
 	translate_by_gpa(x, n, &vm, told);
 }
 
+/* 1 if it keeps what is in the pages, and this design has to be asked for that. */
+static int keeps_the_bytes(const struct translator *x, size_t n)
+{
+	const struct linked_call *l = &x->from->calls[n].linked;
+	int32_t file = file_of(x, l->fd_from), vm;
+
+	if (file < 0 || l->call.flags || !profile_number(x->profile, "cap_content_modes") ||
+	    profile_number(x->from_profile, "cap_content_modes"))
+		return 0;
+	vm = root_of(x, x->from->calls[file].linked.fd_from);
+	return vm >= 0 && x->from->calls[vm].linked.call.type == GMEM_VM_SW_PROTECTED;
+}
+
 void translate_by_file(struct translator *x, size_t n, const struct translate_row *row,
 		       struct told *told)
 {
@@ -310,11 +323,16 @@ void translate_by_file(struct translator *x, size_t n, const struct translate_ro
 			       asked->size, told);
 		if (told->nr)
 			told->how = TOLD_BY_OTHERS;
+		if (told->nr && keeps_the_bytes(x, n))
+			x->t.calls[told->first].linked.call.flags = GMEM_CONTENT_PRESERVE;
 		return;
 	}
 	c = add_written(x, n, told);
-	if (c && c->linked.call.flags && !profile_number(x->profile, "cap_content_modes") &&
-	    profile_number(x->from_profile, "cap_content_modes")) {
+	if (c && keeps_the_bytes(x, n)) {
+		c->linked.call.flags = GMEM_CONTENT_PRESERVE;
+		told->how = TOLD_BY_OTHERS;
+	} else if (c && c->linked.call.flags && !profile_number(x->profile, "cap_content_modes") &&
+		   profile_number(x->from_profile, "cap_content_modes")) {
 		c->linked.call.flags = 0;
 		told->how = TOLD_BY_OTHERS;
 		say(told, "it has no content modes");
