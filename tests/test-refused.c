@@ -21,7 +21,7 @@
 #include "random-calls.h"
 #include "shrink.h"
 
-#define WORLDS 9000 /* at full scale, of a kind of share 10 */
+#define WORLDS 12000 /* at full scale, of a kind of share 10 */
 #define LENGTH 80
 
 /* ---- where Linux changes something and refuses all the same ---- */
