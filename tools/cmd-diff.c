@@ -156,12 +156,15 @@ int cmd_diff(int argc, char **argv)
 
 	parse_options(&argp, argc, argv, &o);
 	o.show = o.show ? o.show : diff_text;
-	if (!read_trace_with_calls(&t, "gmem diff", o.path))
+	if (!read_trace_with_calls(&t, "gmem diff", o.path)) {
+		free(o.d.columns);
 		return EXIT_WRONG_USE;
+	}
 	o.d.file = shown_name(o.path);
 	o.d.t = &t;
 	o.d.with_states = o.show == diff_html || o.show == diff_json;
 	if (!fits(&t, o.d.file)) {
+		free(o.d.columns);
 		trace_free(&t);
 		return EXIT_WRONG_USE;
 	}
