@@ -35,7 +35,7 @@ sigjmp_buf mount_after_fault;
 
 enum backend_status mount_limit(struct backend_error *e, const char *why)
 {
-	snprintf(e->why, sizeof(e->why), "a limit of FUSE: %s", why);
+	snprintf(e->why, sizeof(e->why), "a limit of FUSE: %.200s", why);
 	return BACKEND_UNSUPPORTED;
 }
 
