@@ -25,12 +25,27 @@ says()
 # Whatever we start has this in its environment.
 export GMEM_TEST_MARK=run-bad-$$
 
-# The names of processes of ours that are neither shells nor what looks for them.
-ours()
+# The names of processes of ours, of those that are asked for.
+ours_are()
 {
 	grep -lzs "^GMEM_TEST_MARK=$GMEM_TEST_MARK\$" /proc/[0-9]*/environ | while read -r environ; do
 		cat "${environ%environ}comm" 2>/dev/null
-	done | grep -E '^(gmem|gmemfs|bad|bad-static)$'
+	done | grep -E "^($1)\$"
+}
+
+# Those that are neither shells nor what looks for them.
+ours()
+{
+	ours_are 'gmem|gmemfs|bad|bad-static'
+}
+
+# until_said WORD: waits until that is in $tmp/out.
+until_said()
+{
+	for ((i = 0; i < 100; i++)); do
+		! grep -qs "$1" "$tmp/out" || break
+		sleep 0.05
+	done
 }
 
 # Neither a process nor a mount; a moment may pass.
@@ -74,13 +89,41 @@ judge 'wrong use' < <(
 judge 'signals to gmem run are for the program' < <(
 	rm -f "$tmp/out"
 	gmem run sh -c 'trap "exit 9" USR1; echo ready; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; done' >"$tmp/out" 2>&1 &
-	for ((i = 0; i < 100; i++)); do
-		! grep -qs ready "$tmp/out" || break
-		sleep 0.1
-	done
+	until_said ready
 	kill -USR1 $!
 	wait $!
 	echo $? | grep -vx 9)
+judge 'signals to gmem run are for what the program has left, too' < <(
+	rm -f "$tmp/out"
+	gmem run sh -c 'sleep 20 & echo ready; exit 4' >"$tmp/out" 2>&1 &
+	until_said ready
+	sleep 0.1
+	SECONDS=0
+	kill -TERM $!
+	wait $!
+	echo $? | grep -vx 4
+	[ "$SECONDS" -lt 10 ] || echo 'it has waited')
+judge 'a signal for all of a group reaches the program once' < <(
+	rm -f "$tmp/out"
+	setsid gmem run sh -c 'trap "echo got" TERM; echo $$ ready; sleep 0.3; sleep 0.3; sleep 0.3' >"$tmp/out" 2>&1 &
+	until_said ready
+	read -r pid rest <"$tmp/out"
+	kill -TERM -- "-$(cut -d' ' -f5 "/proc/$pid/stat")"
+	wait $!
+	grep -c got "$tmp/out" | grep -vx 1)
+judge 'what is ignored stays ignored, and is no matter to gmem run' < <(
+	timeout -k 5 20 env --ignore-signal=CHLD,INT gmem run grep SigIgn /proc/self/status >"$tmp/out" ||
+		echo "exit status $?"
+	# CHLD is 17, INT is 2
+	grep -q '1...2$' "$tmp/out" || cat "$tmp/out")
+judge 'a trace is only lost to another one' < <(
+	echo old >"$tmp/old"
+	status 127 --trace "$tmp/old" "$tmp/nothing"
+	grep -vx old "$tmp/old"
+	status 127 --trace "$tmp/new" "$tmp/nothing"
+	[ ! -e "$tmp/new" ] || echo 'an empty file is there'
+	status 0 --trace "$tmp/old" "$programs/bad" strange
+	grep -q create_vm "$tmp/old" || cat "$tmp/old")
 for word in many wild thousand closing forking orphan strange abi; do
 	judge "a program that is $word" < <(
 		case $word in
@@ -107,10 +150,7 @@ waits()
 	rm -f "$tmp/out"
 	gmem run "$programs/$1" waiting >"$tmp/out" 2>&1 &
 	waiter=$!
-	for ((i = 0; i < 100; i++)); do
-		! grep -qs there "$tmp/out" || break
-		sleep 0.1
-	done
+	until_said there
 	grep -q '^ok: there' "$tmp/out" || echo "it is not there: $(cat "$tmp/out")"
 }
 
@@ -121,28 +161,41 @@ for program in bad bad-static; do
 		wait "$waiter" 2>/dev/null
 		left_behind)
 done
-judge 'nor does it leave a mount to what the program has started' < <(
-	rm -f "$tmp/out"
-	gmem run sh -c "$programs/bad waiting & wait" >"$tmp/out" 2>&1 &
-	waiter=$!
-	for ((i = 0; i < 100; i++)); do
-		! grep -qs there "$tmp/out" || break
-		sleep 0.1
-	done
-	kill -KILL "$waiter"
-	wait "$waiter" 2>/dev/null
-	for ((i = 0; i < 50; i++)); do
-		ours | grep -q gmemfs || break
-		sleep 0.1
-	done
-	ours | grep -v '^bad$'
-	ours | grep -q '^bad$' || echo 'what was started is gone as well'
-	grep -lzs "^GMEM_TEST_MARK=$GMEM_TEST_MARK\$" /proc/[0-9]*/environ | while read -r environ; do
-		[ "$(cat "${environ%environ}comm" 2>/dev/null)" != bad ] || kill -KILL "$(basename "${environ%/environ}")"
-	done)
+# Shells wait as well, so that it is not the program itself that is there.
+for who in 'gmem run' 'its supervisor'; do
+	judge "kill -9 of $who leaves nothing of what the program has started" < <(
+		rm -f "$tmp/out"
+		gmem run sh -c "setsid $programs/bad waiting & wait" >"$tmp/out" 2>&1 &
+		waiter=$!
+		until_said there
+		victim=$waiter
+		[ "$who" = 'gmem run' ] || victim=$(cat "/proc/$waiter/task/$waiter/children")
+		kill -KILL $victim
+		wait "$waiter" 2>/dev/null
+		echo $? | grep -vx 137
+		left_behind)
+done
+if [ "$(id -u)" -ne 0 ] || ! setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
+	skip 'kill -9 of gmem run leaves nothing of another user' 'not root, or no setpriv'
+else
+	judge 'kill -9 of gmem run leaves nothing of another user' < <(
+		rm -f "$tmp/out"
+		gmem run sh -c 'echo there; exec setpriv --reuid=65534 --regid=65534 --clear-groups sleep 54' >"$tmp/out" 2>&1 &
+		waiter=$!
+		until_said there
+		for ((i = 0; i < 100; i++)); do
+			! grep -lqs ^sleep$ /proc/[0-9]*/comm || break
+			sleep 0.02
+		done
+		kill -KILL "$waiter"
+		wait "$waiter" 2>/dev/null
+		left_behind
+		ours_are sleep)
+fi
 judge 'kill -9 of gmemfs leaves a program that gets errors' < <(
 	waits bad
-	tr ' ' '\n' <"/proc/$waiter/task/$waiter/children" | while read -r child; do
+	read -r supervisor <"/proc/$waiter/task/$waiter/children"
+	tr ' ' '\n' <"/proc/$supervisor/task/$supervisor/children" | while read -r child; do
 		[ "$(cat "/proc/$child/comm" 2>/dev/null)" != gmemfs ] || kill -KILL "$child"
 	done
 	sleep 0.2

@@ -15,86 +15,53 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "run.h"
+#include "started.h"
 
 struct session session;
 
-static int begin_signals(void)
+static void begin_signals(sigset_t *set)
 {
-	sigset_t set;
+	int i;
 
-	/* the keys of a terminal reach the program by themselves */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	signals_keep();
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	for (i = 0; passed_on[i]; i++)
+		sigaddset(set, passed_on[i]);
+	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
-static void begin(void)
+static void begin(const sigset_t *signals)
 {
-	/* what the program leaves behind stays ours to look into, and to wait for */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	session.signals = begin_signals();
+	session.signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	session.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	session.lacks_kvm = access("/dev/kvm", R_OK | W_OK) != 0;
 	if (session.signals < 0 || session.inotify < 0 || pipe2(session.exec_failed, O_CLOEXEC))
 		die("run: %s", strerror(errno));
 }
 
-/* As the program ended, so do we; a core file would be of the wrong program. */
-static int pass_on(int status)
-{
-	struct rlimit none = { 0, 0 };
-	sigset_t all;
-
-	if (!WIFSIGNALED(status))
-		return WEXITSTATUS(status);
-	fflush(NULL);
-	setrlimit(RLIMIT_CORE, &none);
-	signal(WTERMSIG(status), SIG_DFL);
-	sigfillset(&all);
-	sigprocmask(SIG_UNBLOCK, &all, NULL);
-	raise(WTERMSIG(status));
-	return 128 + WTERMSIG(status);
-}
-
-static void say_not_started(void)
+static bool was_started(void)
 {
 	int err;
 
-	if (read(session.exec_failed[0], &err, sizeof(err)) == sizeof(err))
-		fprintf(stderr, "gmem run: %s: %s\n", session.argv[0], strerror(err));
+	if (read(session.exec_failed[0], &err, sizeof(err)) != sizeof(err))
+		return true;
+	fprintf(stderr, "gmem run: %s: %s\n", session.argv[0], strerror(err));
+	return false;
 }
 
-/* Before the program runs: it may run for long. */
-static int open_trace(void)
+/* 0, or the exit status after saying why the program has not been run. */
+static int run_program(const sigset_t *signals)
 {
-	int fd;
+	int status;
 
-	if (!session.trace)
-		return -1;
-	fd = open(session.trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0)
-		die("run: %s: %s", session.trace, strerror(errno));
-	return fd;
-}
-
-static int run_program(void)
-{
-	int status, trace = open_trace();
-
-	begin();
+	begin(signals);
 	status = mount_begin();
 	if (status)
 		return status;
@@ -103,12 +70,79 @@ static int run_program(void)
 	if (status)
 		return status;
 	loop();
-	say_not_started();
 	objects_closed();
-	if (trace >= 0 && !mount_write_trace(trace))
+	return was_started() ? 0 : status_number(session.status);
+}
+
+static int run_with_trace(const sigset_t *signals)
+{
+	struct output trace;
+	int status;
+
+	/* before the program runs: it may run for long */
+	if (session.trace && !output_open(&trace, session.trace))
+		die("run: %s: %s", session.trace, strerror(errno));
+	status = run_program(signals);
+	if (session.trace && status)
+		output_leave(&trace);
+	if (status)
+		return status;
+	if (session.trace && !mount_write_trace(output_take(&trace)))
 		return EXIT_WRONG_USE;
 	mount_end();
-	return pass_on(session.status);
+	return end_as(session.status);
+}
+
+/*
+ * What is called gmem run only starts another process that does it, passes signals on, and ends as
+ * that one does. If either of the two is killed, the other one is there to kill what the program has
+ * started: a program can become another user's, and then nothing else would tell it.
+ */
+static int wait_for_supervisor(pid_t supervisor, const sigset_t *signals)
+{
+	siginfo_t info;
+	int status = 0;
+	pid_t pid;
+
+	for (;;) {
+		if (sigwaitinfo(signals, &info) < 0)
+			continue;
+		if (info.si_signo != SIGCHLD) {
+			/* if it is for all of the group, the supervisor is to know that first */
+			usleep(1000);
+			if (is_to_be_passed_on(info.si_code))
+				kill(supervisor, info.si_signo);
+			continue;
+		}
+		do
+			pid = waitpid(-1, &status, WNOHANG);
+		while (pid > 0 && pid != supervisor);
+		if (pid) {
+			end_descendants();
+			return end_as(status);
+		}
+	}
+}
+
+static int run(void)
+{
+	sigset_t signals;
+	pid_t supervisor;
+
+	begin_signals(&signals);
+	session.guard = getpid();
+	supervisor = fork();
+	if (supervisor < 0)
+		die("run: %s", strerror(errno));
+	/* what the program leaves behind stays ours to look into, and to wait for */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (supervisor)
+		return wait_for_supervisor(supervisor, &signals);
+	/* not to be killed: for a look at whether the parent is still there */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != session.guard)
+		return EXIT_LACKS;
+	return run_with_trace(&signals);
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
@@ -153,7 +187,7 @@ static const struct argp argp = {
 int cmd_run(int argc, char **argv)
 {
 	parse_options_in_order(&argp, argc, argv, NULL);
-	return run_program();
+	return run();
 }
 #else
 int cmd_run(int argc, char **argv)

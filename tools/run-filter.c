@@ -29,6 +29,7 @@
 #include "common.h"
 #include "pass-fd.h"
 #include "run.h"
+#include "started.h"
 
 #define X32 0x40000000u
 /* since 6.6: whoever waits for the other is woken on the same processor */
@@ -141,16 +142,6 @@ static int filter_myself(void)
 	return fd;
 }
 
-static void restore_signals(void)
-{
-	sigset_t none;
-
-	signal(SIGINT, SIG_DFL);
-	signal(SIGQUIT, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void be_program(pid_t supervisor, int socket, int failed)
 {
 	int listener, err;
@@ -166,7 +157,7 @@ static void be_program(pid_t supervisor, int socket, int failed)
 		_exit(EXIT_LACKS);
 	close(listener);
 	close(socket);
-	restore_signals();
+	signals_give_back();
 	execvp(session.argv[0], session.argv);
 	err = errno;
 	if (write(failed, &err, sizeof(err)) < 0)

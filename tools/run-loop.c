@@ -22,8 +22,10 @@
 
 #include "common.h"
 #include "run.h"
+#include "started.h"
 
 #define X32 0x40000000
+#define GROUP_SECONDS 0.1
 
 void complain(pid_t pid, const char *format, ...)
 {
@@ -141,7 +143,29 @@ static void reap(void)
 	}
 }
 
-/* What gmem run is told to do is meant for the program. */
+/* What gmem run is told to do is meant for the program, or for what it has left. */
+static void pass_on(int sig)
+{
+	if (session.program_ended)
+		signal_descendants(sig, session.daemon);
+	else
+		kill(session.program, sig);
+}
+
+/*
+ * What our parent passes on. A signal for the whole group comes to us as well, and a moment later
+ * from our parent; then the program has got it by itself.
+ */
+static void take_passed_on(int sig, pid_t from)
+{
+	static double of_group[NSIG];
+
+	if (from != session.guard && getpgid(session.program) == getpgrp())
+		of_group[sig] = seconds();
+	else if (from == session.guard && seconds() - of_group[sig] > GROUP_SECONDS)
+		pass_on(sig);
+}
+
 static void take_signals(void)
 {
 	struct signalfd_siginfo s;
@@ -149,8 +173,12 @@ static void take_signals(void)
 	while (read(session.signals, &s, sizeof(s)) == sizeof(s)) {
 		if (s.ssi_signo == SIGCHLD)
 			reap();
-		else if (!session.program_ended)
-			kill(session.program, (int)s.ssi_signo);
+		else
+			take_passed_on((int)s.ssi_signo, (pid_t)s.ssi_pid);
+	}
+	if (getppid() != session.guard) {
+		end_descendants();
+		_exit(EXIT_LACKS);
 	}
 }
 

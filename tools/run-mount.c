@@ -119,11 +119,12 @@ static void be_gmemfs(pid_t supervisor, int socket)
 
 	/* keys of a terminal are for the program */
 	setsid();
+	if (!may_mount())
+		die("run: mounting is not allowed here: %s", strerror(errno));
+	/* a new user namespace would take that back */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
 		_exit(EXIT_LACKS);
-	if (!may_mount())
-		die("run: mounting is not allowed here: %s", strerror(errno));
 	top = new_mount(&device);
 	if (top < 0)
 		die("run: gmemfs cannot be mounted: %s: %s", device < 0 ? "/dev/fuse" : "fsmount",
@@ -230,7 +231,7 @@ int mount_write_trace(int to)
 	char bytes[65536];
 	ssize_t n = -1;
 
-	while (from >= 0 && (n = read(from, bytes, sizeof(bytes))) > 0)
+	while (from >= 0 && to >= 0 && (n = read(from, bytes, sizeof(bytes))) > 0)
 		if (write(to, bytes, (size_t)n) != n)
 			break;
 	ok = !n && !close(to);

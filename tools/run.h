@@ -83,6 +83,7 @@ struct session {
 	char *const *argv;
 	int mount; /* the top */
 	dev_t mount_dev, memfd_dev;
+	pid_t guard; /* our parent, which waits and passes signals on */
 	pid_t daemon, program;
 	int status; /* of the program, as wait(2) has it */
 	bool program_ended;
@@ -108,7 +109,7 @@ int mount_open_file(const struct vm *vm, int64_t fd);
 void mount_remove_vm(uint64_t node);
 /* Waits until the mount knows that the file was closed. */
 void mount_wait_closed(uint64_t node);
-/* Writes the trace of all that was asked, and closes; 0 and a message if that fails. */
+/* Writes the trace of all that was asked to a descriptor, or -1, and closes it; 0 and a message if that fails. */
 int mount_write_trace(int to);
 
 /* ---- run-filter.c ---- */
