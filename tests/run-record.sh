@@ -87,6 +87,28 @@ judge 'exit statuses and signals are passed on' < <(
 	gmem record -o x.trace -- true 2>said
 	echo $? | grep -vx 1
 	grep -q 'made no call' said || cat said)
+judge 'a signal for gmem record is for the program, and what was seen is written' < <(
+	rm -f x.trace
+	for how in 'record -o x.trace' compare; do
+		rm -f out
+		gmem $how -- "$programs/bad" waiting >out 2>said &
+		for ((i = 0; i < 100; i++)); do
+			! grep -qs there out || break
+			sleep 0.05
+		done
+		kill -TERM $!
+		wait $!
+		echo "$how: $?" | grep -vx 'record -o x.trace: 143\|compare: 0'
+	done
+	gmem replay --quiet x.trace 2>&1
+	grep -q ' 0 differences' out || cat out)
+judge 'a trace is only lost to another one' < <(
+	echo old >old
+	gmem record -o old -- "$tmp/nothing" 2>said
+	gmem record -o old -- true 2>said
+	gmem record -o new -- true 2>said
+	grep -vx old old
+	[ ! -e new ] || echo 'an empty file is there')
 judge 'programs that behave badly are recorded as well' < <(
 	for word in wild forking orphan thousand; do
 		timeout -k 5 60 gmem record -o bad.trace -- "$programs/bad" "$word" >out 2>said ||

@@ -18,6 +18,7 @@
 #include "difference.h"
 #include "follow.h"
 #include "random.h"
+#include "started.h"
 
 #define AGAIN 3 /* times that a trace which differed is run again */
 #define MAX_COUNT 1000000000
@@ -217,7 +218,7 @@ static int compare_program(struct compare_all *o)
 	if (status)
 		return status;
 	if (f.status)
-		printf("%s: exit status %d\n", name, follow_status_number(f.status));
+		printf("%s: exit status %d\n", name, status_number(f.status));
 	if (!f.t.nr_calls) {
 		printf("%s: made no call on KVM that a trace could have\n", name);
 		followed_free(&f);

@@ -10,9 +10,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "cmd.h"
 #include "follow.h"
+#include "output.h"
+#include "started.h"
 
 struct record {
 	const char *out, *trace;
@@ -136,32 +139,46 @@ static void fill_in(struct followed *f, const struct gmem_machine *here)
 	f->t.tail = remarks(f);
 }
 
-/* The program's exit status, as long as there is a trace. */
+/* How the program ended, as long as there is a trace. */
+static int write_program(struct output *to, struct followed *f, const struct gmem_machine *here)
+{
+	int fd = f->t.nr_calls ? output_take(to) : -1;
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (f->not_started || !f->t.nr_calls) {
+		output_leave(to);
+		return f->status ? f->status : W_EXITCODE(EXIT_NOT_AS_DEMANDED, 0);
+	}
+	if (!out)
+		die("%s: %s", to->path, strerror(errno));
+	fill_in(f, here);
+	write_trace(out, &f->t, to->path);
+	return f->status;
+}
+
 static int record_program(const struct record *o, const struct gmem_machine *here)
 {
-	/* the program may run for long: is there a place for its trace? */
-	FILE *out = open_output(o->out);
+	struct output to;
 	struct followed f;
-	int status = follow_program(o->program, &f), of_program = f.status;
+	int status;
 
-	if (!status && !f.t.nr_calls) {
+	/* the program may run for long: is there a place for its trace? */
+	if (!output_open(&to, o->out))
+		die("%s: %s", o->out, strerror(errno));
+	status = follow_program(o->program, &f);
+	if (status) {
+		output_leave(&to);
+		return status;
+	}
+	status = write_program(&to, &f, here);
+	if (!f.t.nr_calls && !f.not_started)
 		fprintf(stderr, "gmem record: %s made no call on KVM that a trace could have\n",
 			o->program[0]);
-		status = EXIT_NOT_AS_DEMANDED;
-		if (of_program)
-			status = follow_status(of_program);
-	} else if (!status) {
-		fill_in(&f, here);
-		write_trace(out, &f.t, o->out);
-		if (f.unseen)
-			fprintf(stderr,
-				"gmem record: %lu calls are not in the trace, such as one %s\n",
-				f.unseen, f.why);
-		followed_free(&f);
-		return follow_status(of_program);
-	}
+	if (f.unseen)
+		fprintf(stderr, "gmem record: %lu calls are not in the trace, such as one %s\n",
+			f.unseen, f.why);
 	followed_free(&f);
-	return status;
+	return end_as(status);
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state)

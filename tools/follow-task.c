@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,14 @@ void thread_execs(struct thread *t)
 bool threads_left(void)
 {
 	return threads != NULL;
+}
+
+void processes_signal(int sig)
+{
+	const struct process *p;
+
+	for (p = processes; p; p = p->next)
+		kill(p->tgid, sig);
 }
 
 /* ---- descriptors ---- */

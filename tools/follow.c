@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common.h"
 #include "follow.h"
+#include "started.h"
 
 struct followed *following;
 
@@ -29,28 +29,6 @@ void followed_free(struct followed *f)
 	trace_free(&f->t);
 	free(f->results);
 	memset(f, 0, sizeof(*f));
-}
-
-int follow_status_number(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-int follow_status(int status)
-{
-	struct rlimit none = { 0, 0 };
-	sigset_t all;
-
-	if (!WIFSIGNALED(status))
-		return follow_status_number(status);
-	/* a core file would be of the wrong program */
-	fflush(NULL);
-	setrlimit(RLIMIT_CORE, &none);
-	signal(WTERMSIG(status), SIG_DFL);
-	sigfillset(&all);
-	sigprocmask(SIG_UNBLOCK, &all, NULL);
-	raise(WTERMSIG(status));
-	return follow_status_number(status);
 }
 
 #ifdef __x86_64__
@@ -248,22 +226,74 @@ static void stops(struct thread *t, int status)
 	go_on(t, 0);
 }
 
-static void wait_for_all(pid_t program)
+/* ---- signals for the command ---- */
+
+static pid_t program; /* 0: it has ended */
+static volatile sig_atomic_t waiting, signal_came;
+
+static void pass_on(int sig)
+{
+	if (program)
+		kill(program, sig);
+	else
+		processes_signal(sig);
+}
+
+/* While we wait nothing of ours changes; else the loop looks before it waits again. */
+static void signal_for_us(int sig, siginfo_t *info, void *context)
+{
+	int err = errno;
+
+	(void)context;
+	if (is_to_be_passed_on(info->si_code) && waiting)
+		pass_on(sig);
+	else if (is_to_be_passed_on(info->si_code))
+		signal_came = sig;
+	errno = err;
+}
+
+static void take_signals(void)
+{
+	struct sigaction a = { .sa_sigaction = signal_for_us, .sa_flags = SA_SIGINFO | SA_RESTART };
+	int i;
+
+	signals_keep();
+	for (i = 0; passed_on[i]; i++)
+		sigaction(passed_on[i], &a, NULL);
+}
+
+static pid_t wait_for_one(int *status)
+{
+	pid_t tid;
+
+	waiting = 1;
+	if (signal_came) {
+		pass_on(signal_came);
+		signal_came = 0;
+	}
+	do
+		tid = waitpid(-1, status, __WALL);
+	while (tid < 0 && errno == EINTR);
+	waiting = 0;
+	return tid;
+}
+
+static void wait_for_all(void)
 {
 	struct thread *t;
 	int status;
 	pid_t tid;
 
 	while (threads_left()) {
-		tid = waitpid(-1, &status, __WALL);
-		if (tid < 0 && errno == EINTR)
-			continue;
+		tid = wait_for_one(&status);
 		if (tid < 0)
 			return;
 		t = thread_find(tid);
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
-			if (tid == program)
+			if (tid == program) {
 				following->status = status;
+				program = 0;
+			}
 			if (t)
 				thread_gone(t);
 		} else if (!t) {
@@ -284,8 +314,7 @@ static void be_program(char *const *argv, const int *go, int failed)
 	close(go[1]);
 	if (read(go[0], &byte, 1) != 1)
 		_exit(EXIT_LACKS);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGQUIT, SIG_DFL);
+	signals_give_back();
 	if (install_filter())
 		execvp(argv[0], argv);
 	err = errno;
@@ -303,8 +332,7 @@ int follow_program(char *const *argv, struct followed *f)
 	memset(f, 0, sizeof(*f));
 	trace_init(&f->t);
 	following = f;
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
+	take_signals();
 	if (pipe2(go, O_CLOEXEC) || pipe2(failed, O_CLOEXEC) || (pid = fork()) < 0)
 		die("%s", strerror(errno));
 	if (!pid)
@@ -321,8 +349,10 @@ int follow_program(char *const *argv, struct followed *f)
 	if (write(go[1], "", 1) != 1)
 		die("%s", strerror(errno));
 	close(go[1]);
-	wait_for_all(pid);
-	if (read(failed[0], &err, sizeof(err)) == sizeof(err))
+	program = pid;
+	wait_for_all();
+	f->not_started = read(failed[0], &err, sizeof(err)) == sizeof(err);
+	if (f->not_started)
 		fprintf(stderr, "gmem: %s: %s\n", argv[0], strerror(err));
 	close(failed[0]);
 	trace_name_all(&f->t);

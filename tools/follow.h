@@ -26,6 +26,7 @@ struct followed {
 	unsigned long unseen; /* calls that the trace could not have; why, the first */
 	const char *why;
 	bool full;
+	bool not_started; /* there is no such program; that has been said */
 };
 
 /*
@@ -34,10 +35,6 @@ struct followed {
  */
 int follow_program(char *const *argv, struct followed *f);
 void followed_free(struct followed *f);
-/* Ends as the program ended: its exit status, or its signal. */
-int follow_status(int status);
-/* That as a shell has it. */
-int follow_status_number(int status);
 
 /* ---- between the files ---- */
 
@@ -95,6 +92,8 @@ void thread_gone(struct thread *t);
 /* It has become another program. */
 void thread_execs(struct thread *t);
 bool threads_left(void);
+/* To all that are followed. */
+void processes_signal(int sig);
 
 struct handle *handle_find(struct process *p, uint64_t fd);
 void handle_add(struct process *p, int fd, enum handle_kind kind, int32_t from);
