@@ -47,6 +47,13 @@ for program in refusals threads forks sockets vmm vcpus; do
 	run_both "$program" "$programs/$program"
 	run_both "$program-static" "$programs/$program-static"
 done
+"$programs/late" >/dev/null 2>&1
+if [ $? -eq 77 ]; then
+	skip 'late' 'no userfaultfd here'
+else
+	run_both late "$programs/late"
+	run_both late-static "$programs/late-static"
+fi
 # What an interpreter does is the same as what the processor does.
 run_both instructions "$programs/instructions"
 if command -v python3 >/dev/null; then

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * KVM's ioctls of a program that is followed, as calls of the trace. The structure is taken when
- * the call begins. What a guest does shows only where it leaves: an exit for memory becomes the
+ * the call begins, or where a thread of the program has still to provide it, when the call is over. What a guest does shows only where it leaves: an exit for memory becomes the
  * guest's access that led to it.
  */
 #define _GNU_SOURCE
@@ -43,16 +43,31 @@ static struct handle *look_up(struct thread *t)
 	return NULL;
 }
 
+static void take_structure(struct thread *t)
+{
+	uint32_t size = _IOC_SIZE(command(t));
+
+	memset(t->struct_at, 0, sizeof(t->struct_at));
+	t->bad_pointer = t->late = false;
+	t->memfd.fd = -1;
+	if (!size || size > sizeof(t->struct_at))
+		return;
+	t->late = target_is_late(t->tid, t->args[2], size);
+	if (!t->late)
+		t->bad_pointer = target_read(t->tid, t->args[2], t->struct_at, size) != 0;
+	if (command(t) == MOUNT_SET_REGION2)
+		t->memfd = handle_now(t->p,
+				      ((const struct kvm_region2 *)(void *)t->struct_at)->memfd);
+}
+
 int kvm_begins(struct thread *t)
 {
-	uint32_t cmd = command(t), size = _IOC_SIZE(cmd);
+	const struct handle *h = look_up(t);
 
-	if (!look_up(t))
+	if (!h)
 		return 0;
-	memset(t->struct_at, 0, sizeof(t->struct_at));
-	t->bad_pointer = false;
-	if (size && size <= sizeof(t->struct_at))
-		t->bad_pointer = target_read(t->tid, t->args[2], t->struct_at, size) != 0;
+	t->on = *h;
+	take_structure(t);
 	return 1;
 }
 
@@ -315,11 +330,13 @@ static void vm_ends(struct thread *t, const struct handle *h, int64_t value)
 
 void kvm_ends(struct thread *t, int64_t value)
 {
-	struct handle *found = handle_find(t->p, t->args[0]), h;
+	struct handle h = t->on;
 
-	if (!found)
+	if (!handle_stays(t->p, &h) || !handle_stays(t->p, &t->memfd))
 		return;
-	h = *found; /* what is made may move it */
+	/* the kernel has waited for it */
+	if (t->late)
+		take_structure(t);
 	if (h.kind == HANDLE_KVM && command(t) == KVM_CREATE_VM)
 		make_vm(t, &h, value);
 	else if (h.kind == HANDLE_KVM && command(t) == MOUNT_CHECK_EXTENSION)

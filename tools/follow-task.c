@@ -306,6 +306,23 @@ struct handle *handle_find(struct process *p, uint64_t fd)
 	return NULL;
 }
 
+struct handle handle_now(struct process *p, uint64_t fd)
+{
+	const struct handle *h = handle_find(p, fd);
+
+	return h ? *h : (struct handle){ .fd = -1 };
+}
+
+bool handle_stays(struct process *p, const struct handle *was)
+{
+	const struct handle *h = handle_find(p, (uint64_t)was->fd);
+
+	if (was->fd < 0 || (h && h->kind == was->kind && h->from == was->from))
+		return true;
+	unseen("on a descriptor that another thread closed meanwhile");
+	return false;
+}
+
 void handle_drop(struct process *p, int fd)
 {
 	struct handle *h = handle_find(p, (uint64_t)fd);

@@ -78,6 +78,8 @@ struct thread {
 	uint64_t args[6];
 	uint64_t struct_at[32]; /* the structure that it was given, before the call */
 	bool bad_pointer;
+	struct handle on, memfd; /* what the call is on, and binds, as it begins; fd -1: none */
+	bool late;		 /* the structure could not be looked at before the call */
 };
 
 extern struct followed *following;
@@ -96,6 +98,10 @@ bool threads_left(void);
 void processes_signal(int sig);
 
 struct handle *handle_find(struct process *p, uint64_t fd);
+/* Of a call that begins: what it is on, with fd -1 if that is nothing of ours. */
+struct handle handle_now(struct process *p, uint64_t fd);
+/* When it ends: false, and that is counted, if another thread has closed it meanwhile. */
+bool handle_stays(struct process *p, const struct handle *was);
 void handle_add(struct process *p, int fd, enum handle_kind kind, int32_t from);
 void handle_drop(struct process *p, int fd);
 /* The first mapping in the range; null if there is none. */

@@ -49,9 +49,10 @@
 
 /* Calls that are stopped whatever their arguments are. */
 static const int stopped[] = {
-	SYS_openat,   SYS_open,	    SYS_lseek,	 SYS_pread64,	 SYS_pwrite64,
-	SYS_readlink, SYS_openat2,  SYS_creat,	 SYS_preadv,	 SYS_pwritev,
-	SYS_preadv2,  SYS_pwritev2, SYS_fstatfs, SYS_readlinkat, 451 /* cachestat */,
+	SYS_openat,   SYS_open,	      SYS_lseek,	   SYS_pread64,
+	SYS_pwrite64, SYS_readlink,   SYS_openat2,	   SYS_creat,
+	SYS_preadv,   SYS_pwritev,    SYS_preadv2,	   SYS_pwritev2,
+	SYS_fstatfs,  SYS_readlinkat, 451 /* cachestat */, SYS_userfaultfd,
 };
 /* These too where a program could not find /dev/kvm by them. */
 static const int looks[] = {

@@ -248,13 +248,15 @@ static bool is_aligned_access(const struct guest_script *s)
 static void run_script(struct vcpu *v, struct guest_script *s)
 {
 	uint64_t value = s->value;
+	int made = is_aligned_access(s) &&
+		   guest_memory(v, s->gpa, s->size, s->write, &value, s->access);
 
-	memset(v->object->page + GUEST_SCRIPT, 0, sizeof(s->magic));
-	if (!is_aligned_access(s)) {
-		internal_error(v, "the script's access is not of 1, 2, 4 or 8 bytes in one page");
+	if (late_is())
 		return;
-	}
-	if (!guest_memory(v, s->gpa, s->size, s->write, &value, s->access))
+	memset(v->object->page + GUEST_SCRIPT, 0, sizeof(s->magic));
+	if (!is_aligned_access(s))
+		internal_error(v, "the script's access is not of 1, 2, 4 or 8 bytes in one page");
+	if (!made)
 		return;
 	memcpy(v->object->page + GUEST_SCRIPT + offsetof(struct guest_script, value), &value,
 	       sizeof(value));

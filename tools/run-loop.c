@@ -61,7 +61,7 @@ void answer(const struct request *q, int64_t result)
 {
 	struct seccomp_notif_resp r = { .id = q->id };
 
-	if (result == ANSWER_SENT || result == ANSWER_LATER)
+	if (late_puts_aside(q) || result == ANSWER_SENT || result == ANSWER_LATER)
 		return;
 	if (result == ANSWER_CONTINUE)
 		r.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
@@ -98,6 +98,8 @@ static int64_t dispatch(const struct request *q, bool other_abi)
 	case SYS_readlink:
 	case SYS_readlinkat:
 		return call_readlink(q);
+	case SYS_userfaultfd:
+		return late_begin() ? ANSWER_CONTINUE : -ENOMEM;
 	case SYS_access:
 	case SYS_faccessat:
 	case SYS_faccessat2:
@@ -124,6 +126,11 @@ static void take_request(void)
 	q.nr = n.data.nr;
 	memcpy(q.args, n.data.args, sizeof(q.args));
 	answer(&q, dispatch(&q, n.data.arch != AUDIT_ARCH_X86_64));
+}
+
+static void begin_again(const struct request *q)
+{
+	answer(q, dispatch(q, false));
 }
 
 /* Children that ended: the program, and what it left behind. */
@@ -190,16 +197,20 @@ void loop(void)
 {
 	struct pollfd fds[] = { { session.listener, POLLIN, 0 },
 				{ session.inotify, POLLIN, 0 },
-				{ session.signals, POLLIN, 0 } };
+				{ session.signals, POLLIN, 0 },
+				{ -1, POLLIN, 0 } };
 	bool running = false;
 
 	while (!session.program_ended || !(fds[0].revents & POLLHUP)) {
-		if (poll(fds, 3, running ? 0 : -1) < 0 && errno != EINTR)
+		fds[3].fd = late_news();
+		if (poll(fds, 4, running ? 0 : -1) < 0 && errno != EINTR)
 			die("run: poll: %s", strerror(errno));
 		if (fds[1].revents)
 			objects_closed();
 		if (fds[2].revents)
 			take_signals();
+		if (fds[3].revents)
+			late_go_on(begin_again);
 		if (fds[0].revents & POLLIN)
 			take_request();
 		running = guests_go_on();

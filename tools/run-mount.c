@@ -175,6 +175,9 @@ void mount_end(void)
 
 int mount_on(struct mount_on *on)
 {
+	/* nothing is asked with arguments that are not there yet */
+	if (late_is())
+		return -EAGAIN;
 	return ioctl(session.mount, MOUNT_ON, on) ? -errno : 0;
 }
 

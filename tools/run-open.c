@@ -132,6 +132,8 @@ int64_t call_open(const struct request *q)
 
 	if (!take_opening(q, &o) || target_string(q->pid, o.path, path, sizeof(path)))
 		return ANSWER_CONTINUE;
+	if (!strcmp(path, "/dev/userfaultfd") && !late_begin())
+		return -ENOMEM;
 	if (!is_dev_kvm(q->pid, o.dirfd, path))
 		return open_descriptor(q, &o, path);
 	if (!still_waits(q))

@@ -6,7 +6,8 @@
  * Then the calls: run-open.c and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
  * KVM, run-kept.c those that are only remembered, run-guest.c and real-mode.c KVM_RUN.
  *
- * There is one thread. It never waits for the program, only for gmemfs, which waits for neither.
+ * There is one thread that does all this. It never waits for the program, only for gmemfs, which
+ * waits for neither; for memory of the program that is late others wait (run-late.c).
  *
  * Functions that return int64_t return what the call of the program returns, a negated errno, or
  * one of ANSWER_*.
@@ -129,6 +130,18 @@ int64_t answer_fd(const struct request *q, int fd, bool cloexec);
 int still_waits(const struct request *q);
 /* "gmem run: NAME (pid): ..." on standard error. */
 void complain(pid_t pid, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- run-late.c ---- */
+
+/* From now on memory of the program may be late; 0 if that cannot be. */
+int late_begin(void);
+/* A descriptor that is ready when there is something to go on with; -1. */
+int late_news(void);
+/* True if it was late in the call that is being answered: nothing is to come of that. */
+bool late_is(void);
+/* Then the call is begun again later. */
+bool late_puts_aside(const struct request *q);
+void late_go_on(void (*again)(const struct request *q));
 
 /* ---- run-target.c ---- */
 

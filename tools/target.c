@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,23 +28,30 @@ static int unreachable(pid_t pid)
 	return -EFAULT;
 }
 
+bool target_copy(pid_t pid, uint64_t addr, void *bytes, size_t size, bool write)
+{
+	struct iovec here = { bytes, size }, there = { (void *)(uintptr_t)addr, size };
+	ssize_t n = write ? process_vm_writev(pid, &here, 1, &there, 1, 0) :
+			    process_vm_readv(pid, &here, 1, &there, 1, 0);
+
+	return n == (ssize_t)size;
+}
+
+static bool (*copy)(pid_t pid, uint64_t addr, void *bytes, size_t size, bool write) = target_copy;
+
+void target_copies_by(bool (*other)(pid_t pid, uint64_t addr, void *bytes, size_t size, bool write))
+{
+	copy = other;
+}
+
 int target_read(pid_t pid, uint64_t addr, void *to, size_t size)
 {
-	struct iovec here = { to, size }, there = { (void *)(uintptr_t)addr, size };
-
-	if (process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
-		return 0;
-	return unreachable(pid);
+	return copy(pid, addr, to, size, false) ? 0 : unreachable(pid);
 }
 
 int target_write(pid_t pid, uint64_t addr, const void *from, size_t size)
 {
-	struct iovec here = { (void *)(uintptr_t)from, size },
-		     there = { (void *)(uintptr_t)addr, size };
-
-	if (process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
-		return 0;
-	return unreachable(pid);
+	return copy(pid, addr, (void *)(uintptr_t)from, size, true) ? 0 : unreachable(pid);
 }
 
 /* Never beyond the page: what comes after the string need not be there. */
@@ -65,6 +73,52 @@ int target_string(pid_t pid, uint64_t addr, char *to, size_t size)
 			return 0;
 	}
 	return -ENAMETOOLONG;
+}
+
+/* Pages that are in memory, or swapped out, are there for whoever reads them. */
+static bool is_there(pid_t pid, uint64_t addr, size_t size)
+{
+	uint64_t page = addr / GMEM_PAGE_SIZE, entry = 0;
+	char path[64];
+	bool there;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (there = fd >= 0; there && page * GMEM_PAGE_SIZE < addr + size; page++)
+		there = pread(fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) ==
+				sizeof(entry) &&
+			entry >> 62;
+	if (fd >= 0)
+		close(fd);
+	return there;
+}
+
+/* A line of smaps begins a mapping if it has its addresses; the letters of userfaultfd begin with u. */
+static bool is_watched(pid_t pid, uint64_t addr)
+{
+	char path[64], line[512];
+	uint64_t start, end;
+	bool inside = false, watched = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	f = fopen(path, "re");
+	while (f && !watched && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
+			inside = addr >= start && addr < end;
+		else if (inside && !strncmp(line, "VmFlags:", 8))
+			watched = strstr(line, " um ") || strstr(line, " ui ");
+	}
+	if (f)
+		fclose(f);
+	return watched;
+}
+
+bool target_is_late(pid_t pid, uint64_t addr, size_t size)
+{
+	return !is_there(pid, addr, size) &&
+	       (is_watched(pid, addr) || is_watched(pid, addr + size - 1));
 }
 
 /* The text of /proc/PID/NAME; null if it cannot be read. */

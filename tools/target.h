@@ -6,6 +6,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,6 +14,11 @@
 /* 0, or -EFAULT if not all of it is there. */
 int target_read(pid_t pid, uint64_t addr, void *to, size_t size);
 int target_write(pid_t pid, uint64_t addr, const void *from, size_t size);
+/* How both get at it: directly, or as the caller has said since; false and errno. */
+bool target_copy(pid_t pid, uint64_t addr, void *bytes, size_t size, bool write);
+void target_copies_by(bool (*copy)(pid_t pid, uint64_t addr, void *bytes, size_t size, bool write));
+/* True if somebody who read there would wait, for a userfaultfd. */
+bool target_is_late(pid_t pid, uint64_t addr, size_t size);
 /* A string of at most size bytes with its end; -EFAULT, -ENAMETOOLONG. */
 int target_string(pid_t pid, uint64_t addr, char *to, size_t size);
 /* A line of /proc/PID/status; 0 if it cannot be read. */
