@@ -169,8 +169,8 @@ for who in 'gmem run' 'its supervisor'; do
 		waiter=$!
 		until_said there
 		victim=$waiter
-		[ "$who" = 'gmem run' ] || victim=$(cat "/proc/$waiter/task/$waiter/children")
-		kill -KILL $victim
+		[ "$who" = 'gmem run' ] || read -r victim _ <"/proc/$waiter/task/$waiter/children"
+		kill -KILL "$victim"
 		wait "$waiter" 2>/dev/null
 		echo $? | grep -vx 137
 		left_behind)
@@ -194,7 +194,7 @@ else
 fi
 judge 'kill -9 of gmemfs leaves a program that gets errors' < <(
 	waits bad
-	read -r supervisor <"/proc/$waiter/task/$waiter/children"
+	read -r supervisor _ <"/proc/$waiter/task/$waiter/children"
 	tr ' ' '\n' <"/proc/$supervisor/task/$supervisor/children" | while read -r child; do
 		[ "$(cat "/proc/$child/comm" 2>/dev/null)" != gmemfs ] || kill -KILL "$child"
 	done

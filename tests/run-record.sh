@@ -46,6 +46,14 @@ for program in refusals threads forks sockets vmm vcpus; do
 	done
 	judge "$program: model and kernel agree" < <(compares "$programs/$program")
 done
+"$programs/late" >/dev/null 2>&1
+if [ $? -eq 77 ]; then
+	skip 'late is recorded' 'no userfaultfd here'
+else
+	judge 'late is recorded' < <(
+		records late "$programs/late"
+		has late '^f0 = create_guest_memfd\(vm0, size=4K\)$')
+fi
 if command -v python3 >/dev/null; then
 	judge 'Python is recorded' < <(records python python3 "$src/tests/programs/vmm.py")
 else
@@ -60,6 +68,7 @@ judge 'a trace has what the program did' < <(
 	has threads '^B1 = thread\(\)$' '^B2: f[0-9]+ = create_guest_memfd' '^B2: munmap'
 	has forks '^B1 = fork\(\)$' '^B1: create_guest_memfd.* = EIO$' '^B2: exit\(\)'
 	has vmm '^guest_load\(.*\) = MMIO\(gpa=0x20020, size=1, flags=0\)$'
+	has vcpus '^# Calls that are not here: 1, such as one on a descriptor that another thread closed meanwhile'
 	has sockets '^# Calls that are not here: [0-9]+, such as one of a descriptor')
 
 judge 'a known bug of the release is counted apart' < <(
@@ -91,7 +100,8 @@ judge 'a signal for gmem record is for the program, and what was seen is written
 	rm -f x.trace
 	for how in 'record -o x.trace' compare; do
 		rm -f out
-		gmem $how -- "$programs/bad" waiting >out 2>said &
+		read -ra words <<<"$how"
+		gmem "${words[@]}" -- "$programs/bad" waiting >out 2>said &
 		for ((i = 0; i < 100; i++)); do
 			! grep -qs there out || break
 			sleep 0.05
@@ -118,6 +128,15 @@ judge 'programs that behave badly are recorded as well' < <(
 	timeout -k 5 60 gmem record -o many.trace -- "$programs/bad" many >out 2>said || cat said
 	gmem replay --quiet many.trace 2>&1
 	has many 'such as one for which a trace has no room')
+judge 'where nothing was compared, nobody says that there is no difference' < <(
+	gmem compare -- true >compared 2>&1
+	echo $? | grep -vx 1
+	grep -q 'nothing is compared' compared || cat compared
+	grep difference compared
+	gmem compare -- "$tmp/nothing" >compared 2>&1
+	echo $? | grep -vx 2
+	gmem compare -- "$programs/vcpus" >compared 2>&1
+	grep -q '^not compared: [0-9]* calls on KVM' compared || cat compared)
 judge 'wrong use' < <(
 	gmem record -- true 2>said
 	echo $? | grep -vx 2

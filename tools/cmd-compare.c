@@ -208,6 +208,15 @@ static int compare_files(struct compare_all *o)
 	return wrong ? EXIT_WRONG_USE : lacks == o->nr_files ? EXIT_LACKS : EXIT_AS_DEMANDED;
 }
 
+/* What no difference could be found in. */
+static void say_not_compared(const struct followed *f)
+{
+	if (f->unseen)
+		printf("not compared: %lu calls, such as one %s\n", f->unseen, f->why);
+	if (f->others)
+		printf("not compared: %lu calls on KVM that traces have no word for\n", f->others);
+}
+
 /* The kernel's answers are there already when the model is asked. */
 static int compare_program(struct compare_all *o)
 {
@@ -215,12 +224,16 @@ static int compare_program(struct compare_all *o)
 	struct followed f;
 	int status = follow_program(o->program, &f);
 
-	if (status)
-		return status;
+	if (status || f.not_started) {
+		followed_free(&f);
+		return status ? status : EXIT_WRONG_USE;
+	}
 	if (f.status)
 		printf("%s: exit status %d\n", name, status_number(f.status));
 	if (!f.t.nr_calls) {
-		printf("%s: made no call on KVM that a trace could have\n", name);
+		printf("%s: made no call on KVM that a trace could have: nothing is compared\n",
+		       name);
+		say_not_compared(&f);
 		followed_free(&f);
 		return EXIT_NOT_AS_DEMANDED;
 	}
@@ -230,8 +243,7 @@ static int compare_program(struct compare_all *o)
 		difference_of_program(&o->found, &o->c, &f.t, name);
 	count(o);
 	comparer_close(&o->c);
-	if (f.unseen)
-		printf("not compared: %lu calls, such as one %s\n", f.unseen, f.why);
+	say_not_compared(&f);
 	followed_free(&f);
 	return EXIT_AS_DEMANDED;
 }

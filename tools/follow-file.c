@@ -92,11 +92,12 @@ int file_begins(struct thread *t)
 	if (!is_made_of_descriptors(t->nr) && !is_asked(t->nr) &&
 	    plain_verb(t->nr) == GMEM_NR_VERBS)
 		return 0;
+	t->on = handle_now(t->p, t->args[0]);
 	if (t->nr == SYS_close) {
 		closes(t, (int)t->args[0]);
 		return 0;
 	}
-	if (t->nr == CLOSE_RANGE || handle_find(t->p, t->args[0]) ||
+	if (t->nr == CLOSE_RANGE || t->on.fd >= 0 ||
 	    ((t->nr == SYS_dup2 || t->nr == SYS_dup3) && handle_find(t->p, t->args[1])))
 		return 1;
 	if (t->nr != SYS_fallocate)
@@ -252,13 +253,15 @@ static void controls(struct thread *t, const struct handle *h, int64_t value)
 
 void file_ends(struct thread *t, int64_t value)
 {
-	const struct handle *h = handle_find(t->p, t->args[0]);
+	const struct handle *h = &t->on;
 
 	if (t->nr == CLOSE_RANGE)
 		closes_range(t, value);
+	else if (!handle_stays(t->p, h))
+		return;
 	else if (t->nr == SYS_dup || t->nr == SYS_dup2 || t->nr == SYS_dup3)
 		duplicates(t, value);
-	else if (!h || h->kind != HANDLE_GMEM)
+	else if (h->fd < 0 || h->kind != HANDLE_GMEM)
 		return;
 	else if (t->nr == SYS_fcntl)
 		controls(t, h, value);

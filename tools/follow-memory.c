@@ -80,8 +80,6 @@ static void unmaps(struct thread *t, int64_t value)
 /* An munmap succeeds, and when it is over another thread may have something new there. */
 int memory_begins(struct thread *t)
 {
-	const struct handle *h;
-
 	if (t->nr == SYS_munmap && !(t->args[0] % GMEM_PAGE_SIZE) && t->args[1]) {
 		unmaps(t, 0);
 		return 0;
@@ -89,8 +87,8 @@ int memory_begins(struct thread *t)
 	if (t->nr != SYS_mmap)
 		return t->p->nr_areas &&
 		       area_find(t->p, t->args[0], t->args[0] + page_up(t->args[1]));
-	h = t->args[3] & MAP_ANONYMOUS ? NULL : handle_find(t->p, t->args[4]);
-	if (h && (h->kind == HANDLE_GMEM || h->kind == HANDLE_VCPU))
+	t->on = handle_now(t->p, t->args[3] & MAP_ANONYMOUS ? UINT64_MAX : t->args[4]);
+	if (t->on.fd >= 0 && (t->on.kind == HANDLE_GMEM || t->on.kind == HANDLE_VCPU))
 		return 1;
 	/* what is mapped over a mapping */
 	return (t->args[3] & MAP_FIXED) && t->p->nr_areas &&
@@ -99,7 +97,7 @@ int memory_begins(struct thread *t)
 
 static void maps(struct thread *t, int64_t value)
 {
-	const struct handle *h = t->args[3] & MAP_ANONYMOUS ? NULL : handle_find(t->p, t->args[4]);
+	const struct handle *h = &t->on;
 	uint64_t length = page_up(t->args[1]);
 	struct linked_call l = blank_call(GMEM_MMAP);
 	bool failed = value < 0 && value >= -4095;
@@ -111,7 +109,8 @@ static void maps(struct thread *t, int64_t value)
 
 	if (!failed && (t->args[3] & MAP_FIXED))
 		unmaps(t, 0);
-	if (!h || (h->kind != HANDLE_GMEM && h->kind != HANDLE_VCPU))
+	if (h->fd < 0 || (h->kind != HANDLE_GMEM && h->kind != HANDLE_VCPU) ||
+	    !handle_stays(t->p, h))
 		return;
 	if (h->kind == HANDLE_GMEM) {
 		l.fd_from = h->from;

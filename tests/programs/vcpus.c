@@ -113,6 +113,8 @@ int main(void)
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	usleep(20000);
+	/* it runs on without its descriptor */
+	IS(close(guests[2].fd), 0);
 	pthread_kill(threads[2], SIGUSR1);
 	pthread_join(threads[2], NULL);
 	for (i = 0; i < 3; i++)
