@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define LOOK 50	  /* slices, before we look for signals again */
 #define EXIT_MEMORY_FAULT 39
 #define CR0_PE 1u
+#define NEVER_BLOCKED (1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1))
 
 static struct vcpu *running;
 
@@ -277,6 +279,32 @@ static int64_t start_code(struct vcpu *v)
 	return ANSWER_LATER;
 }
 
+/* Without a structure the thread's own mask holds again. */
+int64_t guest_signal_mask(const struct request *q, struct vcpu *v)
+{
+	struct kvm_signal_mask head;
+	uint64_t mask;
+
+	if (!q->args[2]) {
+		v->has_mask = false;
+		return 0;
+	}
+	if (target_read(q->pid, q->args[2], &head, sizeof(head)))
+		return -EFAULT;
+	if (head.len != sizeof(mask))
+		return -EINVAL;
+	if (target_read(q->pid, q->args[2] + sizeof(head), &mask, sizeof(mask)))
+		return -EFAULT;
+	v->has_mask = true;
+	v->mask = mask & ~NEVER_BLOCKED;
+	return 0;
+}
+
+static bool has_signal(const struct vcpu *v)
+{
+	return target_has_signal(v->q.pid, v->has_mask ? &v->mask : NULL);
+}
+
 int64_t guest_run(const struct request *q, struct object *o)
 {
 	struct vcpu *v = o->vcpu, *r;
@@ -288,7 +316,8 @@ int64_t guest_run(const struct request *q, struct object *o)
 	memcpy(&script, o->page + GUEST_SCRIPT, sizeof(script));
 	v->q = *q;
 	v->answered = v->asked_memory || v->asked_port;
-	if (page_of(v)->immediate_exit) {
+	/* one that the thread's own mask lets through is there before the call */
+	if (page_of(v)->immediate_exit || (v->has_mask && has_signal(v))) {
 		page_of(v)->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}
@@ -309,7 +338,7 @@ static int go_on(struct vcpu *v)
 
 	if (look && !still_waits(&v->q))
 		return 1;
-	if (page_of(v)->immediate_exit || (look && target_has_signal(v->q.pid))) {
+	if (page_of(v)->immediate_exit || (look && has_signal(v))) {
 		leave(v, KVM_EXIT_INTR, -EINTR);
 	} else if (!run_slice(v)) {
 		return 0;

@@ -26,12 +26,12 @@ int target_same_memory(pid_t a, pid_t tgid_of_a, pid_t b)
 	return r < 0 ? target_tgid(b) == tgid_of_a : !r;
 }
 
-int target_has_signal(pid_t pid)
+int target_has_signal(pid_t pid, const uint64_t *blocked)
 {
 	uint64_t pending = target_status(pid, "\nSigPnd:", 16) |
 			   target_status(pid, "\nShdPnd:", 16);
 
-	return (pending & ~target_status(pid, "\nSigBlk:", 16)) != 0;
+	return (pending & ~(blocked ? *blocked : target_status(pid, "\nSigBlk:", 16))) != 0;
 }
 
 int target_what(pid_t pid, uint64_t fd, struct what *w)

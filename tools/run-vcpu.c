@@ -198,6 +198,8 @@ int64_t vcpu_ioctl(const struct request *q, struct object *o)
 	switch ((uint32_t)q->args[1]) {
 	case KVM_RUN:
 		return q->args[2] ? -EINVAL : guest_run(q, o);
+	case KVM_SET_SIGNAL_MASK:
+		return guest_signal_mask(q, v);
 	case KVM_SET_CPUID2:
 		return set_cpuid(q, v);
 	case KVM_GET_CPUID2:

@@ -35,6 +35,8 @@ struct vcpu {
 	/* what the program was asked, and has answered when it runs the vCPU again */
 	bool asked_memory, asked_port, answered;
 	uint64_t asked_addr;
+	bool has_mask; /* of signals that are blocked while it runs, instead of the thread's */
+	uint64_t mask;
 	uint32_t tsc_khz;
 	struct kvm_cpuid_entry2 *cpuid;
 	uint32_t nr_cpuid;
@@ -42,6 +44,8 @@ struct vcpu {
 	uint32_t nr_msrs;
 };
 
+/* KVM_SET_SIGNAL_MASK */
+int64_t guest_signal_mask(const struct request *q, struct vcpu *v);
 /* It runs no more. */
 void vcpu_stop(const struct vcpu *v);
 

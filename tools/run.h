@@ -147,8 +147,8 @@ void late_go_on(void (*again)(const struct request *q));
 
 /* 1 if both have the same memory. */
 int target_same_memory(pid_t a, pid_t tgid_of_a, pid_t b);
-/* 1 if a signal waits for the thread that it does not block. */
-int target_has_signal(pid_t pid);
+/* 1 if a signal waits for the thread that is not among those; null: that it does not block. */
+int target_has_signal(pid_t pid, const uint64_t *blocked);
 /* What a descriptor of the program is. */
 struct what {
 	enum kind kind;

@@ -2,7 +2,7 @@
 /*
  * Two vCPUs of one VM in two threads: each counts in a guest_memfd, and tells every step to a port of its own;
  * meanwhile the first thread binds and unbinds other files, and a third vCPU never leaves until it
- * is kicked by a signal.
+ * is kicked by a signal; then a fourth, by signals that are blocked.
  */
 #define _GNU_SOURCE
 #include <linux/kvm.h>
@@ -81,6 +81,43 @@ static void kick(int sig)
 	(void)sig;
 }
 
+/* Signals that are blocked but for the time in which a guest runs: each ends that, and goes on waiting. */
+static void masked(void)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint8_t set[8];
+	} __attribute__((packed)) mask = { { .len = 8 }, { 0 } };
+	struct timespec none = { 0, 0 };
+	struct guest g;
+	sigset_t set;
+
+	start(&g, 3, CODE + 0x100);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, &mask), 0);
+	raise(SIGUSR2);
+	IS(ioctl(g.fd, KVM_RUN, 0), -EINTR);
+	is("as reason", g.run->exit_reason, KVM_EXIT_INTR);
+	IS(sigtimedwait(&set, NULL, &none), SIGUSR2);
+	ualarm(30000, 0);
+	IS(ioctl(g.fd, KVM_RUN, 0), -EINTR);
+	IS(sigtimedwait(&set, NULL, &none), SIGALRM);
+	mask.set[(SIGUSR2 - 1) / 8] = 1 << (SIGUSR2 - 1) % 8;
+	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, &mask), 0);
+	raise(SIGUSR2);
+	ualarm(30000, 0);
+	IS(ioctl(g.fd, KVM_RUN, 0), -EINTR);
+	IS(sigtimedwait(&set, NULL, &none), SIGUSR2);
+	IS(sigtimedwait(&set, NULL, &none), SIGALRM);
+	mask.head.len = 4;
+	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, &mask), -EINVAL);
+	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, 8), -EFAULT);
+	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, NULL), 0);
+}
+
 int main(void)
 {
 	struct sigaction a = { .sa_handler = kick };
@@ -119,6 +156,7 @@ int main(void)
 	pthread_join(threads[2], NULL);
 	for (i = 0; i < 3; i++)
 		is("what went wrong", guests[i].wrong, 0);
+	masked();
 	IS(load(m), STEPS);
 	IS(load(m + 8), STEPS);
 	return end();
