@@ -124,6 +124,10 @@ judge 'a trace is only lost to another one' < <(
 	[ ! -e "$tmp/new" ] || echo 'an empty file is there'
 	status 0 --trace "$tmp/old" "$programs/bad" strange
 	grep -q create_vm "$tmp/old" || cat "$tmp/old")
+judge 'a standard file that is closed is so for the program only' < <(
+	gmem run --trace "$tmp/closed" -- "$programs/bad" strange >"$tmp/out" 2>&-
+	gmem replay --quiet "$tmp/closed" 2>&1
+	gmem run sh -c 'true >&2' 2>&- && echo 'it is open')
 for word in many wild thousand closing forking orphan strange abi; do
 	judge "a program that is $word" < <(
 		case $word in

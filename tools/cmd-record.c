@@ -162,6 +162,7 @@ static int record_program(const struct record *o, const struct gmem_machine *her
 	struct followed f;
 	int status;
 
+	standard_files_hold();
 	/* the program may run for long: is there a place for its trace? */
 	if (!output_open(&to, o->out))
 		die("%s: %s", o->out, strerror(errno));

@@ -129,6 +129,7 @@ static int run(void)
 	sigset_t signals;
 	pid_t supervisor;
 
+	standard_files_hold();
 	begin_signals(&signals);
 	session.guard = getpid();
 	supervisor = fork();

@@ -290,8 +290,10 @@ void processes_signal(int sig)
 {
 	const struct process *p;
 
+	/* 0 of one that was gone before it could be looked at */
 	for (p = processes; p; p = p->next)
-		kill(p->tgid, sig);
+		if (p->tgid > 0)
+			kill(p->tgid, sig);
 }
 
 /* ---- descriptors ---- */

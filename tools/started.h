@@ -10,6 +10,8 @@
 /* Signals that are meant for the program when its command gets them. */
 extern const int passed_on[];
 
+/* So that no other file gets the number of a standard one that is closed; to the program it is. */
+void standard_files_hold(void);
 /* What the program is to have, which is what we were given; and that in the program. */
 void signals_keep(void);
 void signals_give_back(void);
