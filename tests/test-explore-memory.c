@@ -120,7 +120,7 @@ static void deny_each(enum gmem_verb third, const struct gmem_bounds *b)
 	requests = s.door.asked - requests;
 	assert_true(requests > 5);
 	step = 1 + requests / scaled(100);
-	for (unsigned long n = 1; n <= requests; n += n < 64 ? 1 : step) {
+	for (unsigned long n = 1; n <= requests; n += n < scaled(64) ? 1 : step) {
 		s.door.shut = s.door.asked + n;
 		s.door.shuts = 1;
 		/* For a world less than it asked for may do. */
