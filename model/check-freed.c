@@ -129,7 +129,8 @@ const char *gmem_check_freed(struct gmem_block *b, struct gmem_seen *s)
 	uint32_t i;
 
 	for (i = 0; i < GMEM_MAX_TASKS && !wrong; i++)
-		wrong = gmem_check_task(b, i, s);
+		if (b->tasks[i])
+			wrong = gmem_check_task(b, i, s);
 	for (i = b->inodes; i && !wrong; i = CINODE(b, i)->next)
 		if ((wrong = check_inode(b, CINODE(b, i))))
 			s->a = CINODE(b, i)->ino;

@@ -419,7 +419,7 @@ static enum ran call_is_over(struct explorer *e, struct node *n, uint32_t t,
 	uint32_t number = e->calls[e->first[t] + n->pos[t] - 1];
 
 	n->results[number] = *r;
-	if (e->o->accepts(e->o->arg, number, r))
+	if (!e->o->accepts || e->o->accepts(e->o->arg, number, r))
 		return RAN;
 	n->found.result = *r;
 	return found(n, GMEM_FOUND_RESULT, number);

@@ -30,7 +30,7 @@ void gmem_explore_end(struct explorer *e, struct node *n, uint32_t rows)
 	e->back.all_dirty = true;
 	if (gmem_check(n->w, &n->found.violation) != GMEM_DONE)
 		n->found.finding = GMEM_FOUND_VIOLATION;
-	else if (!e->o->end(e->o->arg, n->w, n->results))
+	else if (e->o->end && !e->o->end(e->o->arg, n->w, n->results))
 		n->found.finding = GMEM_FOUND_END;
 	if (n->found.finding != GMEM_FOUND_NOTHING)
 		gmem_explore_found(e, n, rows);

@@ -119,9 +119,9 @@ struct gmem_overlap {
 	uint32_t nr_calls;		/* 1 to 65535 */
 	const uint32_t *tasks;		/* of each call: who makes it; below GMEM_MAX_TASKS */
 	struct gmem_call (*call)(void *arg, uint32_t n, const struct gmem_result *results);
-	/* 0 if a call must not result in that */
+	/* 0 if a call must not result in that; null: it may in anything */
 	int (*accepts)(void *arg, uint32_t n, const struct gmem_result *r);
-	/* all calls are over: 0 if it must not end so */
+	/* all calls are over: 0 if it must not end so; null: it may in any way */
 	int (*end)(void *arg, const struct gmem_world *w, const struct gmem_result *results);
 	/* the world in which something was found; may be null */
 	void (*found)(void *arg, const struct gmem_world *w);

@@ -152,6 +152,26 @@ bool node_replace(struct node *n, unsigned int i, unsigned int j, const struct p
 	return true;
 }
 
+/* Where the keys end that mean no entry: behind the last that the shape has room for. */
+static const unsigned char *end_of_keys(const struct node *n)
+{
+	return n->shape == NODE_WIDE ? (const unsigned char *)&n->key[NODE_MOST_WIDE] :
+				       (const unsigned char *)&n->delta[room[n->shape]];
+}
+
+/* Keys are in order: of those of entries, only the last could be the one that means none. */
+static bool is_blank_behind(const struct node *n)
+{
+	bool wide = n->shape == NODE_WIDE;
+	const void *tail = wide ? (const void *)&n->key[n->n] : (const void *)&n->delta[n->n];
+	size_t size = (size_t)(end_of_keys(n) - (const unsigned char *)tail);
+	const unsigned char *byte = tail;
+
+	if (wide ? n->key[n->n - 1] == UINT64_MAX : n->delta[n->n - 1] == NODE_SPAN)
+		return false;
+	return !size || (*byte == 0xff && !memcmp(byte, byte + 1, size - 1));
+}
+
 const char *node_wrong(const struct node *n)
 {
 	if (n->shape >= NODE_NO_SHAPE || (n->level && n->shape != NODE_WIDE))
@@ -163,9 +183,5 @@ const char *node_wrong(const struct node *n)
 	for (unsigned int i = 1; i < n->n; i++)
 		if (node_key(n, i) <= node_key(n, i - 1))
 			return "keys are not in order";
-	for (unsigned int i = 0; i < room[n->shape]; i++)
-		if ((n->shape == NODE_WIDE ? n->key[i] == UINT64_MAX : n->delta[i] == NODE_SPAN) !=
-		    (i >= n->n))
-			return "a key is where there is no entry";
-	return NULL;
+	return is_blank_behind(n) ? NULL : "a key is where there is no entry";
 }

@@ -9,23 +9,6 @@
 b39=traces/bugs/B39-close-and-delete.trace
 v13=traces/overlap/v13-convert-and-host.trace
 
-cat >"$tmp/five.trace" <<'END'
-vm0 = create_vm()
-f0 = create_guest_memfd(vm0, size=4K)
-A = thread()
-B = thread()
-C = thread()
-D = thread()
-E = thread()
-par
-A: cachestat(f0)
-B: cachestat(f0)
-C: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
-D: cachestat(f0)
-E: close(f0)
-end
-END
-
 # start_parts NAME FIRST LAST PARTS OPTION... TRACE: runs these parts of so many, with one folder for all,
 # and leaves their numbers of processes in $parts. What part I says is in NAME.I, how it ended in NAME.I.ended.
 start_parts()
@@ -92,7 +75,7 @@ have_all()
 for how in --full --states=100000; do
 	for of in 1 2 3; do
 		judge "$of parts have together what the whole has ($how)" < <(
-			have_all "$tmp/five.trace" "$of" "$how")
+			have_all "$five" "$of" "$how")
 	done
 done
 judge 'and of a trace of the corpus' < <(

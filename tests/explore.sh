@@ -172,30 +172,13 @@ judge 'thirty-two tasks' < <(
 
 # ---- chance ----
 
-cat >"$tmp/five.trace" <<'END'
-vm0 = create_vm()
-f0 = create_guest_memfd(vm0, size=4K)
-A = thread()
-B = thread()
-C = thread()
-D = thread()
-E = thread()
-par
-A: cachestat(f0)
-B: cachestat(f0)
-C: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
-D: cachestat(f0)
-E: close(f0)
-end
-END
-
-gmem explore "$tmp/five.trace" | outcomes >"$tmp/whole"
-gmem explore --walks 40 --seed 7 "$tmp/five.trace" >"$tmp/first" 2>&1
-run gmem explore --walks 40 --seed 7 "$tmp/five.trace"
+gmem explore "$five" | outcomes >"$tmp/whole"
+gmem explore --walks 40 --seed 7 "$five" >"$tmp/first" 2>&1
+run gmem explore --walks 40 --seed 7 "$five"
 judge 'the same seed draws the same orders' < <(
 	said 0 '    These are 40 random orders, from seed 7; there may be others.'
 	diff "$tmp/first" "$tmp/out")
-run gmem explore --walks 40 --seed 8 "$tmp/five.trace"
+run gmem explore --walks 40 --seed 8 "$five"
 judge 'another seed others' < <(
 	said 0 '    These are 40 random orders, from seed 8; there may be others.'
 	! diff -q <(outcomes "$tmp/first") <(outcomes "$tmp/out") >/dev/null || echo 'the same')

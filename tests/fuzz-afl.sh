@@ -9,7 +9,7 @@ export AFL_NO_UI=1 AFL_NO_COLOR=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1
 export AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1
 [ "${GMEM_AFL_CC:-no}" != no ] || skip_all 'no AFL++ was found by configure'
 command -v afl-fuzz >/dev/null || skip_all 'there is no afl-fuzz'
-seconds=$((${GMEM_FUZZ_SECONDS:-10} / 3))
+seconds=$((${GMEM_FUZZ_SECONDS:-6} / 3))
 [ "$seconds" -gt 0 ] || seconds=1
 
 if ! said=$("${MAKE:-make}" fuzz-afl 2>&1); then

@@ -9,7 +9,7 @@
 
 [ -n "${GMEM_FUZZ_TARGETS:-}" ] || skip_all 'no clang with libFuzzer was found by configure'
 read -ra targets <<<"$GMEM_FUZZ_TARGETS"
-seconds=$((${GMEM_FUZZ_SECONDS:-10} / ${#targets[@]}))
+seconds=$((${GMEM_FUZZ_SECONDS:-6} / ${#targets[@]}))
 [ "$seconds" -gt 0 ] || seconds=1
 
 for target in "${targets[@]}"; do

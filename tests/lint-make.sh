@@ -6,9 +6,9 @@
 . "${srcdir:-.}/tests/tap.sh"
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
-used=$(cat "$src/Makefile.am" "$src"/*/Makemodule.am | grep -v '^#' |
+used=$(cat "$src/Makefile.am" "$src"/*/Makemodule.am | grep -v '^#' | sed 's:\$\$::g' |
 	grep -oE '\$\([A-Za-z_][A-Za-z0-9_]*[:)]' | sed 's/^..//; s/.$//' |
-	sort -u | grep -vxE 'DESTDIR|MAKE')
+	sort -u | grep -vxE 'DESTDIR|MAKE|MAKEFLAGS')
 
 judge 'every variable that is used is defined' < <(
 	comm -23 <(cat <<<"$used") \

@@ -46,13 +46,14 @@ mapfile -t all < <(files)
 mapfile -t text < <(grep -lI '' "${all[@]}")
 
 judge 'every file has its licence line' < <(
-	for file in "${text[@]}"; do
-		[ "$file" = COPYING ] ||
-			head -n 3 "$file" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' || echo "$file"
-	done)
+	awk 'FNR == 1 { file[++n] = FILENAME }
+		FNR <= 3 && /SPDX-License-Identifier: BSD-2-Clause/ { has[FILENAME] }
+		END { for (i = 1; i <= n; i++) if (!(file[i] in has) && file[i] != "COPYING") print file[i] }' \
+		"${text[@]}")
 judge 'no trailing white space' < <(grep -nE '[[:blank:]]+$' "${text[@]}")
+# The last bytes of all of them first: to ask file by file takes a process for each.
 judge 'every file ends with a newline' < <(
-	for file in "${text[@]}"; do
+	[ -n "$(tail -qc 1 "${text[@]}" | tr -d '\n')" ] && for file in "${text[@]}"; do
 		[ -z "$(tail -c 1 "$file")" ] || echo "$file"
 	done)
 judge 'nothing is left to do' < <(grep -nE '\b(TO[D]O|FIX[M]E|XX[X])\b' "${text[@]}")

@@ -292,14 +292,6 @@ static struct gmem_call next_call(void *arg, uint32_t n, const struct gmem_resul
 	return backend_resolve(&t->calls[t->par_first + n].linked, o->asked);
 }
 
-static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
-{
-	(void)arg;
-	(void)n;
-	(void)r;
-	return 1;
-}
-
 static int note_end(void *arg, const struct gmem_world *w, const struct gmem_result *results)
 {
 	struct ends *e = arg;
@@ -323,7 +315,6 @@ static void explore(struct order *o, struct ends *e, const struct gmem_bounds *b
 		.nr_calls = (uint32_t)(o->t->par_end - o->t->par_first),
 		.tasks = tasks,
 		.call = next_call,
-		.accepts = accepts,
 		.end = note_end,
 		.arg = e,
 	};

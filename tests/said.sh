@@ -35,3 +35,22 @@ outcomes()
 {
 	grep -E '^    ([A-Za-z_][A-Za-z0-9_]* = |and )' "$@" | sort -u
 }
+
+# Five tasks with a call each: more orders than are gone through without need.
+five=$tmp/five.trace
+cat >"$five" <<'END'
+vm0 = create_vm()
+f0 = create_guest_memfd(vm0, size=4K)
+A = thread()
+B = thread()
+C = thread()
+D = thread()
+E = thread()
+par
+A: cachestat(f0)
+B: cachestat(f0)
+C: fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
+D: cachestat(f0)
+E: close(f0)
+end
+END

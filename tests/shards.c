@@ -147,8 +147,8 @@ static void *run(void *arg)
 	const struct gmem_exchange exchange = { send_message, end_turn, receive_message, t };
 
 	o.call = call_of_it;
-	o.accepts = accepts_it;
-	o.end = end_one_by_one;
+	o.accepts = o.accepts ? accepts_it : NULL;
+	o.end = o.end ? end_one_by_one : NULL;
 	o.arg = t->m;
 	bounds.shard = t->shard;
 	bounds.exchange = &exchange;

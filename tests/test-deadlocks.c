@@ -162,22 +162,6 @@ static struct gmem_call call_of(void *arg, uint32_t n, const struct gmem_result 
 	return ((struct scene *)arg)->calls[n];
 }
 
-static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
-{
-	(void)arg;
-	(void)n;
-	(void)r;
-	return 1;
-}
-
-static int at_end(void *arg, const struct gmem_world *w, const struct gmem_result *results)
-{
-	(void)arg;
-	(void)w;
-	(void)results;
-	return 1;
-}
-
 static void found(void *arg, const struct gmem_world *w)
 {
 	assert_int_equal(gmem_world_copy(((struct scene *)arg)->found, w), GMEM_DONE);
@@ -190,8 +174,6 @@ static uint8_t explore(struct scene *s)
 					.nr_calls = s->n,
 					.tasks = s->tasks,
 					.call = call_of,
-					.accepts = accepts,
-					.end = at_end,
 					.found = found,
 					.arg = s };
 	const struct gmem_bounds bounds = {

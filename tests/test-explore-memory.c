@@ -30,22 +30,6 @@ static struct gmem_call call_of(void *arg, uint32_t n, const struct gmem_result 
 	return ((struct scene *)arg)->calls[n];
 }
 
-static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
-{
-	(void)arg;
-	(void)n;
-	(void)r;
-	return 1;
-}
-
-static int at_end(void *arg, const struct gmem_world *w, const struct gmem_result *results)
-{
-	(void)arg;
-	(void)w;
-	(void)results;
-	return 1;
-}
-
 /* A load, a punch, and who takes pages away or makes a VM. */
 static void begin(struct scene *s, enum gmem_verb third)
 {
@@ -78,13 +62,9 @@ static void begin(struct scene *s, enum gmem_verb third)
 
 static enum gmem_status explore(struct scene *s, const struct gmem_bounds *b)
 {
-	const struct gmem_overlap o = { .world = s->w,
-					.nr_calls = CALLS,
-					.tasks = s->tasks,
-					.call = call_of,
-					.accepts = accepts,
-					.end = at_end,
-					.arg = s };
+	const struct gmem_overlap o = {
+		.world = s->w, .nr_calls = CALLS, .tasks = s->tasks, .call = call_of, .arg = s
+	};
 
 	s->x.schedule = s->schedule;
 	return gmem_explore(&o, b, &s->x);
@@ -120,7 +100,7 @@ static void deny_each(enum gmem_verb third, const struct gmem_bounds *b)
 	requests = s.door.asked - requests;
 	assert_true(requests > 5);
 	step = 1 + requests / scaled(100);
-	for (unsigned long n = 1; n <= requests; n += n < 64 ? 1 : step) {
+	for (unsigned long n = 1; n <= requests; n += n < scaled(64) ? 1 : step) {
 		s.door.shut = s.door.asked + n;
 		s.door.shuts = 1;
 		/* For a world less than it asked for may do. */

@@ -138,14 +138,6 @@ static struct gmem_call next_call(void *arg, uint32_t n, const struct gmem_resul
 	return ((struct asked *)arg)->s->calls[n];
 }
 
-static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
-{
-	(void)arg;
-	(void)n;
-	(void)r;
-	return 1;
-}
-
 static int at_end(void *arg, const struct gmem_world *w, const struct gmem_result *results)
 {
 	struct asked *a = arg;
@@ -172,7 +164,6 @@ static void explore_walks(struct scenario *s, struct ends *ends, const struct gm
 					.nr_calls = s->n,
 					.tasks = s->tasks,
 					.call = next_call,
-					.accepts = accepts,
 					.end = at_end,
 					.arg = &a };
 

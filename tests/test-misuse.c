@@ -209,22 +209,6 @@ static struct gmem_call call_of(void *arg, uint32_t n, const struct gmem_result 
 	return ((struct scene *)arg)->calls[n];
 }
 
-static int accepts(void *arg, uint32_t n, const struct gmem_result *r)
-{
-	(void)arg;
-	(void)n;
-	(void)r;
-	return 1;
-}
-
-static int ends(void *arg, const struct gmem_world *w, const struct gmem_result *results)
-{
-	(void)arg;
-	(void)w;
-	(void)results;
-	return 1;
-}
-
 /* Nobody has begun what was not his. */
 static void found(void *arg, const struct gmem_world *w)
 {
@@ -247,8 +231,6 @@ static void begin(struct scene *s, uint32_t n)
 				      .nr_calls = n,
 				      .tasks = s->tasks,
 				      .call = call_of,
-				      .accepts = accepts,
-				      .end = ends,
 				      .found = found,
 				      .arg = s };
 	s->x.schedule = s->schedule;

@@ -44,6 +44,10 @@ struct attributes {
 	uint64_t gpa, size, attributes, flags;
 };
 
+struct encrypted {
+	uint64_t gpa, size;
+};
+
 struct cachestat_range {
 	uint64_t offset, length;
 };
@@ -55,6 +59,8 @@ struct cachestat_result {
 #define SET_USER_MEMORY_REGION _IOW(KVMIO, 0x46, struct region)
 #define SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct region2)
 #define SET_MEMORY_ATTRIBUTES _IOW(KVMIO, 0xd2, struct attributes)
+#define MEMORY_ENCRYPT_REG_REGION _IOR(KVMIO, 0xbb, struct encrypted)
+#define MEMORY_ENCRYPT_UNREG_REGION _IOR(KVMIO, 0xbc, struct encrypted)
 #define CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct guest_memfd)
 
 #define MOST_TRIES 10000
@@ -166,6 +172,17 @@ static enum backend_status set_attributes(struct far *f, const struct gmem_call 
 	if (c->attributes && !may_be_changed(f, c, -1))
 		return BACKEND_UNSUPPORTED;
 	return with_struct(f, c, r, SET_MEMORY_ATTRIBUTES, &arg);
+}
+
+static enum backend_status encrypt_region(struct far *f, const struct gmem_call *c,
+					  struct gmem_result *r)
+{
+	struct encrypted arg = { c->gpa, c->size };
+
+	return with_struct(f, c, r,
+			   c->verb == GMEM_REG_REGION ? MEMORY_ENCRYPT_REG_REGION :
+							MEMORY_ENCRYPT_UNREG_REGION,
+			   &arg);
 }
 
 /* The kernel would hand out all there is. */
@@ -375,6 +392,8 @@ static far_verb *const verbs[GMEM_NR_VERBS] = {
 	[GMEM_SET_USER_MEMORY_REGION] = set_region,
 	[GMEM_SET_USER_MEMORY_REGION2] = set_region2,
 	[GMEM_SET_MEMORY_ATTRIBUTES] = set_attributes,
+	[GMEM_REG_REGION] = encrypt_region,
+	[GMEM_UNREG_REGION] = encrypt_region,
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = far_set_attributes2,
 	[GMEM_CONVERT_SHARED] = far_convert,
 	[GMEM_CONVERT_PRIVATE] = far_convert,
