@@ -142,7 +142,7 @@ static void be_gmemfs(pid_t supervisor, int socket)
 int mount_begin(void)
 {
 	pid_t supervisor = getpid();
-	int sockets[2], path;
+	int sockets[2];
 	struct stat st;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
@@ -153,12 +153,10 @@ int mount_begin(void)
 	if (!session.daemon)
 		be_gmemfs(supervisor, sockets[1]);
 	close(sockets[1]);
-	path = take_fd(sockets[0]);
+	session.top = take_fd(sockets[0]);
 	close(sockets[0]);
 	/* the first question waits until gmemfs is there */
-	session.mount = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (path >= 0)
-		close(path);
+	session.mount = openat(session.top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (session.mount < 0 || fstat(session.mount, &st)) {
 		waitpid(session.daemon, NULL, 0);
 		return EXIT_LACKS;
@@ -167,9 +165,17 @@ int mount_begin(void)
 	return 0;
 }
 
+/*
+ * The top itself, which is not open in the file system's sense, goes last: to end with requests that gmemfs
+ * has not read is an error to libfuse, which says so. Those of closes come before the answer to a question.
+ */
 void mount_end(void)
 {
+	struct statx s;
+
 	close(session.mount);
+	statx(session.top, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &s);
+	close(session.top);
 	waitpid(session.daemon, NULL, 0);
 }
 

@@ -82,7 +82,7 @@ struct object {
 struct session {
 	const char *profile, *trace;
 	char *const *argv;
-	int mount; /* the top */
+	int top, mount; /* where the mount begins: as a place, and open */
 	dev_t mount_dev, memfd_dev;
 	pid_t guard; /* our parent, which waits and passes signals on */
 	pid_t daemon, program;
