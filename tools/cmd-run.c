@@ -41,13 +41,21 @@ static int begin_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* 1 if whoever runs the program can open the machine's. */
+static int has_kvm(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	return fd >= 0 && !close(fd);
+}
+
 static void begin(void)
 {
 	/* what the program leaves behind stays ours to look into, and to wait for */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	session.signals = begin_signals();
 	session.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	session.lacks_kvm = access("/dev/kvm", R_OK | W_OK) != 0;
+	session.lacks_kvm = !has_kvm();
 	if (session.signals < 0 || session.inotify < 0 || pipe2(session.exec_failed, O_CLOEXEC))
 		die("run: %s", strerror(errno));
 }

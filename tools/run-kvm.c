@@ -249,6 +249,8 @@ int64_t call_ioctl(const struct request *q)
 	struct what w;
 	int err = target_what(q->pid, q->args[0], &w);
 
+	if (!err && w.kind != KIND_OTHER && target_is_path(q->pid, q->args[0]))
+		err = -EBADF;
 	if (err)
 		return err;
 	switch (w.kind) {
@@ -261,10 +263,6 @@ int64_t call_ioctl(const struct request *q)
 	case KIND_GMEM:
 		return file_ioctl(q);
 	default:
-		if (!w.is_real_kvm)
-			return ANSWER_CONTINUE;
-		complain(q->pid,
-			 "the machine's own /dev/kvm, opened by another name or before: ENOTTY");
-		return -ENOTTY;
+		return ANSWER_CONTINUE;
 	}
 }

@@ -3,7 +3,7 @@
  * gmem run: what its files share. cmd-run.c reads the command line, run-mount.c has the private
  * mount, run-filter.c starts the program under a seccomp filter, run-loop.c answers what the
  * filter stops, run-target.c reaches into the program, run-object.c knows what its descriptors stand for.
- * Then the calls: run-open.c and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
+ * Then the calls: run-open.c (with run-proc.c) and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
  * KVM, run-kept.c those that are only remembered, run-guest.c and real-mode.c KVM_RUN.
  *
  * There is one thread. It never waits for the program, only for gmemfs, which waits for neither.
@@ -88,9 +88,9 @@ struct session {
 	bool program_ended;
 	int listener, inotify, signals;
 	int exec_failed[2]; /* a pipe: why the program could not be started */
-	int kvm;	    /* the memfd that /dev/kvm is */
+	int kvm;	    /* the memfd that /dev/kvm is where the machine has none */
 	struct object *objects;
-	bool lacks_kvm; /* the machine has none that programs could look at */
+	bool lacks_kvm; /* the machine has none that programs could open */
 };
 extern struct session session;
 
@@ -140,10 +140,12 @@ struct what {
 	enum kind kind;
 	struct object *object; /* of KVM, a VM or a vCPU */
 	uint64_t ino;	       /* of a guest_memfd: its number in the mount */
-	bool is_real_kvm;
+	bool is_real_kvm;      /* the machine's own */
 };
 /* 0, or -EBADF. */
 int target_what(pid_t pid, uint64_t fd, struct what *w);
+/* 1 if the descriptor was opened with O_PATH. */
+int target_is_path(pid_t pid, uint64_t fd);
 
 /* ---- run-object.c ---- */
 
@@ -152,7 +154,7 @@ int target_what(pid_t pid, uint64_t fd, struct what *w);
 struct object *object_new(enum kind kind, const char *name, size_t size, int *fd);
 /* The descriptor could not be handed over, or was closed. */
 void object_free(struct object *o);
-/* What every /dev/kvm stands for. */
+/* What every /dev/kvm stands for where the machine has none. */
 void object_new_kvm(void);
 /* A guest_memfd that the program has from now on. */
 void object_watch_file(uint64_t ino, int fd);
@@ -170,6 +172,11 @@ void kept_free(struct kept *list);
 bool kept_call(const struct request *q, struct object *o, int64_t *result);
 /* Says which call cannot be answered. */
 int64_t unknown_call(const struct request *q, const char *on, int err);
+
+/* ---- run-proc.c ---- */
+
+/* The descriptor that a name in /proc is of, and a thread of whose it is; -1. */
+int proc_descriptor(const struct request *q, int dirfd, const char *path, pid_t *pid);
 
 /* ---- run-open.c, run-file.c ---- */
 

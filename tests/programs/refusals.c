@@ -34,47 +34,8 @@ static void kvm_itself(void)
 	close(vm);
 	IS(ioctl(vm, KVM_CHECK_EXTENSION, 234), -EBADF);
 	IS(ioctl(1000, KVM_CREATE_VM, 0), -EBADF);
-	close(kvm);
-}
-
-static int is_kvm(int fd)
-{
-	int version = fd < 0 ? -1 : ioctl(fd, KVM_GET_API_VERSION, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return version;
-}
-
-struct how {
-	uint64_t flags, mode, resolve;
-};
-
-/* The many names of one thing. */
-static void opening(int vm, int f)
-{
-	int dev = open("/dev", O_RDONLY | O_DIRECTORY), kvm = open_kvm();
-	struct how how = { .flags = O_RDWR };
-	char path[32];
-
-	IS(is_kvm(open("/dev/kvm", O_RDONLY)), 12);
-	IS(is_kvm(open("//dev/./kvm", O_RDWR)), 12);
-	IS(is_kvm(open("/proc/../dev/kvm", O_RDWR)), 12);
-	IS(is_kvm(openat(dev, "kvm", O_RDWR)), 12);
-	IS(is_kvm((int)syscall(SYS_open, "/dev/kvm", O_RDWR)), 12);
-	IS(is_kvm((int)syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", &how, sizeof(how))), 12);
-	IS(openat(dev, "kvm", O_RDWR | O_CREAT | O_EXCL, 0600), -EEXIST);
-	IS(open("/dev/kvm", O_RDWR | O_DIRECTORY), -ENOTDIR);
 	IS(open("/dev/kvm/kvm", O_RDWR), -ENOTDIR);
-	IS(open("/proc/self/kvm", O_RDWR), -ENOENT);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", kvm);
-	IS(is_kvm(open(path, O_RDWR)), 12);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", vm);
-	IS(open(path, O_RDWR), -ENXIO);
-	snprintf(path, sizeof(path), "/dev/fd/%d", f);
-	IS(open(path, O_RDWR), -ENXIO);
 	close(kvm);
-	close(dev);
 }
 
 static void creating(int vm)
@@ -245,7 +206,6 @@ int main(void)
 	int vm = new_vm(), f = new_file(vm, SIZE, FLAG_MMAP | FLAG_INIT_SHARED);
 
 	kvm_itself();
-	opening(vm, f);
 	creating(vm);
 	the_file(f);
 	allocating(f);
