@@ -4,9 +4,13 @@
  * refusal, on a VM without private memory.
  */
 #define _GNU_SOURCE
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include "program.h"
 
@@ -91,6 +95,43 @@ static void the_file(int f)
 	is("its name", strcmp(name, "anon_inode:[kvm-gmem]"), 0);
 	IS(ioctl(f, _IOWR(0xAE, 0xd2, char[128]), nowhere), -ENOTTY);
 	IS(ioctl(f, KVM_CREATE_VM, 0), -ENOTTY);
+}
+
+/* Nothing to be done, or by calls that do it in other ways. */
+static void the_file_otherwise(int f)
+{
+	int null = open("/dev/null", O_RDWR), p[2], epoll = epoll_create1(0);
+	struct epoll_event e = { 0 };
+	struct iovec v = { &f, 1 };
+	char byte = 0;
+	off_t at = 0;
+
+	IS(pipe(p), 0);
+	IS(read(f, &byte, 0), -EINVAL);
+	IS(write(f, &byte, 0), -EINVAL);
+	IS(syscall(SYS_readv, f, &v, 0), -EINVAL);
+	IS(syscall(SYS_writev, f, &v, 0), -EINVAL);
+	IS(syscall(SYS_pread64, f, &byte, 1, -1l), -EINVAL);
+	IS(syscall(SYS_preadv2, f, &v, 1, -1l, -1l, 0), -EINVAL);
+	IS(syscall(SYS_preadv2, f, &v, 1, 0, 0, 0), -ESPIPE);
+	IS(sendfile(null, f, NULL, 4), -EINVAL);
+	IS(sendfile(null, f, &at, 4), -ESPIPE);
+	IS(syscall(SYS_sendfile, null, f, nowhere, 4), -EFAULT);
+	IS(splice(f, NULL, p[1], NULL, 4, 0), -EINVAL);
+	IS(splice(f, &at, p[1], NULL, 4, 0), -EINVAL);
+	IS(splice(f, &at, p[1], NULL, 0, 0), 0);
+	IS(copy_file_range(f, &at, null, NULL, 4, 0), -EINVAL);
+	IS(readahead(f, 0, PAGE), -EINVAL);
+	IS(posix_fadvise(f, 0, PAGE, POSIX_FADV_DONTNEED), 0);
+	IS(fgetxattr(f, "user.x", &byte, 1), -EOPNOTSUPP);
+	IS(fsetxattr(f, "user.x", &byte, 1, 0), -EOPNOTSUPP);
+	IS(flistxattr(f, &byte, 1), 0);
+	IS(fcntl(f, F_SETFL, O_DIRECT), -EINVAL);
+	IS(epoll_ctl(epoll, EPOLL_CTL_ADD, f, &e), -EPERM);
+	close(epoll);
+	close(null);
+	close(p[0]);
+	close(p[1]);
 }
 
 static void allocating(int f)
@@ -208,6 +249,7 @@ int main(void)
 	kvm_itself();
 	creating(vm);
 	the_file(f);
+	the_file_otherwise(f);
 	allocating(f);
 	mapping(vm, f);
 	binding(vm, f);
