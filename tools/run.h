@@ -4,7 +4,8 @@
  * mount, run-filter.c starts the program under a seccomp filter, run-loop.c answers what the
  * filter stops, run-target.c reaches into the program, run-object.c knows what its descriptors stand for.
  * Then the calls: run-open.c (with run-proc.c) and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
- * KVM, run-kept.c those that are only remembered, run-guest.c and real-mode.c KVM_RUN.
+ * KVM, run-irq.c, run-dirty.c, run-state.c and run-msr.c parts of them, run-kept.c those that are only remembered,
+ * run-guest.c and real-mode.c KVM_RUN.
  *
  * There is one thread. It never waits for the program, only for gmemfs, which waits for neither.
  *
@@ -50,7 +51,11 @@ struct kept {
 struct slot {
 	uint64_t gpa, size, addr;
 	uint32_t id, flags;
+	uint64_t *dirty; /* pages that the guest has written, if that is logged */
 };
+
+enum irqchip { IRQCHIP_NONE, IRQCHIP_KERNEL, IRQCHIP_SPLIT };
+#define MOST_VCPUS 4096u /* numbers of vCPUs */
 
 struct vm {
 	uint64_t node;	    /* its number in the mount */
@@ -59,7 +64,13 @@ struct vm {
 	struct kept *kept;
 	struct slot *slots; /* what KVM was told */
 	size_t nr_slots, room_slots;
-	bool irqchip, pit;
+	enum irqchip irqchip;
+	bool pit;
+	unsigned int nr_vcpus;	       /* that there ever were */
+	uint8_t taken[MOST_VCPUS / 8]; /* a bit for each vCPU that there was */
+	uint32_t boot_cpu;
+	int64_t clock; /* what KVM_SET_CLOCK has added to ours */
+	struct wire *wires;
 	struct object *vcpus;
 };
 
@@ -170,8 +181,21 @@ void *kept_make(struct kept **list, uint32_t key, uint32_t size);
 void kept_free(struct kept *list);
 /* An ioctl that is accepted, remembered or given back; false if it is none of these. */
 bool kept_call(const struct request *q, struct object *o, int64_t *result);
-/* Says which call cannot be answered. */
+/* Says which call cannot be answered; the errno, negated. */
 int64_t unknown_call(const struct request *q, const char *on, int err);
+
+/* ---- run-irq.c, run-dirty.c ---- */
+
+/* The call's answer; false if it is of another kind. */
+bool irq_call(const struct request *q, struct object *o, int64_t *result);
+/* A split irqchip with so many pins. */
+int64_t irq_split(struct vm *vm, uint64_t pins);
+void irq_end(struct vm *vm);
+bool dirty_call(const struct request *q, struct object *o, int64_t *result);
+/* The log that the flags of the memslot ask for, or none. */
+void dirty_begin(struct slot *s);
+void dirty_end(struct slot *s);
+void dirty_mark(const struct slot *s, uint64_t gpa);
 
 /* ---- run-proc.c ---- */
 
@@ -189,11 +213,16 @@ int64_t call_file(const struct request *q);
 
 int64_t call_ioctl(const struct request *q);
 int64_t vm_ioctl(const struct request *q, struct object *o);
+/* Null if there is none. */
+const struct slot *vm_slot_at(const struct vm *vm, uint64_t gpa);
+void vm_free(struct vm *vm);
 int64_t vcpu_ioctl(const struct request *q, struct object *o);
 int64_t vcpu_create(const struct request *q, struct object *vm);
 void vcpu_end(struct vcpu *v);
 /* KVM_CHECK_EXTENSION of what is not the model's. */
 int64_t plausible_extension(uint64_t cap);
+/* What KVM_X86_SETUP_MCE may have: MCG_CTL_P and MCG_SER_P. */
+#define MCE_CAP 0x1000100ull
 /* KVM_GET_SUPPORTED_CPUID and such, KVM_GET_MSR_INDEX_LIST. */
 int64_t give_cpuid(const struct request *q, uint32_t cmd);
 int64_t give_msr_list(const struct request *q, bool features);
