@@ -69,6 +69,9 @@ judge 'wrong use' < <(
 	status 2 --profile nonsense true
 	says nonsense
 	status 2 --nonsense true
+	status 2 --limit-memory much true
+	says 'much is no size'
+	status 2 --limit-memory 0 true
 	status 2 --trace "$tmp/nowhere/trace" true
 	says 'No such file')
 judge 'signals to gmem run are for the program' < <(

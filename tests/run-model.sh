@@ -24,6 +24,8 @@ for kind in model model-static; do
 		runs --profile linux-coco-v13 "$programs/$kind" convert
 		grep -q '^profile linux-coco-v13$' "$tmp/trace" || cat "$tmp/trace")
 done
+judge 'more memory than it may have is refused' < <(
+	runs --limit-memory 4M --profile linux-coco-v13 "$programs/model" full)
 judge 'an instruction that is not known is named by its bytes' < <(
 	runs "$programs/model" instruction
 	grep -q 'no instruction that is known here at 0xf000:0xfff0: 0f; KVM_EXIT_INTERNAL_ERROR' \

@@ -121,10 +121,16 @@ static int run_program(void)
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
 {
+	const char *end;
+
 	switch (key) {
 	case 'p':
 		profile_option(state, arg);
 		session.profile = arg;
+		break;
+	case 'm':
+		if (!size_number(arg, &end, &session.memory) || *end || !session.memory)
+			argp_error(state, "%s is no size", arg);
 		break;
 	case 't':
 		session.trace = arg;
@@ -144,6 +150,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0,
 	  "Answer as this release or design (default: the newest release)", 0 },
+	{ "limit-memory", 'm', "SIZE", 0,
+	  "What all guest_memfds together may hold, such as 64M (default: half of the machine's memory)",
+	  0 },
 	{ "trace", 't', "FILE", 0, "Write what the model was asked to FILE, as a trace", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };

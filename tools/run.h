@@ -91,6 +91,7 @@ struct object {
 
 struct session {
 	const char *profile, *trace;
+	uint64_t memory; /* that guest_memfds may hold; 0: half of the machine's */
 	char *const *argv;
 	int mount; /* the top */
 	dev_t mount_dev, memfd_dev;
