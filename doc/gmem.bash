@@ -35,7 +35,7 @@ _gmem_options()
 			"--perfetto -p --profile -q --quiet -s --step"
 		;;
 	run)
-		echo "$common -p --profile -t --trace"
+		echo "$common -m --limit-memory -p --profile -t --trace"
 		;;
 	record)
 		echo "$common -o --output"

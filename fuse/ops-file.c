@@ -65,7 +65,9 @@ static int permit(const struct node *n, uint64_t first, uint64_t *end, bool writ
 		return refused(n, first);
 	if (look_all_mapped(n, first, until))
 		return 0;
-	if (contents_fit((until - first) << GMEM_PAGE_SHIFT))
+	/* what a guest has filled takes no more */
+	if (!contents_at(n, (until - first) << GMEM_PAGE_SHIFT, first << GMEM_PAGE_SHIFT) &&
+	    contents_fit((until - first) << GMEM_PAGE_SHIFT))
 		return write ? -ENOSPC : -ENOMEM;
 	err = touch(n, first, until, write);
 	if (err == -ENOMEM)

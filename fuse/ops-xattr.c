@@ -93,12 +93,12 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	char *value;
 
 	fs_lock();
-	value = value_of(tree_node(ino), name, &have);
+	value = fs.o.run ? NULL : value_of(tree_node(ino), name, &have);
 	fs_unlock();
 	if (value)
 		reply_bytes(req, value, have, size);
 	else
-		fuse_reply_err(req, ENODATA);
+		fuse_reply_err(req, fs.o.run ? EOPNOTSUPP : ENODATA);
 	free(value);
 }
 
@@ -115,7 +115,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 		snprintf(name, sizeof(name), PREFIX "%s", names[i]);
 		fs_lock();
-		value = value_of(tree_node(ino), name, &have);
+		value = fs.o.run ? NULL : value_of(tree_node(ino), name, &have);
 		fs_unlock();
 		if (value)
 			fwrite(name, 1, strlen(name) + 1, t.f);

@@ -84,6 +84,9 @@ judge 'wrong use' < <(
 	status 2 --profile nonsense true
 	says nonsense
 	status 2 --nonsense true
+	status 2 --limit-memory much true
+	says 'much is no size'
+	status 2 --limit-memory 0 true
 	status 2 --trace "$tmp/nowhere/trace" true
 	says 'No such file')
 judge 'signals to gmem run are for the program' < <(
@@ -140,7 +143,8 @@ for word in many wild thousand closing forking orphan strange abi; do
 done
 judge 'what cannot be answered is named' < <(
 	status 0 "$programs/bad" strange
-	says 'KVM_CREATE_DEVICE, ioctl 0xc00caee0 on a VM cannot be answered: ENOTTY'
+	says 'KVM_CREATE_DEVICE, ioctl 0xc00caee0 on a VM cannot be answered: ENODEV'
+	says 'ioctl 0xaef0 on a VM cannot be answered: ENOTTY'
 	status 0 "$programs/bad" abi
 	says '32-bit')
 judge 'a gmem run inside another says that it cannot' < <(

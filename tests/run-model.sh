@@ -24,6 +24,8 @@ for kind in model model-static; do
 		runs --profile linux-coco-v13 "$programs/$kind" convert
 		grep -q '^profile linux-coco-v13$' "$tmp/trace" || cat "$tmp/trace")
 done
+judge 'more memory than it may have is refused' < <(
+	runs --limit-memory 4M --profile linux-coco-v13 "$programs/model" full)
 judge 'an instruction that is not known is named by its bytes' < <(
 	runs "$programs/model" instruction
 	grep -q 'no instruction that is known here at 0xf000:0xfff0: 0f; KVM_EXIT_INTERNAL_ERROR' \
@@ -34,7 +36,8 @@ judge 'the profile decides' < <(
 		cat "$tmp/out")
 
 # A machine without /dev/kvm: a /dev in which there is next to nothing.
-bare='mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229'
+bare='mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229 &&
+	ln -s /proc/self/fd /dev/fd'
 if [ "$(id -u)" -ne 0 ] || ! unshare -m sh -c "$bare" 2>/dev/null; then
 	skip 'a machine without /dev/kvm' 'not root, or no unshare'
 else
@@ -47,7 +50,9 @@ else
 			test -x /dev/kvm && echo "can be executed"
 			test -e /dev/other && echo "everything is there"
 			cd /dev && exec 3<>kvm || echo "cannot be opened"' 2>&1
-		unshare -m sh -c "$bare"' && "$@"' sh gmem run "$programs/vmm-static" 2>&1 |
-			grep -v '^ok: ')
+		for program in vmm-static names; do
+			unshare -m sh -c "$bare"' && "$@"' sh gmem run "$programs/$program" 2>&1 |
+				grep -v '^ok: '
+		done)
 fi
 finish

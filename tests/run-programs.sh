@@ -43,7 +43,7 @@ run_both()
 	fi
 }
 
-for program in refusals threads forks sockets vmm vcpus; do
+for program in refusals names startup registers threads forks sockets vmm vcpus; do
 	run_both "$program" "$programs/$program"
 	run_both "$program-static" "$programs/$program-static"
 done

@@ -39,7 +39,7 @@ has()
 	done
 }
 
-for program in refusals threads forks sockets vmm vcpus; do
+for program in refusals names startup registers threads forks sockets vmm vcpus; do
 	for kind in '' -static; do
 		judge "$program$kind is recorded" < <(
 			records "$program$kind" "$programs/$program$kind")

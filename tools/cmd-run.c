@@ -37,11 +37,19 @@ static void begin_signals(sigset_t *set)
 	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
+/* 1 if whoever runs the program can open the machine's. */
+static int has_kvm(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	return fd >= 0 && !close(fd);
+}
+
 static void begin(const sigset_t *signals)
 {
 	session.signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	session.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	session.lacks_kvm = access("/dev/kvm", R_OK | W_OK) != 0;
+	session.lacks_kvm = !has_kvm();
 	if (session.signals < 0 || session.inotify < 0 || pipe2(session.exec_failed, O_CLOEXEC))
 		die("run: %s", strerror(errno));
 }
@@ -148,10 +156,16 @@ static int run(void)
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
 {
+	const char *end;
+
 	switch (key) {
 	case 'p':
 		profile_option(state, arg);
 		session.profile = arg;
+		break;
+	case 'm':
+		if (!size_number(arg, &end, &session.memory) || *end || !session.memory)
+			argp_error(state, "%s is no size", arg);
 		break;
 	case 't':
 		session.trace = arg;
@@ -171,6 +185,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "profile", 'p', "PROFILE", 0,
 	  "Answer as this release or design (default: the newest release)", 0 },
+	{ "limit-memory", 'm', "SIZE", 0,
+	  "What all guest_memfds together may hold, such as 64M (default: half of the machine's memory)",
+	  0 },
 	{ "trace", 't', "FILE", 0, "Write what the model was asked to FILE, as a trace", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };

@@ -108,22 +108,71 @@ static int64_t page_failure(const struct request *q)
 	return file_value(ino, &c);
 }
 
+static bool is_gmem(const struct request *q, int arg)
+{
+	struct what w;
+
+	return !target_what(q->pid, q->args[arg], &w) && w.kind == KIND_GMEM;
+}
+
+/* Out of a guest_memfd, from a position: there is none. */
+static int64_t file_sendfile(const struct request *q)
+{
+	uint64_t at;
+
+	if (!q->args[2] || !is_gmem(q, 1))
+		return ANSWER_CONTINUE;
+	return target_read(q->pid, q->args[2], &at, sizeof(at)) ? -EFAULT : -ESPIPE;
+}
+
+static int64_t file_splice(const struct request *q)
+{
+	bool from = q->args[1] && is_gmem(q, 0), to = q->args[3] && is_gmem(q, 2);
+
+	return (from || to) && q->args[4] ? -EINVAL : ANSWER_CONTINUE;
+}
+
+static int64_t at_number(const struct request *q, const struct what *w)
+{
+	switch (q->nr) {
+	case SYS_fstatfs:
+		return file_statfs(q, w->ino);
+	case CACHESTAT:
+		return file_cachestat(q, w->ino);
+	case SYS_mmap:
+		return file_mmap(q, w->ino);
+	case SYS_read:
+	case SYS_write:
+	case SYS_readv:
+	case SYS_writev:
+		return q->args[2] ? ANSWER_CONTINUE : -EINVAL;
+	case SYS_readahead:
+	case SYS_fcntl:
+		return -EINVAL;
+	case SYS_lseek:
+		return -ESPIPE;
+	default:
+		return (int64_t)q->args[3] < 0 ? -EINVAL : -ESPIPE;
+	}
+}
+
 int64_t call_file(const struct request *q)
 {
 	struct what w;
 
-	if (q->nr == SYS_madvise)
-		return page_failure(q);
-	if (target_what(q->pid, q->args[q->nr == SYS_mmap ? 4 : 0], &w) || w.kind != KIND_GMEM)
-		return ANSWER_CONTINUE;
 	switch (q->nr) {
-	case SYS_fstatfs:
-		return file_statfs(q, w.ino);
-	case CACHESTAT:
-		return file_cachestat(q, w.ino);
-	case SYS_mmap:
-		return file_mmap(q, w.ino);
+	case SYS_madvise:
+		return page_failure(q);
+	case SYS_sendfile:
+		return file_sendfile(q);
+	case SYS_splice:
+		return file_splice(q);
+	case SYS_epoll_ctl:
+		return is_gmem(q, 2) ? -EPERM : ANSWER_CONTINUE;
 	default:
-		return -ESPIPE;
+		if (target_what(q->pid, q->args[q->nr == SYS_mmap ? 4 : 0], &w) ||
+		    w.kind != KIND_GMEM)
+			return ANSWER_CONTINUE;
+		return at_number(q, &w);
 	}
 }

@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -49,18 +51,20 @@
 
 /* Calls that are stopped whatever their arguments are. */
 static const int stopped[] = {
-	SYS_openat,   SYS_open,	      SYS_lseek,	   SYS_pread64,
-	SYS_pwrite64, SYS_readlink,   SYS_openat2,	   SYS_creat,
-	SYS_preadv,   SYS_pwritev,    SYS_preadv2,	   SYS_pwritev2,
-	SYS_fstatfs,  SYS_readlinkat, 451 /* cachestat */, SYS_userfaultfd,
+	SYS_openat,   SYS_open,	    SYS_lseek,	   SYS_pread64,	    SYS_pwrite64,
+	SYS_readlink, SYS_openat2,  SYS_creat,	   SYS_preadv,	    SYS_pwritev,
+	SYS_preadv2,  SYS_pwritev2, SYS_fstatfs,   SYS_readlinkat,  451 /* cachestat */,
+	SYS_sendfile, SYS_splice,   SYS_readahead, SYS_userfaultfd,
 };
+/* These where their third argument is 0: nothing is to be read or written. */
+static const int empty[] = { SYS_read, SYS_write, SYS_readv, SYS_writev };
 /* These too where a program could not find /dev/kvm by them. */
 static const int looks[] = {
 	SYS_access, SYS_faccessat, SYS_faccessat2, SYS_stat, SYS_lstat, SYS_newfstatat, SYS_statx,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MOST_INSTRUCTIONS 128
+#define MOST_INSTRUCTIONS 256
 
 /* Each call of the list: two instructions, so that none jumps far. */
 static size_t stop_all(struct sock_filter *f, size_t n, const int *list, size_t count)
@@ -70,6 +74,26 @@ static size_t stop_all(struct sock_filter *f, size_t n, const int *list, size_t 
 	for (i = 0; i < count; i++) {
 		f[n++] = (struct sock_filter)UNLESS_EQUAL((unsigned int)list[i], 1);
 		f[n++] = (struct sock_filter)STOP;
+	}
+	return n;
+}
+
+/* Only the lower half of the argument: a longer one is stopped as well, and goes on. */
+static size_t stop_empty(struct sock_filter *f, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(empty); i++) {
+		const struct sock_filter one[] = {
+			UNLESS_EQUAL((unsigned int)empty[i], 4),
+			LOAD(args[2]),
+			IF_EQUAL(0, 1),
+			ALLOW,
+			STOP,
+		};
+
+		memcpy(f + n, one, sizeof(one));
+		n += COUNT(one);
 	}
 	return n;
 }
@@ -98,6 +122,21 @@ static size_t build_filter(struct sock_filter *f)
 		IF_EQUAL(MAP_PRIVATE, 1),
 		ALLOW,
 		STOP,
+		/* fcntl: past the page cache from now on */
+		UNLESS_EQUAL(SYS_fcntl, 7),
+		LOAD(args[1]),
+		UNLESS_EQUAL(F_SETFL, 3),
+		LOAD(args[2]),
+		AND(O_DIRECT),
+		IF_EQUAL(O_DIRECT, 1),
+		ALLOW,
+		STOP,
+		/* epoll_ctl: of one more file */
+		UNLESS_EQUAL(SYS_epoll_ctl, 4),
+		LOAD(args[1]),
+		IF_EQUAL(EPOLL_CTL_ADD, 1),
+		ALLOW,
+		STOP,
 		/* madvise: pages are to fail */
 		UNLESS_EQUAL(SYS_madvise, 4),
 		LOAD(args[2]),
@@ -108,6 +147,7 @@ static size_t build_filter(struct sock_filter *f)
 	size_t n = COUNT(head);
 
 	memcpy(f, head, sizeof(head));
+	n = stop_empty(f, n);
 	n = stop_all(f, n, stopped, COUNT(stopped));
 	if (session.lacks_kvm)
 		n = stop_all(f, n, looks, COUNT(looks));

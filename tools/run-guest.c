@@ -69,22 +69,14 @@ static void internal_error(struct vcpu *v, const char *why)
 
 /* ---- memory ---- */
 
-static const struct slot *slot_at(const struct vm *vm, uint64_t gpa)
-{
-	size_t i;
-
-	for (i = 0; i < vm->nr_slots; i++)
-		if (vm->slots[i].id < 1 << 16 && gpa - vm->slots[i].gpa < vm->slots[i].size)
-			return &vm->slots[i];
-	return NULL;
-}
-
 /* 0, or -EFAULT */
 static int program_memory(struct vcpu *v, const struct slot *s, uint64_t gpa, unsigned int size,
 			  bool write, uint64_t *value)
 {
 	uint64_t addr = s->addr + (gpa - s->gpa);
 
+	if (write)
+		dirty_mark(s, gpa);
 	return write ? target_write(v->q.pid, addr, value, size) :
 		       target_read(v->q.pid, addr, value, size);
 }
@@ -108,7 +100,7 @@ static int left_by_result(struct vcpu *v, const struct gmem_call *c, const struc
 static int guest_memory(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
 			uint64_t *value, uint64_t access)
 {
-	const struct slot *s = slot_at(v->object->vm, gpa);
+	const struct slot *s = vm_slot_at(v->object->vm, gpa);
 	struct mount_on on = { .vm = v->object->vm->node };
 	struct gmem_call *c = &on.m.call;
 	const struct gmem_result *r = &on.m.result;

@@ -10,9 +10,74 @@
 #include <sys/ioctl.h>
 
 #include "common.h"
-#include "run.h"
+#include "run-vcpu.h"
 
 enum act { KEEP, GIVE, ACCEPT, REFUSE };
+
+/* The PIT is there once it was made. */
+static int64_t needs_pit(const struct request *q, struct object *o, void *bytes)
+{
+	(void)q;
+	(void)bytes;
+	return o->vm->pit ? 0 : -ENXIO;
+}
+
+static int64_t needs_pit_after(const struct request *q, struct object *o, void *bytes)
+{
+	return bytes ? needs_pit(q, o, bytes) : 0;
+}
+
+static int64_t check_tss(const struct request *q, struct object *o, void *bytes)
+{
+	(void)o;
+	(void)bytes;
+	/* three pages, below 4 GiB */
+	return q->args[2] > 0xffffd000 ? -EINVAL : 0;
+}
+
+/* These two are for when there are no vCPUs yet. */
+static int64_t check_identity_map(const struct request *q, struct object *o, void *bytes)
+{
+	(void)q;
+	return bytes && o->vm->nr_vcpus ? -EINVAL : 0;
+}
+
+static int64_t set_boot_cpu(const struct request *q, struct object *o, void *bytes)
+{
+	(void)bytes;
+	if (o->vm->nr_vcpus)
+		return -EBUSY;
+	if (q->args[2] > MOST_VCPUS)
+		return -EINVAL;
+	o->vm->boot_cpu = (uint32_t)q->args[2];
+	return 0;
+}
+
+static int64_t check_mmu_pages(const struct request *q, struct object *o, void *bytes)
+{
+	(void)o;
+	(void)bytes;
+	return q->args[2] < 64 ? -EINVAL : 0;
+}
+
+static int64_t set_tsc_khz(const struct request *q, struct object *o, void *bytes)
+{
+	(void)bytes;
+	if (o->kind == KIND_VM)
+		return o->vm->nr_vcpus ? -EINVAL : 0;
+	if ((uint32_t)q->args[2])
+		o->vcpu->tsc_khz = (uint32_t)q->args[2];
+	return 0;
+}
+
+static int64_t check_zone(const struct request *q, struct object *o, void *bytes)
+{
+	const struct kvm_coalesced_mmio_zone *z = bytes;
+
+	(void)q;
+	(void)o;
+	return z && z->pio > 1 ? -EINVAL : 0;
+}
 
 /*
  * .get of a KEEP is the ioctl that gives it back. The kernel looks at the pointer of each, so one
@@ -22,62 +87,57 @@ static const struct kept_row {
 	uint32_t cmd, get;
 	uint8_t on; /* enum kind */
 	uint8_t act;
+	kept_check *check; /* may be null */
 	const char *name;
 } rows[] = {
-#define ROW(cmd, on, act)             \
-	{                             \
-		cmd, 0, on, act, #cmd \
+#define ROW(cmd, on, act)                   \
+	{                                   \
+		cmd, 0, on, act, NULL, #cmd \
 	}
-#define PAIR(get, set, on)               \
-	{ get, get, on, GIVE, #get },    \
-	{                                \
-		set, get, on, KEEP, #set \
+#define CHECKED(cmd, on, check)                 \
+	{                                       \
+		cmd, 0, on, ACCEPT, check, #cmd \
 	}
-	PAIR(KVM_GET_REGS, KVM_SET_REGS, KIND_VCPU),
-	PAIR(KVM_GET_SREGS, KVM_SET_SREGS, KIND_VCPU),
-	PAIR(KVM_GET_FPU, KVM_SET_FPU, KIND_VCPU),
-	PAIR(KVM_GET_XSAVE, KVM_SET_XSAVE, KIND_VCPU),
-	PAIR(KVM_GET_XCRS, KVM_SET_XCRS, KIND_VCPU),
-	PAIR(KVM_GET_MP_STATE, KVM_SET_MP_STATE, KIND_VCPU),
-	PAIR(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KIND_VCPU),
-	PAIR(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, KIND_VCPU),
-	PAIR(KVM_GET_LAPIC, KVM_SET_LAPIC, KIND_VCPU),
-	PAIR(KVM_GET_IRQCHIP, KVM_SET_IRQCHIP, KIND_VM),
-	PAIR(KVM_GET_PIT2, KVM_SET_PIT2, KIND_VM),
-	PAIR(KVM_GET_CLOCK, KVM_SET_CLOCK, KIND_VM),
-	{ KVM_GET_XSAVE2, KVM_GET_XSAVE, KIND_VCPU, GIVE, "KVM_GET_XSAVE2" },
-	ROW(KVM_SET_TSS_ADDR, KIND_VM, ACCEPT),
-	ROW(KVM_SET_IDENTITY_MAP_ADDR, KIND_VM, ACCEPT),
-	ROW(KVM_SET_BOOT_CPU_ID, KIND_VM, ACCEPT),
-	ROW(KVM_SET_NR_MMU_PAGES, KIND_VM, ACCEPT),
-	ROW(KVM_SET_GSI_ROUTING, KIND_VM, ACCEPT),
-	ROW(KVM_IRQ_LINE, KIND_VM, ACCEPT),
-	ROW(KVM_IRQFD, KIND_VM, ACCEPT),
-	ROW(KVM_IOEVENTFD, KIND_VM, ACCEPT),
-	ROW(KVM_SIGNAL_MSI, KIND_VM, ACCEPT),
-	ROW(KVM_REGISTER_COALESCED_MMIO, KIND_VM, ACCEPT),
-	ROW(KVM_UNREGISTER_COALESCED_MMIO, KIND_VM, ACCEPT),
-	ROW(KVM_SET_TSC_KHZ, KIND_VM | KIND_VCPU, ACCEPT),
-	ROW(KVM_INTERRUPT, KIND_VCPU, ACCEPT),
-	ROW(KVM_NMI, KIND_VCPU, ACCEPT),
-	ROW(KVM_KVMCLOCK_CTRL, KIND_VCPU, ACCEPT),
+#define PAIR(get, set, on, before, check)       \
+	{ get, get, on, GIVE, before, #get },   \
+	{                                       \
+		set, get, on, KEEP, check, #set \
+	}
+	PAIR(KVM_GET_REGS, KVM_SET_REGS, KIND_VCPU, NULL, state_check_regs),
+	PAIR(KVM_GET_SREGS, KVM_SET_SREGS, KIND_VCPU, NULL, state_check_sregs),
+	PAIR(KVM_GET_FPU, KVM_SET_FPU, KIND_VCPU, NULL, state_check_fpu),
+	PAIR(KVM_GET_XSAVE, KVM_SET_XSAVE, KIND_VCPU, NULL, state_check_xsave),
+	PAIR(KVM_GET_XCRS, KVM_SET_XCRS, KIND_VCPU, NULL, state_check_xcrs),
+	PAIR(KVM_GET_MP_STATE, KVM_SET_MP_STATE, KIND_VCPU, NULL, state_check_mp_state),
+	PAIR(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KIND_VCPU, NULL, state_check_events),
+	PAIR(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, KIND_VCPU, NULL, state_check_debugregs),
+	PAIR(KVM_GET_LAPIC, KVM_SET_LAPIC, KIND_VCPU, state_needs_lapic, state_needs_lapic),
+	PAIR(KVM_GET_PIT2, KVM_SET_PIT2, KIND_VM, needs_pit, needs_pit_after),
+	{ KVM_GET_PIT, KVM_GET_PIT2, KIND_VM, GIVE, needs_pit, "KVM_GET_PIT" },
+	{ KVM_SET_PIT, KVM_GET_PIT2, KIND_VM, KEEP, needs_pit_after, "KVM_SET_PIT" },
+	{ KVM_GET_XSAVE2, KVM_GET_XSAVE, KIND_VCPU, GIVE, NULL, "KVM_GET_XSAVE2" },
+	CHECKED(KVM_SET_TSS_ADDR, KIND_VM, check_tss),
+	CHECKED(KVM_SET_IDENTITY_MAP_ADDR, KIND_VM, check_identity_map),
+	CHECKED(KVM_SET_BOOT_CPU_ID, KIND_VM, set_boot_cpu),
+	CHECKED(KVM_SET_NR_MMU_PAGES, KIND_VM, check_mmu_pages),
+	CHECKED(KVM_REGISTER_COALESCED_MMIO, KIND_VM, check_zone),
+	CHECKED(KVM_UNREGISTER_COALESCED_MMIO, KIND_VM, check_zone),
+	CHECKED(KVM_SET_TSC_KHZ, KIND_VM | KIND_VCPU, set_tsc_khz),
+	CHECKED(KVM_INTERRUPT, KIND_VCPU, state_check_interrupt),
+	CHECKED(KVM_KVMCLOCK_CTRL, KIND_VCPU, state_check_kvmclock),
+	CHECKED(KVM_TPR_ACCESS_REPORTING, KIND_VCPU, state_check_tpr_access),
+	CHECKED(KVM_SET_VAPIC_ADDR, KIND_VCPU, state_check_vapic),
+	CHECKED(KVM_X86_SETUP_MCE, KIND_VCPU, state_check_mce),
+	CHECKED(KVM_NMI, KIND_VCPU, state_nmi),
 	ROW(KVM_SET_GUEST_DEBUG, KIND_VCPU, ACCEPT),
-	ROW(KVM_TPR_ACCESS_REPORTING, KIND_VCPU, ACCEPT),
-	ROW(KVM_SET_VAPIC_ADDR, KIND_VCPU, ACCEPT),
-	ROW(KVM_X86_SETUP_MCE, KIND_VCPU, ACCEPT),
 	/* only their names are known */
 	ROW(KVM_GET_SUPPORTED_HV_CPUID, KIND_KVM, REFUSE),
-	ROW(KVM_X86_GET_MCE_CAP_SUPPORTED, KIND_KVM, REFUSE),
 	ROW(KVM_GET_DEVICE_ATTR, KIND_KVM, REFUSE),
 	ROW(KVM_HAS_DEVICE_ATTR, KIND_KVM, REFUSE),
 	ROW(KVM_SET_MEMORY_REGION, KIND_VM, REFUSE),
 	ROW(KVM_SET_MEMORY_ALIAS, KIND_VM, REFUSE),
 	ROW(KVM_XEN_HVM_CONFIG, KIND_VM, REFUSE),
 	ROW(KVM_HYPERV_EVENTFD, KIND_VM, REFUSE),
-	ROW(KVM_IRQ_LINE_STATUS, KIND_VM, REFUSE),
-	ROW(KVM_REINJECT_CONTROL, KIND_VM, REFUSE),
-	ROW(KVM_GET_PIT, KIND_VM, REFUSE),
-	ROW(KVM_SET_PIT, KIND_VM, REFUSE),
 	ROW(KVM_MEMORY_ENCRYPT_REG_REGION, KIND_VM, REFUSE),
 	ROW(KVM_MEMORY_ENCRYPT_UNREG_REGION, KIND_VM, REFUSE),
 	ROW(KVM_X86_SET_MCE, KIND_VCPU, REFUSE),
@@ -85,20 +145,15 @@ static const struct kept_row {
 	ROW(KVM_SET_ONE_REG, KIND_VCPU, REFUSE),
 	ROW(KVM_GET_REG_LIST, KIND_VCPU, REFUSE),
 	ROW(KVM_SET_CPUID, KIND_VCPU, REFUSE),
+	ROW(KVM_TRANSLATE, KIND_VCPU, REFUSE),
 	ROW(KVM_CREATE_DEVICE, KIND_VM, REFUSE),
-	ROW(KVM_GET_DIRTY_LOG, KIND_VM, REFUSE),
-	ROW(KVM_CLEAR_DIRTY_LOG, KIND_VM, REFUSE),
 	ROW(KVM_MEMORY_ENCRYPT_OP, KIND_VM, REFUSE),
 	ROW(KVM_SET_PMU_EVENT_FILTER, KIND_VM, REFUSE),
 	ROW(KVM_X86_SET_MSR_FILTER, KIND_VM, REFUSE),
 	ROW(KVM_GET_STATS_FD, KIND_VM | KIND_VCPU, REFUSE),
-	ROW(KVM_RESET_DIRTY_RINGS, KIND_VM, REFUSE),
-	ROW(KVM_TRANSLATE, KIND_VCPU, REFUSE),
 	ROW(KVM_GET_NESTED_STATE, KIND_VCPU, REFUSE),
 	ROW(KVM_SET_NESTED_STATE, KIND_VCPU, REFUSE),
 	ROW(KVM_SMI, KIND_VCPU, REFUSE),
-	ROW(KVM_GET_SREGS2, KIND_VCPU, REFUSE),
-	ROW(KVM_SET_SREGS2, KIND_VCPU, REFUSE),
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -146,34 +201,40 @@ static const struct kept_row *find_row(uint32_t cmd, enum kind on)
 	return NULL;
 }
 
-static int64_t accept_call(const struct request *q)
+/* What the program's structure holds, if it may. */
+static int64_t take(const struct request *q, struct object *o, const struct kept_row *row,
+		    void *bytes)
 {
-	uint8_t bytes[1 << _IOC_SIZEBITS];
-	uint32_t cmd = (uint32_t)q->args[1];
+	bool reads = row->act == KEEP || (_IOC_DIR(row->cmd) & _IOC_WRITE);
+	uint32_t size = reads ? _IOC_SIZE(row->cmd) : 0;
+	int64_t err = row->check ? row->check(q, o, NULL) : 0;
 
-	if (!(_IOC_DIR(cmd) & _IOC_WRITE))
-		return 0;
-	return target_read(q->pid, q->args[2], bytes, _IOC_SIZE(cmd));
+	if (!err && size)
+		err = target_read(q->pid, q->args[2], bytes, size);
+	if (!err && size && row->check)
+		err = row->check(q, o, bytes);
+	return err;
 }
 
 bool kept_call(const struct request *q, struct object *o, int64_t *result)
 {
-	uint32_t cmd = (uint32_t)q->args[1];
-	const struct kept_row *row = find_row(cmd, o->kind);
+	const struct kept_row *row = find_row((uint32_t)q->args[1], o->kind);
 	struct kept **list = o->kind == KIND_VM ? &o->vm->kept : &o->kept;
-	void *bytes;
+	uint8_t bytes[1 << _IOC_SIZEBITS];
+	uint32_t size;
+	void *kept;
 
 	if (!row || row->act == REFUSE)
 		return false;
-	if (row->act == ACCEPT) {
-		*result = accept_call(q);
+	size = _IOC_SIZE(row->cmd);
+	*result = take(q, o, row, bytes);
+	if (*result || row->act == ACCEPT)
 		return true;
-	}
-	bytes = kept_make(list, row->get, _IOC_SIZE(row->get));
+	kept = kept_make(list, row->get, _IOC_SIZE(row->get));
 	if (row->act == KEEP)
-		*result = target_read(q->pid, q->args[2], bytes, _IOC_SIZE(row->get));
+		memcpy(kept, bytes, size);
 	else
-		*result = target_write(q->pid, q->args[2], bytes, _IOC_SIZE(row->get));
+		*result = target_write(q->pid, q->args[2], kept, size);
 	return true;
 }
 

@@ -15,7 +15,7 @@
 
 #include "common.h"
 #include "mounted.h"
-#include "run.h"
+#include "run-vcpu.h"
 
 #define API_VERSION 12
 #define MOST_CPUID 256u
@@ -29,7 +29,6 @@ static const struct {
 	{ KVM_CAP_HLT, 1 },
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
-	{ KVM_CAP_NR_VCPUS, 4 },
 	{ KVM_CAP_MAX_VCPUS, 1024 },
 	{ KVM_CAP_MAX_VCPU_ID, 4096 },
 	{ KVM_CAP_NR_MEMSLOTS, 32764 },
@@ -64,12 +63,17 @@ static const struct {
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_SREGS2, 1 },
+	{ KVM_CAP_MCE, 32 },
 };
 
 int64_t plausible_extension(uint64_t cap)
 {
 	size_t i;
 
+	if (cap == KVM_CAP_NR_VCPUS)
+		return sysconf(_SC_NPROCESSORS_ONLN);
 	for (i = 0; i < COUNT(extensions); i++)
 		if (extensions[i].cap == cap)
 			return extensions[i].value;
@@ -103,17 +107,26 @@ static uint32_t fill_cpuid(struct kvm_cpuid_entry2 *e, uint32_t most)
 	return n;
 }
 
+/* MOVBE and RDPID, as any kernel has it. */
+static const struct kvm_cpuid_entry2 emulated[] = {
+	{ .eax = 7 },
+	{ .function = 1, .ecx = 1 << 22 },
+	{ .function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ecx = 1 << 22 },
+};
+
 int64_t give_cpuid(const struct request *q, uint32_t cmd)
 {
 	struct kvm_cpuid_entry2 entries[MOST_CPUID];
 	struct kvm_cpuid2 head;
-	uint32_t n = 0;
+	uint32_t n = COUNT(emulated);
 
 	if (target_read(q->pid, q->args[2], &head, sizeof(head)))
 		return -EFAULT;
 	memset(entries, 0, sizeof(entries));
 	if (cmd == KVM_GET_SUPPORTED_CPUID)
 		n = fill_cpuid(entries, MOST_CPUID);
+	else
+		memcpy(entries, emulated, sizeof(emulated));
 	if (head.nent < n)
 		return -E2BIG;
 	head.nent = n;
@@ -142,28 +155,6 @@ int64_t give_msr_list(const struct request *q, bool features)
 	if (asked < n)
 		return -E2BIG;
 	return target_write(q->pid, q->args[2] + sizeof(n), list, n * sizeof(list[0]));
-}
-
-/* Those of /dev/kvm itself: all are 0. The number of those that were done. */
-static int64_t give_feature_msrs(const struct request *q)
-{
-	struct kvm_msrs head;
-	struct kvm_msr_entry e;
-	uint64_t at = q->args[2] + sizeof(head);
-	uint32_t i;
-
-	if (target_read(q->pid, q->args[2], &head, sizeof(head)))
-		return -EFAULT;
-	if (head.nmsrs >= MOST_CPUID)
-		return -E2BIG;
-	for (i = 0; i < head.nmsrs; i++, at += sizeof(e)) {
-		if (target_read(q->pid, at, &e, sizeof(e)))
-			return -EFAULT;
-		e.data = 0;
-		if (target_write(q->pid, at, &e, sizeof(e)))
-			return -EFAULT;
-	}
-	return head.nmsrs;
 }
 
 /* ---- /dev/kvm ---- */
@@ -208,6 +199,13 @@ static int64_t check_extension(const struct request *q)
 	return value ? value : plausible_extension(q->args[2]);
 }
 
+static int64_t give_mce_cap(const struct request *q)
+{
+	static const uint64_t cap = MCE_CAP;
+
+	return target_write(q->pid, q->args[2], &cap, sizeof(cap));
+}
+
 static int64_t kvm_ioctl(const struct request *q)
 {
 	uint32_t cmd = (uint32_t)q->args[1];
@@ -227,8 +225,10 @@ static int64_t kvm_ioctl(const struct request *q)
 	case KVM_GET_MSR_INDEX_LIST:
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:
 		return give_msr_list(q, cmd == KVM_GET_MSR_FEATURE_INDEX_LIST);
+	case KVM_X86_GET_MCE_CAP_SUPPORTED:
+		return give_mce_cap(q);
 	case KVM_GET_MSRS:
-		return give_feature_msrs(q);
+		return msr_features(q);
 	default:
 		return unknown_call(q, "/dev/kvm", EINVAL);
 	}
@@ -249,6 +249,8 @@ int64_t call_ioctl(const struct request *q)
 	struct what w;
 	int err = target_what(q->pid, q->args[0], &w);
 
+	if (!err && w.kind != KIND_OTHER && target_is_path(q->pid, q->args[0]))
+		err = -EBADF;
 	if (err)
 		return err;
 	switch (w.kind) {
@@ -261,10 +263,6 @@ int64_t call_ioctl(const struct request *q)
 	case KIND_GMEM:
 		return file_ioctl(q);
 	default:
-		if (!w.is_real_kvm)
-			return ANSWER_CONTINUE;
-		complain(q->pid,
-			 "the machine's own /dev/kvm, opened by another name or before: ENOTTY");
-		return -ENOTTY;
+		return ANSWER_CONTINUE;
 	}
 }

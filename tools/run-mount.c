@@ -110,6 +110,14 @@ static void exec_gmemfs(char *const *argv)
 	execvp("gmemfs", argv);
 }
 
+/* What is in guest_memfds is nobody's for the kernel: where memory runs out it ends others for it. */
+static uint64_t most_memory(void)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return session.memory ? session.memory : (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * page;
+}
+
 static void be_gmemfs(pid_t supervisor, int socket)
 {
 	char options[256], where[32];
@@ -132,8 +140,10 @@ static void be_gmemfs(pid_t supervisor, int socket)
 	if (!pass_fd(socket, top))
 		_exit(EXIT_LACKS);
 	close(top);
-	snprintf(options, sizeof(options), "run,limit-vms=60000,limit-files=60000%s%s",
-		 profile ? ",profile=" : "", profile ? profile : "");
+	snprintf(options, sizeof(options),
+		 "run,limit-vms=60000,limit-files=60000,limit-memory=%llu%s%s",
+		 (unsigned long long)most_memory(), profile ? ",profile=" : "",
+		 profile ? profile : "");
 	snprintf(where, sizeof(where), "/dev/fd/%d", device);
 	exec_gmemfs(argv);
 	die("run: gmemfs is not there: %s", strerror(errno));

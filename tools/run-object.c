@@ -124,9 +124,7 @@ static void put_vm(struct vm *vm)
 	if (--vm->users)
 		return;
 	mount_remove_vm(vm->node);
-	kept_free(vm->kept);
-	free(vm->slots);
-	free(vm);
+	vm_free(vm);
 }
 
 static void leave_vm(struct object *o)

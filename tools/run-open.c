@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls with names in them: opening /dev/kvm, looking at it where the machine has none, and what
- * /proc calls the descriptors.
+ * Calls with names in them: opening /dev/kvm, and looking at it, where the machine has none; opening and
+ * reading the names that /proc has for descriptors.
  *
- * A filter cannot read names, so every open is stopped and looked at; any other file is the
- * kernel's to open. Between that look and the kernel's own another thread could change the name:
- * then the program has the machine's /dev/kvm, whose ioctls are refused with a message.
+ * A /dev/kvm that the machine has is the kernel's to open, by whatever name and with whatever flags: none
+ * of KVM's ioctls ever reaches it. Where there is none it is a memfd.
+ *
+ * A filter cannot read names, so every open is stopped and looked at; any other file is the kernel's to
+ * open.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,6 +41,17 @@ static int seen_from_here(pid_t pid, int dirfd, const char *path, char *to, size
 	return n > 0 && (size_t)n < size;
 }
 
+/* 0 if the program has changed its root directory. */
+static int has_our_root(pid_t pid)
+{
+	struct stat ours, its;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	return stat(path, &its) || stat("/", &ours) ||
+	       (its.st_dev == ours.st_dev && its.st_ino == ours.st_ino);
+}
+
 /* Whatever leads to it, as long as its last part is called kvm. */
 static int is_dev_kvm(pid_t pid, int dirfd, const char *path)
 {
@@ -46,7 +59,7 @@ static int is_dev_kvm(pid_t pid, int dirfd, const char *path)
 	char here[PATH_MAX + 64], dir[PATH_MAX];
 	struct stat st;
 
-	if (!strcmp(path, KVM_PATH))
+	if (!strcmp(path, KVM_PATH) && has_our_root(pid))
 		return 1;
 	if (strcmp(slash ? slash + 1 : path, "kvm") ||
 	    !seen_from_here(pid, dirfd, path, here, sizeof(here)))
@@ -58,38 +71,28 @@ static int is_dev_kvm(pid_t pid, int dirfd, const char *path)
 	return realpath(here, dir) && !strcmp(dir, "/dev");
 }
 
-/* The descriptor that the name is of, of a thread of which process; -1. */
-static int descriptor_of(const struct request *q, const char *path, pid_t *pid)
-{
-	const char *at;
-	char *end;
-	long fd;
-
-	*pid = q->pid;
-	if (!strncmp(path, "/proc/self/", 11)) {
-		at = path + 11;
-	} else if (!strncmp(path, "/proc/thread-self/", 18)) {
-		at = path + 18;
-	} else if (!strncmp(path, "/proc/", 6)) {
-		*pid = (pid_t)strtol(path + 6, &end, 10);
-		if (end == path + 6 || *end != '/')
-			return -1;
-		at = end + 1;
-	} else if (!strncmp(path, "/dev/fd/", 8)) {
-		at = path + 5;
-	} else {
-		return -1;
-	}
-	if (strncmp(at, "fd/", 3))
-		return -1;
-	fd = strtol(at + 3, &end, 10);
-	return end == at + 3 || *end || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
-}
-
 struct opening {
 	int dirfd;
 	uint64_t path, flags;
+	int64_t err; /* of openat2 for whatever file */
 };
+
+static int64_t check_how(const struct request *q, const struct open_how *how)
+{
+	uint8_t more[GMEM_PAGE_SIZE], none[GMEM_PAGE_SIZE] = { 0 };
+	uint64_t size = q->args[3] - sizeof(*how);
+
+	if (size > sizeof(more) || target_read(q->pid, q->args[2] + sizeof(*how), more, size))
+		return size > sizeof(more) ? -E2BIG : -EFAULT;
+	if (memcmp(more, none, size))
+		return -E2BIG;
+	if (how->flags >> 32 || how->resolve >= RESOLVE_CACHED * 2 ||
+	    (how->mode && !(how->flags & (O_CREAT | O_TMPFILE))))
+		return -EINVAL;
+	if (how->resolve & RESOLVE_BENEATH)
+		return -EXDEV;
+	return how->resolve & RESOLVE_IN_ROOT ? -ENOENT : 0;
+}
 
 static int take_opening(const struct request *q, struct opening *o)
 {
@@ -105,10 +108,52 @@ static int take_opening(const struct request *q, struct opening *o)
 	}
 	if (q->nr != SYS_openat2)
 		return 1;
-	if (target_read(q->pid, q->args[2], &how, sizeof(how)))
+	if (q->args[3] < sizeof(how) || target_read(q->pid, q->args[2], &how, sizeof(how)))
 		return 0;
 	o->flags = how.flags;
+	o->err = check_how(q, &how);
 	return 1;
+}
+
+/* What open(2) says to these flags where the file is a device. */
+static int64_t check_flags(uint64_t flags)
+{
+	bool temporary = flags & O_TMPFILE & ~(uint64_t)O_DIRECTORY;
+
+	if (temporary && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY))
+		return -EINVAL;
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
+		return -EINVAL;
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	return (flags & O_DIRECT) && !(flags & O_PATH) ? -EINVAL : 0;
+}
+
+/*
+ * A description of its own for every open. What was opened with O_PATH cannot be handed over, so it is one
+ * that can be neither read nor written: see target_is_path().
+ */
+static int64_t open_kvm(const struct request *q, const struct opening *o)
+{
+	int64_t answer = o->err ? o->err : check_flags(o->flags);
+	int flags = (int)(o->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK)), fd;
+	char path[32];
+
+	if (answer)
+		return answer;
+	if (!still_waits(q))
+		return -EINTR;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", session.kvm);
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		flags ^= O_WRONLY;
+	fd = open(path, O_CLOEXEC | ((o->flags & O_PATH) ? O_ACCMODE : flags));
+	if (fd < 0)
+		return -errno;
+	answer = answer_fd(q, fd, o->flags & O_CLOEXEC);
+	close(fd);
+	return answer;
 }
 
 /* What has no name cannot be opened by that of its descriptor; /dev/kvm has one. */
@@ -116,13 +161,13 @@ static int64_t open_descriptor(const struct request *q, const struct opening *o,
 {
 	struct what w;
 	pid_t pid;
-	int fd = descriptor_of(q, path, &pid);
+	int fd = proc_descriptor(q, o->dirfd, path, &pid);
 
 	if (fd < 0 || (o->flags & O_PATH) || target_what(pid, (uint64_t)fd, &w))
 		return ANSWER_CONTINUE;
-	if (w.kind == KIND_KVM)
-		return answer_fd(q, session.kvm, o->flags & O_CLOEXEC);
-	return w.kind == KIND_OTHER ? ANSWER_CONTINUE : -ENXIO;
+	if (w.kind == KIND_KVM && !w.is_real_kvm)
+		return open_kvm(q, o);
+	return w.kind == KIND_OTHER || w.kind == KIND_KVM ? ANSWER_CONTINUE : -ENXIO;
 }
 
 int64_t call_open(const struct request *q)
@@ -134,15 +179,9 @@ int64_t call_open(const struct request *q)
 		return ANSWER_CONTINUE;
 	if (!strcmp(path, "/dev/userfaultfd") && !late_begin())
 		return -ENOMEM;
-	if (!is_dev_kvm(q->pid, o.dirfd, path))
-		return open_descriptor(q, &o, path);
-	if (!still_waits(q))
-		return -EINTR;
-	if ((o.flags & O_CREAT) && (o.flags & O_EXCL))
-		return -EEXIST;
-	if ((o.flags & O_DIRECTORY) && !(o.flags & O_TMPFILE & ~(uint64_t)O_DIRECTORY))
-		return -ENOTDIR;
-	return answer_fd(q, session.kvm, o.flags & O_CLOEXEC);
+	if (session.lacks_kvm && is_dev_kvm(q->pid, o.dirfd, path))
+		return open_kvm(q, &o);
+	return open_descriptor(q, &o, path);
 }
 
 /* ---- access and stat, on a machine without /dev/kvm ---- */
@@ -229,7 +268,7 @@ int64_t call_readlink(const struct request *q)
 
 	if (target_string(q->pid, q->args[at], path, sizeof(path)))
 		return ANSWER_CONTINUE;
-	fd = descriptor_of(q, path, &pid);
+	fd = proc_descriptor(q, at ? (int)q->args[0] : AT_FDCWD, path, &pid);
 	if (fd < 0 || target_what(pid, (uint64_t)fd, &w))
 		return ANSWER_CONTINUE;
 	name = link_name(&w);

@@ -50,7 +50,28 @@ int target_what(pid_t pid, uint64_t fd, struct what *w)
 		w->object = object_find(s.stx_ino);
 		w->kind = w->object ? w->object->kind : KIND_OTHER;
 	} else if (makedev(s.stx_rdev_major, s.stx_rdev_minor) == KVM_RDEV && S_ISCHR(s.stx_mode)) {
+		w->kind = KIND_KVM;
 		w->is_real_kvm = true;
 	}
 	return 0;
+}
+
+/* The link to what can be neither read nor written has no permissions; few are opened so without O_PATH. */
+int target_is_path(pid_t pid, uint64_t fd)
+{
+	unsigned int flags = 0;
+	char path[64];
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, (int)fd);
+	if (lstat(path, &st) || (st.st_mode & 0700))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, (int)fd);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "pos: %*u flags: %o", &flags) != 1)
+		flags = 0;
+	if (f)
+		fclose(f);
+	return (flags & O_PATH) || (session.lacks_kvm && (flags & O_ACCMODE) == O_ACCMODE);
 }

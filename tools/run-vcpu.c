@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * KVM's ioctls of a vCPU, but for KVM_RUN. Registers are what KVM_SET_* put there, after those of a
- * processor at power-on; run-guest.c runs on them.
+ * processor at power-on (run-state.c, run-msr.c); run-guest.c runs on them.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -12,53 +12,9 @@
 #include "common.h"
 #include "run-vcpu.h"
 
-#define MOST_VCPUS 4096u
+#define MOST_AT_A_TIME 1024u
 #define MOST_ENTRIES 256u
 #define TSC_KHZ 1000000u
-
-static void reset_segment(struct kvm_segment *s, uint8_t type)
-{
-	s->limit = 0xffff;
-	s->type = type;
-	s->present = 1;
-	s->s = type == 3 || type == 0xb;
-}
-
-static void reset(struct object *o)
-{
-	struct kvm_regs *regs = kept_make(&o->kept, KVM_GET_REGS, sizeof(*regs));
-	struct kvm_sregs *sregs = kept_make(&o->kept, KVM_GET_SREGS, sizeof(*sregs));
-
-	regs->rip = 0xfff0;
-	regs->rflags = 2;
-	reset_segment(&sregs->cs, 0xb);
-	sregs->cs.selector = 0xf000;
-	sregs->cs.base = 0xffff0000;
-	reset_segment(&sregs->ds, 3);
-	reset_segment(&sregs->es, 3);
-	reset_segment(&sregs->fs, 3);
-	reset_segment(&sregs->gs, 3);
-	reset_segment(&sregs->ss, 3);
-	reset_segment(&sregs->tr, 0xb);
-	reset_segment(&sregs->ldt, 2);
-	sregs->tr.s = sregs->ldt.s = 0;
-	sregs->gdt.limit = sregs->idt.limit = 0xffff;
-	sregs->cr0 = 0x60000010;
-	sregs->apic_base = o->id ? 0xfee00800 : 0xfee00900;
-	o->vcpu->p.regs = regs;
-	o->vcpu->p.sregs = sregs;
-	o->vcpu->tsc_khz = TSC_KHZ;
-}
-
-static bool is_taken(const struct vm *vm, uint64_t id)
-{
-	const struct object *o;
-
-	for (o = vm->vcpus; o; o = o->next_vcpu)
-		if (o->id == id)
-			return true;
-	return false;
-}
 
 int64_t vcpu_create(const struct request *q, struct object *vm)
 {
@@ -67,9 +23,9 @@ int64_t vcpu_create(const struct request *q, struct object *vm)
 	int64_t answer;
 	int fd;
 
-	if (id >= MOST_VCPUS)
+	if (id >= MOST_VCPUS || vm->vm->nr_vcpus == MOST_AT_A_TIME)
 		return -EINVAL;
-	if (is_taken(vm->vm, id))
+	if (vm->vm->taken[id / 8] >> id % 8 & 1)
 		return -EEXIST;
 	o = object_new(KIND_VCPU, "kvm-vcpu", VCPU_PAGES * GMEM_PAGE_SIZE, &fd);
 	if (!o)
@@ -81,8 +37,14 @@ int64_t vcpu_create(const struct request *q, struct object *vm)
 	o->vm->vcpus = o;
 	o->vcpu = xcalloc(1, sizeof(*o->vcpu));
 	o->vcpu->object = o;
-	reset(o);
+	o->vcpu->tsc_khz = TSC_KHZ;
+	state_reset(o);
+	msr_reset(o->vcpu);
 	answer = answer_fd(q, fd, true);
+	if (answer == ANSWER_SENT) {
+		o->vm->taken[id / 8] |= (uint8_t)(1 << id % 8);
+		o->vm->nr_vcpus++;
+	}
 	close(fd);
 	return answer;
 }
@@ -136,38 +98,6 @@ static int64_t get_cpuid(const struct request *q, const struct vcpu *v)
 	return 0;
 }
 
-/* ---- MSRs ---- */
-
-/* As the kernel, the number of those that were done: the first one that cannot be ends it. */
-static int64_t each_msr(const struct request *q, struct vcpu *v, bool set)
-{
-	struct kvm_msr_entry e;
-	struct kvm_msrs head;
-	uint64_t at = q->args[2] + sizeof(head);
-	uint32_t i, k;
-
-	if (target_read(q->pid, q->args[2], &head, sizeof(head)))
-		return -EFAULT;
-	if (head.nmsrs >= MOST_MSRS)
-		return -E2BIG;
-	for (i = 0; i < head.nmsrs; i++, at += sizeof(e)) {
-		if (target_read(q->pid, at, &e, sizeof(e)))
-			return -EFAULT;
-		for (k = 0; k < v->nr_msrs && v->msrs[k].index != e.index; k++)
-			;
-		if (set && k == v->nr_msrs && k < MOST_MSRS)
-			v->nr_msrs++;
-		if (set && k < MOST_MSRS)
-			v->msrs[k] = e;
-		if (set)
-			continue;
-		e.data = k < v->nr_msrs ? v->msrs[k].data : 0;
-		if (target_write(q->pid, at, &e, sizeof(e)))
-			return -EFAULT;
-	}
-	return head.nmsrs;
-}
-
 static int64_t pre_fault(const struct request *q, struct object *o)
 {
 	struct mount_on on = { .vm = o->vm->node, .m.call.verb = GMEM_PRE_FAULT_MEMORY };
@@ -191,6 +121,7 @@ static int64_t pre_fault(const struct request *q, struct object *o)
 int64_t vcpu_ioctl(const struct request *q, struct object *o)
 {
 	struct vcpu *v = o->vcpu;
+	struct kvm_cap cap;
 	int64_t result;
 
 	if (!target_same_memory(o->vm->pid, o->vm->tgid, q->pid))
@@ -206,15 +137,16 @@ int64_t vcpu_ioctl(const struct request *q, struct object *o)
 		return get_cpuid(q, v);
 	case KVM_GET_MSRS:
 	case KVM_SET_MSRS:
-		return each_msr(q, v, (uint32_t)q->args[1] == KVM_SET_MSRS);
+		return msr_each(q, v, (uint32_t)q->args[1] == KVM_SET_MSRS);
 	case KVM_GET_TSC_KHZ:
 		return v->tsc_khz;
 	case MOUNT_ENABLE_CAP:
-		return 0;
+		/* there is none that a vCPU could have */
+		return target_read(q->pid, q->args[2], &cap, sizeof(cap)) ? -EFAULT : -EINVAL;
 	case MOUNT_PRE_FAULT:
 		return pre_fault(q, o);
 	default:
-		if (kept_call(q, o, &result))
+		if (state_call(q, o, &result) || kept_call(q, o, &result))
 			return result;
 		return unknown_call(q, "a vCPU", EINVAL);
 	}

@@ -38,6 +38,7 @@ struct vcpu {
 	bool has_mask; /* of signals that are blocked while it runs, instead of the thread's */
 	uint64_t mask;
 	uint32_t tsc_khz;
+	uint64_t tsc_offset;
 	struct kvm_cpuid_entry2 *cpuid;
 	uint32_t nr_cpuid;
 	struct kvm_msr_entry msrs[MOST_MSRS];
@@ -46,6 +47,25 @@ struct vcpu {
 
 /* KVM_SET_SIGNAL_MASK */
 int64_t guest_signal_mask(const struct request *q, struct vcpu *v);
+/* ---- run-state.c, run-msr.c ---- */
+
+void state_reset(struct object *o);
+bool state_apic_base_is_good(const struct vcpu *v, uint64_t base);
+bool state_call(const struct request *q, struct object *o, int64_t *result);
+/*
+ * Of run-kept.c: 0 or a negated errno, before the structure is read (bytes is null), or for what was read.
+ * It may put right what is to be kept.
+ */
+typedef int64_t kept_check(const struct request *q, struct object *o, void *bytes);
+kept_check state_check_regs, state_check_sregs, state_check_fpu, state_check_debugregs,
+	state_check_xcrs, state_check_xsave, state_check_events, state_check_mp_state,
+	state_check_vapic, state_check_interrupt, state_check_tpr_access, state_check_mce,
+	state_check_kvmclock, state_needs_lapic, state_nmi;
+void msr_reset(struct vcpu *v);
+int64_t msr_each(const struct request *q, struct vcpu *v, bool to_set);
+/* KVM_GET_MSRS of /dev/kvm. */
+int64_t msr_features(const struct request *q);
+
 /* It runs no more. */
 void vcpu_stop(const struct vcpu *v);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -63,6 +64,16 @@ static int64_t create_guest_memfd(const struct request *q, struct object *o)
 	return fd;
 }
 
+const struct slot *vm_slot_at(const struct vm *vm, uint64_t gpa)
+{
+	size_t i;
+
+	for (i = 0; i < vm->nr_slots; i++)
+		if (vm->slots[i].id < 1 << 16 && gpa - vm->slots[i].gpa < vm->slots[i].size)
+			return &vm->slots[i];
+	return NULL;
+}
+
 /* What memslots there are, for guests whose memory is the program's. */
 static void note_slot(struct vm *vm, const struct kvm_region2 *a)
 {
@@ -71,15 +82,35 @@ static void note_slot(struct vm *vm, const struct kvm_region2 *a)
 	for (i = 0; i < vm->nr_slots && vm->slots[i].id != a->slot; i++)
 		;
 	if (!a->size) {
-		if (i < vm->nr_slots)
+		if (i < vm->nr_slots) {
+			dirty_end(&vm->slots[i]);
 			vm->slots[i] = vm->slots[--vm->nr_slots];
+		}
 		return;
 	}
-	if (i == vm->nr_slots)
+	if (i == vm->nr_slots) {
 		vm->slots = xgrow(vm->slots, vm->nr_slots++, &vm->room_slots, sizeof(*vm->slots));
-	vm->slots[i] = (struct slot){
-		.id = a->slot, .flags = a->flags, .gpa = a->gpa, .size = a->size, .addr = a->addr
-	};
+		vm->slots[i].dirty = NULL;
+	}
+	vm->slots[i] = (struct slot){ .id = a->slot,
+				      .flags = a->flags,
+				      .gpa = a->gpa,
+				      .size = a->size,
+				      .addr = a->addr,
+				      .dirty = vm->slots[i].dirty };
+	dirty_begin(&vm->slots[i]);
+}
+
+void vm_free(struct vm *vm)
+{
+	size_t i;
+
+	for (i = 0; i < vm->nr_slots; i++)
+		dirty_end(&vm->slots[i]);
+	irq_end(vm);
+	kept_free(vm->kept);
+	free(vm->slots);
+	free(vm);
 }
 
 static int64_t set_region(const struct request *q, struct object *o)
@@ -168,6 +199,7 @@ static int64_t set_attributes2(const struct request *q, struct object *o)
 	return r;
 }
 
+/* Of what has nothing to do with guest_memfd, only what is announced and can be enabled. */
 static int64_t enable_cap(const struct request *q, struct object *o)
 {
 	struct mount_on on = { .m.call.verb = GMEM_ENABLE_CAP };
@@ -175,30 +207,49 @@ static int64_t enable_cap(const struct request *q, struct object *o)
 
 	on.m.call.argp = take(q, &a, sizeof(a));
 	on.m.call.cap = a.cap;
-	if (plausible_extension(a.cap) && !on.m.call.argp)
-		return 0;
+	if (!on.m.call.argp && !a.flags && a.cap == KVM_CAP_SPLIT_IRQCHIP)
+		return irq_split(o->vm, a.args[0]);
+	if (!on.m.call.argp && !a.flags && a.cap == KVM_CAP_MAX_VCPU_ID && !o->vm->nr_vcpus)
+		return a.args[0] && a.args[0] <= MOST_VCPUS ? 0 : -EINVAL;
 	return ask(o, &on);
 }
 
-/* Once a VM, and before there are vCPUs. */
-static int64_t create_irqchip(struct object *o)
+/* In nanoseconds, since an arbitrary moment until it is set. */
+static int64_t clock_now(void)
 {
-	if (o->vm->irqchip)
-		return -EEXIST;
-	if (o->vm->vcpus)
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int64_t get_clock(const struct request *q, const struct vm *vm)
+{
+	struct kvm_clock_data c = { .clock = (uint64_t)(clock_now() + vm->clock) };
+
+	return target_write(q->pid, q->args[2], &c, sizeof(c));
+}
+
+static int64_t set_clock(const struct request *q, struct vm *vm)
+{
+	struct kvm_clock_data c;
+
+	if (target_read(q->pid, q->args[2], &c, sizeof(c)))
+		return -EFAULT;
+	if (c.flags & ~(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC))
 		return -EINVAL;
-	o->vm->irqchip = true;
+	vm->clock = (int64_t)(c.clock - (uint64_t)clock_now());
 	return 0;
 }
 
-static int64_t create_pit(struct object *o)
+/* Not one of them is there. */
+static int64_t create_device(const struct request *q)
 {
-	if (o->vm->pit)
-		return -EEXIST;
-	if (!o->vm->irqchip)
-		return -ENOENT;
-	o->vm->pit = true;
-	return 0;
+	struct kvm_create_device d;
+
+	if (target_read(q->pid, q->args[2], &d, sizeof(d)))
+		return -EFAULT;
+	return unknown_call(q, "a VM", ENODEV);
 }
 
 static int64_t other_vm_ioctl(const struct request *q, struct object *o)
@@ -208,15 +259,17 @@ static int64_t other_vm_ioctl(const struct request *q, struct object *o)
 	switch ((uint32_t)q->args[1]) {
 	case KVM_CREATE_VCPU:
 		return vcpu_create(q, o);
-	case KVM_CREATE_IRQCHIP:
-		return create_irqchip(o);
-	case KVM_CREATE_PIT:
-	case KVM_CREATE_PIT2:
-		return create_pit(o);
 	case KVM_GET_TSC_KHZ:
 		return 1000000;
+	case KVM_GET_CLOCK:
+		return get_clock(q, o->vm);
+	case KVM_SET_CLOCK:
+		return set_clock(q, o->vm);
+	case KVM_CREATE_DEVICE:
+		return create_device(q);
 	default:
-		if (kept_call(q, o, &result))
+		if (irq_call(q, o, &result) || dirty_call(q, o, &result) ||
+		    kept_call(q, o, &result))
 			return result;
 		return unknown_call(q, "a VM", ENOTTY);
 	}

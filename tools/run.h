@@ -3,8 +3,9 @@
  * gmem run: what its files share. cmd-run.c reads the command line, run-mount.c has the private
  * mount, run-filter.c starts the program under a seccomp filter, run-loop.c answers what the
  * filter stops, run-target.c reaches into the program, run-object.c knows what its descriptors stand for.
- * Then the calls: run-open.c and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
- * KVM, run-kept.c those that are only remembered, run-guest.c and real-mode.c KVM_RUN.
+ * Then the calls: run-open.c (with run-proc.c) and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
+ * KVM, run-irq.c, run-dirty.c, run-state.c and run-msr.c parts of them, run-kept.c those that are only remembered,
+ * run-guest.c and real-mode.c KVM_RUN.
  *
  * There is one thread that does all this. It never waits for the program, only for gmemfs, which
  * waits for neither; for memory of the program that is late others wait (run-late.c).
@@ -51,7 +52,11 @@ struct kept {
 struct slot {
 	uint64_t gpa, size, addr;
 	uint32_t id, flags;
+	uint64_t *dirty; /* pages that the guest has written, if that is logged */
 };
+
+enum irqchip { IRQCHIP_NONE, IRQCHIP_KERNEL, IRQCHIP_SPLIT };
+#define MOST_VCPUS 4096u /* numbers of vCPUs */
 
 struct vm {
 	uint64_t node;	    /* its number in the mount */
@@ -60,7 +65,13 @@ struct vm {
 	struct kept *kept;
 	struct slot *slots; /* what KVM was told */
 	size_t nr_slots, room_slots;
-	bool irqchip, pit;
+	enum irqchip irqchip;
+	bool pit;
+	unsigned int nr_vcpus;	       /* that there ever were */
+	uint8_t taken[MOST_VCPUS / 8]; /* a bit for each vCPU that there was */
+	uint32_t boot_cpu;
+	int64_t clock; /* what KVM_SET_CLOCK has added to ours */
+	struct wire *wires;
 	struct object *vcpus;
 };
 
@@ -81,6 +92,7 @@ struct object {
 
 struct session {
 	const char *profile, *trace;
+	uint64_t memory; /* that guest_memfds may hold; 0: half of the machine's */
 	char *const *argv;
 	int top, mount; /* where the mount begins: as a place, and open */
 	dev_t mount_dev, memfd_dev;
@@ -90,9 +102,9 @@ struct session {
 	bool program_ended;
 	int listener, inotify, signals;
 	int exec_failed[2]; /* a pipe: why the program could not be started */
-	int kvm;	    /* the memfd that /dev/kvm is */
+	int kvm;	    /* the memfd that /dev/kvm is where the machine has none */
 	struct object *objects;
-	bool lacks_kvm; /* the machine has none that programs could look at */
+	bool lacks_kvm; /* the machine has none that programs could open */
 };
 extern struct session session;
 
@@ -154,10 +166,12 @@ struct what {
 	enum kind kind;
 	struct object *object; /* of KVM, a VM or a vCPU */
 	uint64_t ino;	       /* of a guest_memfd: its number in the mount */
-	bool is_real_kvm;
+	bool is_real_kvm;      /* the machine's own */
 };
 /* 0, or -EBADF. */
 int target_what(pid_t pid, uint64_t fd, struct what *w);
+/* 1 if the descriptor was opened with O_PATH. */
+int target_is_path(pid_t pid, uint64_t fd);
 
 /* ---- run-object.c ---- */
 
@@ -166,7 +180,7 @@ int target_what(pid_t pid, uint64_t fd, struct what *w);
 struct object *object_new(enum kind kind, const char *name, size_t size, int *fd);
 /* The descriptor could not be handed over, or was closed. */
 void object_free(struct object *o);
-/* What every /dev/kvm stands for. */
+/* What every /dev/kvm stands for where the machine has none. */
 void object_new_kvm(void);
 /* A guest_memfd that the program has from now on. */
 void object_watch_file(uint64_t ino, int fd);
@@ -182,8 +196,26 @@ void *kept_make(struct kept **list, uint32_t key, uint32_t size);
 void kept_free(struct kept *list);
 /* An ioctl that is accepted, remembered or given back; false if it is none of these. */
 bool kept_call(const struct request *q, struct object *o, int64_t *result);
-/* Says which call cannot be answered. */
+/* Says which call cannot be answered; the errno, negated. */
 int64_t unknown_call(const struct request *q, const char *on, int err);
+
+/* ---- run-irq.c, run-dirty.c ---- */
+
+/* The call's answer; false if it is of another kind. */
+bool irq_call(const struct request *q, struct object *o, int64_t *result);
+/* A split irqchip with so many pins. */
+int64_t irq_split(struct vm *vm, uint64_t pins);
+void irq_end(struct vm *vm);
+bool dirty_call(const struct request *q, struct object *o, int64_t *result);
+/* The log that the flags of the memslot ask for, or none. */
+void dirty_begin(struct slot *s);
+void dirty_end(struct slot *s);
+void dirty_mark(const struct slot *s, uint64_t gpa);
+
+/* ---- run-proc.c ---- */
+
+/* The descriptor that a name in /proc is of, and a thread of whose it is; -1. */
+int proc_descriptor(const struct request *q, int dirfd, const char *path, pid_t *pid);
 
 /* ---- run-open.c, run-file.c ---- */
 
@@ -196,11 +228,16 @@ int64_t call_file(const struct request *q);
 
 int64_t call_ioctl(const struct request *q);
 int64_t vm_ioctl(const struct request *q, struct object *o);
+/* Null if there is none. */
+const struct slot *vm_slot_at(const struct vm *vm, uint64_t gpa);
+void vm_free(struct vm *vm);
 int64_t vcpu_ioctl(const struct request *q, struct object *o);
 int64_t vcpu_create(const struct request *q, struct object *vm);
 void vcpu_end(struct vcpu *v);
 /* KVM_CHECK_EXTENSION of what is not the model's. */
 int64_t plausible_extension(uint64_t cap);
+/* What KVM_X86_SETUP_MCE may have: MCG_CTL_P and MCG_SER_P. */
+#define MCE_CAP 0x1000100ull
 /* KVM_GET_SUPPORTED_CPUID and such, KVM_GET_MSR_INDEX_LIST. */
 int64_t give_cpuid(const struct request *q, uint32_t cmd);
 int64_t give_msr_list(const struct request *q, bool features);

@@ -146,10 +146,12 @@ static int other_abi(void)
 
 static int strange(void)
 {
+	uint32_t device[3] = { 4 };
 	int vm = new_vm();
 
 	IS(ioctl(vm, _IO(0xAE, 0xf0)), -ENOTTY);
-	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), nowhere), -ENOTTY);
+	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), nowhere), -EFAULT);
+	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), device), -ENODEV);
 	return end();
 }
 

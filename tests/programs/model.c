@@ -2,7 +2,7 @@
 /*
  * What only the model can be asked here: guests with private memory, conversions in place, pages
  * that fail. Guest accesses are scripts in the page of kvm_run (see gmem-run(1)). The argument is "private"
- * (any release), "convert" (a design with KVM_SET_MEMORY_ATTRIBUTES2) or "instruction".
+ * (any release), "convert" (a design with KVM_SET_MEMORY_ATTRIBUTES2), "instruction" or "full" (of at most 4 MiB).
  */
 #define _GNU_SOURCE
 #include "program.h"
@@ -161,11 +161,36 @@ static int conversions(void)
 	return end();
 }
 
+#define LARGE 2048ul
+
+/* More than the 4 MiB that the program may have. */
+static int much_memory(void)
+{
+	unsigned long n;
+
+	begin(FLAG_MMAP | FLAG_INIT_SHARED);
+	f = new_file(vm, LARGE * PAGE, FLAG_MMAP | FLAG_INIT_SHARED);
+	m = mmap(NULL, LARGE * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	IS(bind_file(vm, 1, 0x1000000, LARGE * PAGE, m, f, 0), 0);
+	for (n = 0; n < LARGE && guest(0x1000000 + n * PAGE, 1, 0x11) == 0x11; n++)
+		;
+	is("pages", (long)n, 1024);
+	IS(guest(0x1000000 + n * PAGE, 1, 1), -ENOMEM);
+	IS(store(m + n * PAGE, 1), BUS);
+	IS(load(m + PAGE), 0x11);
+	IS(fallocate(f, KEEP_SIZE | PUNCH_HOLE, 0, PAGE), 0);
+	IS(store(m + n * PAGE, 2), 0);
+	IS(guest(0x1000000 + n * PAGE, 0, 0), 2);
+	return end();
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(word, "convert"))
 		return conversions();
+	if (!strcmp(word, "full"))
+		return much_memory();
 	return strcmp(word, "instruction") ? private_memory() : instruction();
 }

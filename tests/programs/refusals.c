@@ -4,9 +4,13 @@
  * refusal, on a VM without private memory.
  */
 #define _GNU_SOURCE
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include "program.h"
 
@@ -34,47 +38,8 @@ static void kvm_itself(void)
 	close(vm);
 	IS(ioctl(vm, KVM_CHECK_EXTENSION, 234), -EBADF);
 	IS(ioctl(1000, KVM_CREATE_VM, 0), -EBADF);
-	close(kvm);
-}
-
-static int is_kvm(int fd)
-{
-	int version = fd < 0 ? -1 : ioctl(fd, KVM_GET_API_VERSION, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return version;
-}
-
-struct how {
-	uint64_t flags, mode, resolve;
-};
-
-/* The many names of one thing. */
-static void opening(int vm, int f)
-{
-	int dev = open("/dev", O_RDONLY | O_DIRECTORY), kvm = open_kvm();
-	struct how how = { .flags = O_RDWR };
-	char path[32];
-
-	IS(is_kvm(open("/dev/kvm", O_RDONLY)), 12);
-	IS(is_kvm(open("//dev/./kvm", O_RDWR)), 12);
-	IS(is_kvm(open("/proc/../dev/kvm", O_RDWR)), 12);
-	IS(is_kvm(openat(dev, "kvm", O_RDWR)), 12);
-	IS(is_kvm((int)syscall(SYS_open, "/dev/kvm", O_RDWR)), 12);
-	IS(is_kvm((int)syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", &how, sizeof(how))), 12);
-	IS(openat(dev, "kvm", O_RDWR | O_CREAT | O_EXCL, 0600), -EEXIST);
-	IS(open("/dev/kvm", O_RDWR | O_DIRECTORY), -ENOTDIR);
 	IS(open("/dev/kvm/kvm", O_RDWR), -ENOTDIR);
-	IS(open("/proc/self/kvm", O_RDWR), -ENOENT);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", kvm);
-	IS(is_kvm(open(path, O_RDWR)), 12);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", vm);
-	IS(open(path, O_RDWR), -ENXIO);
-	snprintf(path, sizeof(path), "/dev/fd/%d", f);
-	IS(open(path, O_RDWR), -ENXIO);
 	close(kvm);
-	close(dev);
 }
 
 static void creating(int vm)
@@ -130,6 +95,43 @@ static void the_file(int f)
 	is("its name", strcmp(name, "anon_inode:[kvm-gmem]"), 0);
 	IS(ioctl(f, _IOWR(0xAE, 0xd2, char[128]), nowhere), -ENOTTY);
 	IS(ioctl(f, KVM_CREATE_VM, 0), -ENOTTY);
+}
+
+/* Nothing to be done, or by calls that do it in other ways. */
+static void the_file_otherwise(int f)
+{
+	int null = open("/dev/null", O_RDWR), p[2], epoll = epoll_create1(0);
+	struct epoll_event e = { 0 };
+	struct iovec v = { &f, 1 };
+	char byte = 0;
+	off_t at = 0;
+
+	IS(pipe(p), 0);
+	IS(read(f, &byte, 0), -EINVAL);
+	IS(write(f, &byte, 0), -EINVAL);
+	IS(syscall(SYS_readv, f, &v, 0), -EINVAL);
+	IS(syscall(SYS_writev, f, &v, 0), -EINVAL);
+	IS(syscall(SYS_pread64, f, &byte, 1, -1l), -EINVAL);
+	IS(syscall(SYS_preadv2, f, &v, 1, -1l, -1l, 0), -EINVAL);
+	IS(syscall(SYS_preadv2, f, &v, 1, 0, 0, 0), -ESPIPE);
+	IS(sendfile(null, f, NULL, 4), -EINVAL);
+	IS(sendfile(null, f, &at, 4), -ESPIPE);
+	IS(syscall(SYS_sendfile, null, f, nowhere, 4), -EFAULT);
+	IS(splice(f, NULL, p[1], NULL, 4, 0), -EINVAL);
+	IS(splice(f, &at, p[1], NULL, 4, 0), -EINVAL);
+	IS(splice(f, &at, p[1], NULL, 0, 0), 0);
+	IS(copy_file_range(f, &at, null, NULL, 4, 0), -EINVAL);
+	IS(readahead(f, 0, PAGE), -EINVAL);
+	IS(posix_fadvise(f, 0, PAGE, POSIX_FADV_DONTNEED), 0);
+	IS(fgetxattr(f, "user.x", &byte, 1), -EOPNOTSUPP);
+	IS(fsetxattr(f, "user.x", &byte, 1, 0), -EOPNOTSUPP);
+	IS(flistxattr(f, &byte, 1), 0);
+	IS(fcntl(f, F_SETFL, O_DIRECT), -EINVAL);
+	IS(epoll_ctl(epoll, EPOLL_CTL_ADD, f, &e), -EPERM);
+	close(epoll);
+	close(null);
+	close(p[0]);
+	close(p[1]);
 }
 
 static void allocating(int f)
@@ -245,9 +247,9 @@ int main(void)
 	int vm = new_vm(), f = new_file(vm, SIZE, FLAG_MMAP | FLAG_INIT_SHARED);
 
 	kvm_itself();
-	opening(vm, f);
 	creating(vm);
 	the_file(f);
+	the_file_otherwise(f);
 	allocating(f);
 	mapping(vm, f);
 	binding(vm, f);
