@@ -49,7 +49,9 @@ else
 			test -w /dev/kvm || echo "cannot be written to"
 			test -x /dev/kvm && echo "can be executed"
 			test -e /dev/other && echo "everything is there"
-			cd /dev && exec 3<>kvm || echo "cannot be opened"' 2>&1
+			cat /dev/kvm/x 2>&1 | grep -v "Not a directory"
+			cd /dev && exec 3<>kvm || echo "cannot be opened"
+			stat -L -c "%F %t:%T" - <&3 | grep -vx "character special file a:e8"' 2>&1
 		for program in vmm-static names; do
 			unshare -m sh -c "$bare"' && "$@"' sh gmem run "$programs/$program" 2>&1 |
 				grep -v '^ok: '

@@ -60,7 +60,8 @@ static const int stopped[] = {
 static const int empty[] = { SYS_read, SYS_write, SYS_readv, SYS_writev };
 /* These too where a program could not find /dev/kvm by them. */
 static const int looks[] = {
-	SYS_access, SYS_faccessat, SYS_faccessat2, SYS_stat, SYS_lstat, SYS_newfstatat, SYS_statx,
+	SYS_access, SYS_faccessat,  SYS_faccessat2, SYS_stat,
+	SYS_lstat,  SYS_newfstatat, SYS_statx,	    SYS_fstat,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

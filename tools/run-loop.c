@@ -105,6 +105,7 @@ static int64_t dispatch(const struct request *q, bool other_abi)
 	case SYS_faccessat2:
 	case SYS_stat:
 	case SYS_lstat:
+	case SYS_fstat:
 	case SYS_newfstatat:
 	case SYS_statx:
 		return call_look(q);

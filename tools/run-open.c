@@ -181,6 +181,8 @@ int64_t call_open(const struct request *q)
 		return -ENOMEM;
 	if (session.lacks_kvm && is_dev_kvm(q->pid, o.dirfd, path))
 		return open_kvm(q, &o);
+	if (session.lacks_kvm && !strncmp(path, KVM_PATH "/", sizeof(KVM_PATH)))
+		return -ENOTDIR;
 	return open_descriptor(q, &o, path);
 }
 
@@ -214,18 +216,34 @@ static int64_t give_statx(const struct request *q)
 	return target_write(q->pid, q->args[4], &s, sizeof(s));
 }
 
-int64_t call_look(const struct request *q)
+/* By its name, or as an open descriptor of it. */
+static bool looks_at_kvm(const struct request *q, bool at)
 {
-	bool at = q->nr != SYS_access && q->nr != SYS_stat && q->nr != SYS_lstat;
 	int dirfd = at ? (int)q->args[0] : AT_FDCWD;
 	char path[PATH_MAX];
+	struct what w;
 
-	if (target_string(q->pid, q->args[at], path, sizeof(path)) ||
-	    !is_dev_kvm(q->pid, dirfd, path))
+	if (q->nr == SYS_fstat)
+		path[0] = 0;
+	else if (target_string(q->pid, q->args[at], path, sizeof(path)))
+		return false;
+	if (!path[0])
+		return (at || q->nr == SYS_fstat) && !target_what(q->pid, q->args[0], &w) &&
+		       w.kind == KIND_KVM;
+	return is_dev_kvm(q->pid, dirfd, path);
+}
+
+int64_t call_look(const struct request *q)
+{
+	bool at = q->nr != SYS_access && q->nr != SYS_stat && q->nr != SYS_lstat &&
+		  q->nr != SYS_fstat;
+
+	if (!looks_at_kvm(q, at))
 		return ANSWER_CONTINUE;
 	switch (q->nr) {
 	case SYS_stat:
 	case SYS_lstat:
+	case SYS_fstat:
 		return give_stat(q, q->args[1]);
 	case SYS_newfstatat:
 		return give_stat(q, q->args[2]);
