@@ -119,6 +119,15 @@ judge 'what is ignored stays ignored, and is no matter to gmem run' < <(
 		echo "exit status $?"
 	# CHLD is 17, INT is 2
 	grep -q '1...2$' "$tmp/out" || cat "$tmp/out")
+judge 'that nobody reads its messages does not end the program' < <(
+	mkfifo "$tmp/pipe"
+	# the reader is gone when the first message is written
+	(gmem run sh -c "sleep 0.2; $programs/bad strange; grep SigIgn /proc/self/status" >"$tmp/out" 2>"$tmp/pipe"
+		echo "status $?" >>"$tmp/out") &
+	true <"$tmp/pipe"
+	wait
+	grep -qx 'status 0' "$tmp/out" || cat "$tmp/out"
+	grep -q 'SigIgn:.*[02468ace]...$' "$tmp/out" || cat "$tmp/out")
 judge 'a trace is only lost to another one' < <(
 	echo old >"$tmp/old"
 	status 127 --trace "$tmp/old" "$tmp/nothing"

@@ -30,6 +30,9 @@ static void begin_signals(sigset_t *set)
 	int i;
 
 	signals_keep();
+	/* a program's limits, or that nobody reads messages any more, are no reason to end it */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
 	for (i = 0; passed_on[i]; i++)

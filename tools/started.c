@@ -24,6 +24,9 @@
 
 const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, 0 };
 
+/* Others that we change for ourselves. */
+static const int ours[] = { SIGCHLD, SIGPIPE, SIGXFSZ, 0 };
+
 static struct sigaction given_action[NSIG];
 static sigset_t given_mask;
 
@@ -36,25 +39,35 @@ void standard_files_hold(void)
 			die("/dev/null: %s", strerror(errno));
 }
 
+static void each_action(const int *signals, void (*act)(int sig, struct sigaction *given))
+{
+	for (; *signals; signals++)
+		act(*signals, &given_action[*signals]);
+}
+
+static void keep(int sig, struct sigaction *given)
+{
+	sigaction(sig, NULL, given);
+}
+
+static void give_back(int sig, struct sigaction *given)
+{
+	sigaction(sig, given, NULL);
+}
+
 void signals_keep(void)
 {
-	int i;
-
 	sigprocmask(SIG_SETMASK, NULL, &given_mask);
-	for (i = 0; passed_on[i]; i++)
-		sigaction(passed_on[i], NULL, &given_action[passed_on[i]]);
-	sigaction(SIGCHLD, NULL, &given_action[SIGCHLD]);
+	each_action(passed_on, keep);
+	each_action(ours, keep);
 	/* where it is ignored children end without a status */
 	signal(SIGCHLD, SIG_DFL);
 }
 
 void signals_give_back(void)
 {
-	int i;
-
-	for (i = 0; passed_on[i]; i++)
-		sigaction(passed_on[i], &given_action[passed_on[i]], NULL);
-	sigaction(SIGCHLD, &given_action[SIGCHLD], NULL);
+	each_action(passed_on, give_back);
+	each_action(ours, give_back);
 	sigprocmask(SIG_SETMASK, &given_mask, NULL);
 }
 
