@@ -150,6 +150,11 @@ for word in many wild thousand closing forking orphan strange abi; do
 		status "$want" "$programs/bad" "$word"
 		grep '^wrong' "$tmp/out")
 done
+judge 'calls with anything at all' < <(
+	for seed in 1 2; do
+		status 0 --limit-memory 256M "$programs/anything" 20000 "$seed"
+		grep '^wrong' "$tmp/out"
+	done)
 judge 'what cannot be answered is named' < <(
 	status 0 "$programs/bad" strange
 	says 'KVM_CREATE_DEVICE, ioctl 0xc00caee0 on a VM cannot be answered: ENODEV'
