@@ -25,7 +25,7 @@
 #include "started.h"
 
 #define X32 0x40000000
-#define GROUP_SECONDS 0.1
+#define GROUP_SECONDS 0.25
 
 void complain(pid_t pid, const char *format, ...)
 {
