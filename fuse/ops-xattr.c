@@ -214,5 +214,8 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	(void)ino;
-	fuse_reply_err(req, strncmp(name, PREFIX, strlen(PREFIX)) ? ENODATA : EPERM);
+	if (strncmp(name, PREFIX, strlen(PREFIX)))
+		fuse_reply_err(req, fs.o.run ? EOPNOTSUPP : ENODATA);
+	else
+		fuse_reply_err(req, EPERM);
 }

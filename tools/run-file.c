@@ -67,8 +67,11 @@ static int64_t file_mmap(const struct request *q, uint64_t ino)
 			       .length = q->args[1],
 			       .prot = q->args[2],
 			       .flags = GMEM_MAP_PRIVATE };
-	int64_t r = file_value(ino, &c);
+	int64_t r;
 
+	if ((q->args[3] & MAP_TYPE) != MAP_PRIVATE)
+		return file_populate(q);
+	r = file_value(ino, &c);
 	return r < 0 ? r : ANSWER_CONTINUE;
 }
 
@@ -132,6 +135,23 @@ static int64_t file_splice(const struct request *q)
 	return (from || to) && q->args[4] ? -EINVAL : ANSWER_CONTINUE;
 }
 
+/* By positions: FUSE would find those of ours, where no file is. */
+static int64_t file_copy(const struct request *q)
+{
+	bool from = is_gmem(q, 0) && !q->args[1], to = is_gmem(q, 2) && !q->args[3];
+	struct what w;
+	uint64_t at;
+
+	if (!from && !to)
+		return ANSWER_CONTINUE;
+	if (target_what(q->pid, q->args[0], &w) || target_what(q->pid, q->args[2], &w))
+		return -EBADF;
+	if ((q->args[1] && target_read(q->pid, q->args[1], &at, sizeof(at))) ||
+	    (q->args[3] && target_read(q->pid, q->args[3], &at, sizeof(at))))
+		return -EFAULT;
+	return q->args[4] || q->args[5] ? -EINVAL : 0;
+}
+
 static int64_t at_number(const struct request *q, const struct what *w)
 {
 	switch (q->nr) {
@@ -150,7 +170,7 @@ static int64_t at_number(const struct request *q, const struct what *w)
 	case SYS_fcntl:
 		return -EINVAL;
 	case SYS_lseek:
-		return -ESPIPE;
+		return (uint32_t)q->args[2] > SEEK_HOLE ? -EINVAL : -ESPIPE;
 	default:
 		return (int64_t)q->args[3] < 0 ? -EINVAL : -ESPIPE;
 	}
@@ -167,6 +187,12 @@ int64_t call_file(const struct request *q)
 		return file_sendfile(q);
 	case SYS_splice:
 		return file_splice(q);
+	case SYS_copy_file_range:
+		return file_copy(q);
+	case SYS_mlock:
+	case SYS_mlock2:
+	case SYS_mlockall:
+		return call_mlock(q);
 	case SYS_epoll_ctl:
 		return is_gmem(q, 2) ? -EPERM : ANSWER_CONTINUE;
 	default:

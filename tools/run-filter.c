@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -51,10 +52,14 @@
 
 /* Calls that are stopped whatever their arguments are. */
 static const int stopped[] = {
-	SYS_openat,   SYS_open,	    SYS_lseek,	   SYS_pread64,	    SYS_pwrite64,
-	SYS_readlink, SYS_openat2,  SYS_creat,	   SYS_preadv,	    SYS_pwritev,
-	SYS_preadv2,  SYS_pwritev2, SYS_fstatfs,   SYS_readlinkat,  451 /* cachestat */,
-	SYS_sendfile, SYS_splice,   SYS_readahead, SYS_userfaultfd,
+	SYS_openat,	     SYS_open,	      SYS_lseek,
+	SYS_pread64,	     SYS_pwrite64,    SYS_readlink,
+	SYS_openat2,	     SYS_creat,	      SYS_preadv,
+	SYS_pwritev,	     SYS_preadv2,     SYS_pwritev2,
+	SYS_fstatfs,	     SYS_readlinkat,  451 /* cachestat */,
+	SYS_sendfile,	     SYS_splice,      SYS_readahead,
+	SYS_mlock,	     SYS_mlock2,      SYS_mlockall,
+	SYS_copy_file_range, SYS_userfaultfd,
 };
 /* These where their third argument is 0: nothing is to be read or written. */
 static const int empty[] = { SYS_read, SYS_write, SYS_readv, SYS_writev };
@@ -99,52 +104,63 @@ static size_t stop_empty(struct sock_filter *f, size_t n)
 	return n;
 }
 
+/* Calls that are stopped by their arguments. */
+static const struct sock_filter head[] = {
+	/* calls of other architectures are refused, and said to be */
+	LOAD(arch),
+	IF_EQUAL(AUDIT_ARCH_X86_64, 1),
+	STOP,
+	LOAD(nr),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1),
+	STOP,
+	/* ioctl: of KVM, or what FUSE knows */
+	UNLESS_EQUAL(SYS_ioctl, 8),
+	LOAD(args[1]),
+	IF_EQUAL(FIBMAP, 5),
+	IF_EQUAL(FIONREAD, 4),
+	IF_EQUAL(FIOQSIZE, 3),
+	AND(0xff00),
+	IF_EQUAL(0xae00, 1),
+	ALLOW,
+	STOP,
+	/* mmap: of a file, privately or with pages */
+	UNLESS_EQUAL(SYS_mmap, 11),
+	LOAD(args[3]),
+	AND(MAP_TYPE | MAP_ANONYMOUS),
+	IF_EQUAL(MAP_PRIVATE, 7),
+	LOAD(args[3]),
+	AND(MAP_ANONYMOUS),
+	IF_EQUAL(MAP_ANONYMOUS, 3),
+	LOAD(args[3]),
+	AND(MAP_POPULATE | MAP_LOCKED),
+	UNLESS_EQUAL(0, 1),
+	ALLOW,
+	STOP,
+	/* fcntl: past the page cache from now on */
+	UNLESS_EQUAL(SYS_fcntl, 7),
+	LOAD(args[1]),
+	UNLESS_EQUAL(F_SETFL, 3),
+	LOAD(args[2]),
+	AND(O_DIRECT),
+	IF_EQUAL(O_DIRECT, 1),
+	ALLOW,
+	STOP,
+	/* epoll_ctl: of one more file */
+	UNLESS_EQUAL(SYS_epoll_ctl, 4),
+	LOAD(args[1]),
+	IF_EQUAL(EPOLL_CTL_ADD, 1),
+	ALLOW,
+	STOP,
+	/* madvise: pages are to fail */
+	UNLESS_EQUAL(SYS_madvise, 4),
+	LOAD(args[2]),
+	IF_EQUAL(MADV_HWPOISON_, 1),
+	ALLOW,
+	STOP,
+};
+
 static size_t build_filter(struct sock_filter *f)
 {
-	const struct sock_filter head[] = {
-		/* calls of other architectures are refused, and said to be */
-		LOAD(arch),
-		IF_EQUAL(AUDIT_ARCH_X86_64, 1),
-		STOP,
-		LOAD(nr),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1),
-		STOP,
-		/* ioctl: of KVM */
-		UNLESS_EQUAL(SYS_ioctl, 5),
-		LOAD(args[1]),
-		AND(0xff00),
-		IF_EQUAL(0xae00, 1),
-		ALLOW,
-		STOP,
-		/* mmap: of a file, privately */
-		UNLESS_EQUAL(SYS_mmap, 5),
-		LOAD(args[3]),
-		AND(MAP_TYPE | MAP_ANONYMOUS),
-		IF_EQUAL(MAP_PRIVATE, 1),
-		ALLOW,
-		STOP,
-		/* fcntl: past the page cache from now on */
-		UNLESS_EQUAL(SYS_fcntl, 7),
-		LOAD(args[1]),
-		UNLESS_EQUAL(F_SETFL, 3),
-		LOAD(args[2]),
-		AND(O_DIRECT),
-		IF_EQUAL(O_DIRECT, 1),
-		ALLOW,
-		STOP,
-		/* epoll_ctl: of one more file */
-		UNLESS_EQUAL(SYS_epoll_ctl, 4),
-		LOAD(args[1]),
-		IF_EQUAL(EPOLL_CTL_ADD, 1),
-		ALLOW,
-		STOP,
-		/* madvise: pages are to fail */
-		UNLESS_EQUAL(SYS_madvise, 4),
-		LOAD(args[2]),
-		IF_EQUAL(MADV_HWPOISON_, 1),
-		ALLOW,
-		STOP,
-	};
 	size_t n = COUNT(head);
 
 	memcpy(f, head, sizeof(head));

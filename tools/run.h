@@ -3,7 +3,7 @@
  * gmem run: what its files share. cmd-run.c reads the command line, run-mount.c has the private
  * mount, run-filter.c starts the program under a seccomp filter, run-loop.c answers what the
  * filter stops, run-target.c reaches into the program, run-object.c knows what its descriptors stand for.
- * Then the calls: run-open.c (with run-proc.c) and run-file.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
+ * Then the calls: run-open.c (with run-proc.c), run-file.c and run-populate.c those of files, run-kvm.c, run-vm.c and run-vcpu.c those of
  * KVM, run-irq.c, run-dirty.c, run-state.c and run-msr.c parts of them, run-kept.c those that are only remembered,
  * run-guest.c and real-mode.c KVM_RUN.
  *
@@ -223,6 +223,12 @@ int64_t call_open(const struct request *q);
 int64_t call_look(const struct request *q);
 int64_t call_readlink(const struct request *q);
 int64_t call_file(const struct request *q);
+
+/* ---- run-populate.c ---- */
+
+int64_t call_mlock(const struct request *q);
+/* mmap of a guest_memfd with pages. */
+int64_t file_populate(const struct request *q);
 
 /* ---- run-kvm.c, run-vm.c, run-vcpu.c ---- */
 

@@ -147,11 +147,16 @@ static int other_abi(void)
 static int strange(void)
 {
 	uint32_t device[3] = { 4 };
-	int vm = new_vm();
+	int vm = new_vm(), f = new_file(vm, PAGE, FLAG_MMAP);
 
 	IS(ioctl(vm, _IO(0xAE, 0xf0)), -ENOTTY);
 	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), nowhere), -EFAULT);
 	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), device), -ENODEV);
+	/* a page that the host may not have */
+	WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, f, 0) != MAP_FAILED);
+	WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, f, 0) == MAP_FAILED);
+	IS(mlockall(MCL_CURRENT | MCL_ONFAULT), 0);
+	IS(mlockall(MCL_CURRENT), -ENOMEM);
 	return end();
 }
 

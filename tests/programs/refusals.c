@@ -4,6 +4,7 @@
  * refusal, on a VM without private memory.
  */
 #define _GNU_SOURCE
+#include <linux/fs.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -121,11 +122,18 @@ static void the_file_otherwise(int f)
 	IS(splice(f, &at, p[1], NULL, 4, 0), -EINVAL);
 	IS(splice(f, &at, p[1], NULL, 0, 0), 0);
 	IS(copy_file_range(f, &at, null, NULL, 4, 0), -EINVAL);
+	IS(copy_file_range(f, &at, f, NULL, 4, 0), -EINVAL);
+	IS(copy_file_range(f, NULL, f, &at, 0, 0), 0);
+	IS(lseek(f, 0, 5), -EINVAL);
 	IS(readahead(f, 0, PAGE), -EINVAL);
 	IS(posix_fadvise(f, 0, PAGE, POSIX_FADV_DONTNEED), 0);
 	IS(fgetxattr(f, "user.x", &byte, 1), -EOPNOTSUPP);
 	IS(fsetxattr(f, "user.x", &byte, 1, 0), -EOPNOTSUPP);
 	IS(flistxattr(f, &byte, 1), 0);
+	IS(fremovexattr(f, "user.x"), -EOPNOTSUPP);
+	IS(ioctl(f, FIONREAD, &at), -ENOTTY);
+	IS(ioctl(f, FIBMAP, &at), -ENOTTY);
+	IS(ioctl(f, FIOQSIZE, &at), -ENOTTY);
 	IS(fcntl(f, F_SETFL, O_DIRECT), -EINVAL);
 	IS(epoll_ctl(epoll, EPOLL_CTL_ADD, f, &e), -EPERM);
 	close(epoll);
@@ -174,6 +182,14 @@ static void mapping(int vm, int f)
 	IS(try_mmap(f, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE), 0);
 	m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, unshared, 0);
 	IS(load(m), BUS);
+	IS(madvise(m, PAGE, MADV_POPULATE_READ), -EFAULT);
+	IS(mlock(m, PAGE), -ENOMEM);
+	munmap(m, SIZE);
+	m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, f, 0);
+	IS(mlock(m + 1, SIZE - 1), 0);
+	IS(munlock(m, SIZE), 0);
+	IS(mprotect(m, SIZE, PROT_WRITE), 0);
+	IS(mlock(m, SIZE), 0);
 	munmap(m, SIZE);
 	m = mmap(NULL, SIZE + PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
 	IS(load(m), 0);
