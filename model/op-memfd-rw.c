@@ -11,18 +11,6 @@
 #include "convert.h"
 #include "profile.h"
 
-/*
- * The rows that tell every notifier of t->inode, by the table that says how. On a condition: the
- * first row may have a label, and so what comes in the end is for the first row alone.
- */
-#define TELL_NOTIFIERS_WHEN(when_it, table, clause, ...)                \
-	LOCK(MEMFILE_SRCU, READ, STORE_4, WHEN(when_it), __VA_ARGS__),  \
-		CALL_EACH(next_notifier, table, clause, WHEN(when_it)), \
-		UNLOCK(MEMFILE_SRCU, WHEN(when_it))
-#define TELL_NOTIFIERS(table, clause)                                               \
-	LOCK(MEMFILE_SRCU, READ, STORE_4), CALL_EACH(next_notifier, table, clause), \
-		UNLOCK(MEMFILE_SRCU)
-
 static bool is_positioned(struct gmem_run *run)
 {
 	return run->c->verb == GMEM_READ || run->c->verb == GMEM_WRITE;
@@ -245,15 +233,22 @@ static bool seals_allow_the_length(struct gmem_run *run)
 	       !(inode_of(run)->seals & F_SEAL_GROW);
 }
 
-/* The whole pages of the hole go, and what else is in it is zeroed. */
+/* The whole pages of the hole go. */
 static int begin_hole(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
+
+	t->start = gmem_pages_of(run->c->offset);
+	t->end = PAGES(run->c->offset + run->c->length);
+	return 0;
+}
+
+/* What else is in it is zeroed: the end of its first page, and the beginning of its last. */
+static int zero_ends_of_hole(struct gmem_run *run)
+{
 	uint64_t end = run->c->offset + run->c->length;
 
 	gmem_range_set(run->b, &inode_of(run)->bytes, run->c->offset, end, 0);
-	t->start = gmem_pages_of(run->c->offset);
-	t->end = PAGES(end);
 	return 0;
 }
 
@@ -285,6 +280,47 @@ static bool allocation_failed(struct gmem_run *run)
 	return is_allocate(run) && has_failed(run);
 }
 
+/* What was had before the page that could not be had; those behind it were not looked at. */
+static int take_what_was_tried(struct gmem_run *run)
+{
+	run->t->end = run->t->page;
+	return 0;
+}
+
+/* Keeps t->start and t->end in t->done and t->batch. */
+static int begin_telling(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+
+	t->done = t->start;
+	t->batch = t->end;
+	t->end = t->start;
+	return 0;
+}
+
+/* Pages in a row that are there, in t->start to t->end; the whole range again when there are no more. */
+static bool next_folio_run(struct gmem_run *run)
+{
+	struct gmem_task *t = run->t;
+	struct gmem_range r = { 0, t->end, 0 };
+	bool found = gmem_range_next_in(run->b, inode_of(run)->folios, r.end, t->batch, &r);
+
+	t->start = found ? r.start : t->done;
+	t->end = found ? r.end : t->batch;
+	while (found && gmem_range_next_in(run->b, inode_of(run)->folios, t->end, t->batch, &r) &&
+	       r.start == t->end)
+		t->end = r.end;
+	return found;
+}
+
+/* memfile_notifier_invalidate(): of t->start to t->end of t->inode */
+const struct gmem_step gmem_op_tell_folios[] = {
+	LOCK(MEMFILE_SRCU, READ, STORE_4),
+	CALL_EACH(next_notifier, T_NOTIFIER_INVALIDATE, STORE_3),
+	UNLOCK(MEMFILE_SRCU),
+	END,
+};
+
 /* What nobody has used yet goes again, also where an earlier call allocated it. */
 int undo_allocation(struct gmem_run *run)
 {
@@ -307,11 +343,16 @@ const struct gmem_step gmem_op_fallocate_memfd[] = {
 	CHECK(seals_allow_the_length, SEAL_8, EPERM, WHEN(is_allocate), .to = L_UNLOCK_OUTER),
 	DO(begin_hole, MEMFD_16, WHEN(is_punch)),
 	CALL(T_TRUNCATE_MEMFD, MEMFD_16, WHEN(is_punch)),
+	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_punch)),
+	DO(zero_ends_of_hole, MEMFD_16, WHEN(is_punch)),
+	UNLOCK(FOLIO_LOCK, WHEN(is_punch)),
 	DO(begin_filling, MEMFD_16, WHEN(is_allocate)),
 	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_allocate)),
 	EACH(allocate_gap, MEMFD_17, WHEN(is_allocate), .to = L_UNLOCK),
 	DO(grow_to_the_end, INACC_7, WHEN(is_allocate)),
-	TELL_NOTIFIERS_WHEN(allocation_failed, T_NOTIFIER_INVALIDATE, STORE_6, .at = L_UNLOCK),
+	DO(take_what_was_tried, STORE_6, WHEN(allocation_failed), .at = L_UNLOCK),
+	DO(begin_telling, STORE_6, WHEN(allocation_failed)),
+	CALL_EACH(next_folio_run, T_TELL_FOLIOS, STORE_6, WHEN(allocation_failed)),
 	DO(undo_allocation, MEMFD_17, WHEN(allocation_failed)),
 	UNLOCK(FOLIO_LOCK, WHEN(is_allocate)),
 	UNLOCK(INODE_LOCK, .at = L_UNLOCK_OUTER),
@@ -335,14 +376,21 @@ const struct gmem_step gmem_op_fallocate_memfile[] = {
 	CHECK(seals_allow_the_length, SEAL_8, EPERM, WHEN(is_allocate), .to = L_UNLOCK_OUTER),
 	DO(begin_hole, MEMFD_16, WHEN(is_punch)),
 	CALL(T_TRUNCATE_MEMFD, MEMFD_16, WHEN(is_punch)),
+	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_punch)),
+	DO(zero_ends_of_hole, MEMFD_16, WHEN(is_punch)),
+	UNLOCK(FOLIO_LOCK, WHEN(is_punch)),
 	DO(begin_filling, MEMFD_16, WHEN(is_allocate)),
 	LOCK(FOLIO_LOCK, WRITE, MEMFD_16, WHEN(is_allocate)),
 	EACH(allocate_gap, MEMFD_17, WHEN(is_allocate), .to = L_UNLOCK),
 	DO(grow_to_the_end, INACC_7, WHEN(is_allocate)),
-	TELL_NOTIFIERS_WHEN(allocation_failed, T_NOTIFIER_INVALIDATE, STORE_6, .at = L_UNLOCK),
+	DO(take_what_was_tried, STORE_6, WHEN(allocation_failed), .at = L_UNLOCK),
+	DO(begin_telling, STORE_6, WHEN(allocation_failed)),
+	CALL_EACH(next_folio_run, T_TELL_FOLIOS, STORE_6, WHEN(allocation_failed)),
 	DO(undo_allocation, MEMFD_17, WHEN(allocation_failed)),
 	UNLOCK(FOLIO_LOCK, WHEN(is_allocate)),
-	TELL_NOTIFIERS_WHEN(allocation_is_told, T_NOTIFIER_INVALIDATE, STORE_5),
+	LOCK(MEMFILE_SRCU, READ, STORE_5, WHEN(allocation_is_told)),
+	CALL_EACH(next_notifier, T_NOTIFIER_INVALIDATE, STORE_5, WHEN(allocation_is_told)),
+	UNLOCK(MEMFILE_SRCU, WHEN(allocation_is_told)),
 	UNLOCK(INODE_LOCK, .at = L_UNLOCK_OUTER),
 	ANSWER(return_zero, MEMFD_16),
 	END,
@@ -357,12 +405,13 @@ static int truncate_folios(struct gmem_run *run)
 
 /*
  * shmem_undo_range(): takes t->inode, t->start, t->end. Unlike the kernel, all folios are locked at
- * once, and a notifier is told once.
+ * once, and a notifier is told once of those in a row.
  */
 const struct gmem_step gmem_op_truncate_memfd[] = {
 	DONE_IF(hole_has_no_pages, STORE_3),
 	LOCK(FOLIO_LOCK, WRITE, STORE_3),
-	TELL_NOTIFIERS(T_NOTIFIER_INVALIDATE, STORE_3),
+	DO(begin_telling, STORE_3),
+	CALL_EACH(next_folio_run, T_TELL_FOLIOS, STORE_3),
 	UNMAP_MAPPING_RANGE(MEMFD_18),
 	DO(truncate_folios, MEMFD_18),
 	UNLOCK(FOLIO_LOCK),

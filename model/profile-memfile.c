@@ -43,6 +43,7 @@ static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 	[T_PUNCH_HOLE] = gmem_op_none, \
 	[T_ALLOCATE] = gmem_op_none, \
 	[T_TRUNCATE_MEMFD] = gmem_op_truncate_memfd, \
+	[T_TELL_FOLIOS] = gmem_op_tell_folios, \
 	[T_UNBIND] = gmem_op_unbind_memfile, \
 	[T_NOTIFIER_END] = gmem_op_none, \
 	[T_NOTIFIER_ERROR] = gmem_op_none, \
@@ -53,7 +54,7 @@ static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 	[GMEM_REG_REGION] = gmem_op_no_attributes,                                              \
 	[GMEM_UNREG_REGION] = gmem_op_no_attributes,                                            \
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_memfile, \
-	[T_HOST_FAULT] = gmem_op_host_fault, \
+	[T_HOST_FAULT] = gmem_op_host_fault_memfd, \
 	[T_GET_PFN] = gmem_op_none,
 /* clang-format on */
 

@@ -77,6 +77,7 @@ typedef int16_t gmem_lock;
 #define MEMFD_EXCHANGED_LATE 64u /* when descriptors of it were there already */
 #define MEMFD_NO_DATA 128u	 /* nobody stored what the operations look for */
 #define MEMFD_DATA_FREED 256u
+#define MEMFD_SHRINKS 512u /* pages past its end are being truncated */
 
 /* gmem_inode.flags of anonymous memory is the type of its mapping, enum of GMEM_MAP_* */
 enum gmem_inode_kind { INODE_GMEM, INODE_ANON, INODE_ORPHAN };
