@@ -176,6 +176,19 @@ const struct gmem_edit gmem_bug_b08[] = {
 	{ 0 },
 };
 
+/* Museum B08 in v4: the seal is there, and files of huge pages do not know what it is for. */
+static int ignore_seal_on_huge_pages(struct gmem_run *run)
+{
+	if (run->c->flags & MFD_HUGETLB)
+		inode_of(run)->memfd &= ~MEMFD_INACCESSIBLE;
+	return 0;
+}
+
+const struct gmem_edit gmem_bug_b08_v4[] = {
+	INSERT_ROW(GMEM_MEMFD_CREATE, "return_memfd", 0, DO(ignore_seal_on_huge_pages, MEMFD_7)),
+	{ 0 },
+};
+
 void gmem_memfd_resize(struct gmem_run *run, uint64_t size)
 {
 	struct gmem_inode *inode = inode_of(run);

@@ -12,8 +12,8 @@
 #include "profile.h"
 
 static const char *const no_bugs[] = { NULL };
-static const char *const bugs_of_v4[] = { "B01", "B02", "B04", "B07", NULL };
-static const char *const bugs_of_v5[] = { "B02", "B04", "B05", "B08", NULL };
+static const char *const bugs_of_v4[] = { "B01", "B02", "B04", "B07", "B08", "X4", NULL };
+static const char *const bugs_of_v5[] = { "B02", "B04", "B05", "B08", "X4", NULL };
 static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 
 #define CLOEXEC_SEALING_HUGETLB 7u
@@ -45,6 +45,7 @@ static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 	[T_TRUNCATE_MEMFD] = gmem_op_truncate_memfd, \
 	[T_TELL_FOLIOS] = gmem_op_tell_folios, \
 	[T_UNBIND] = gmem_op_unbind_memfile, \
+	[T_NOTIFIER_INVALIDATE] = gmem_op_notifier, \
 	[T_NOTIFIER_END] = gmem_op_none, \
 	[T_NOTIFIER_ERROR] = gmem_op_none, \
 	[T_RELEASE] = gmem_op_release_memfd,
@@ -79,7 +80,6 @@ const struct gmem_profile gmem_memfile_rfc2 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_rfc2,
 		[T_SET_REGION] = gmem_op_set_region_v4,
 		[T_BIND] = gmem_op_bind_memfile_v4,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v4,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
@@ -104,7 +104,6 @@ const struct gmem_profile gmem_memfile_v4 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region_v4,
 		[T_BIND] = gmem_op_bind_memfile_v4,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v4,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
@@ -129,7 +128,6 @@ const struct gmem_profile gmem_memfile_v5 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,
 		[T_BIND] = gmem_op_bind_memfile_v5,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v4,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
@@ -154,7 +152,6 @@ const struct gmem_profile gmem_memfile_v6 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,
 		[T_BIND] = gmem_op_bind_memfile_v6,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v6,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v6,
 	},
 };
@@ -182,7 +179,6 @@ const struct gmem_profile gmem_memfile_v7 = {
 		[GMEM_UNREG_REGION] = gmem_op_reg_region,
 		[T_FALLOCATE_FILE] = gmem_op_fallocate_memfd,
 		[T_BIND] = gmem_op_bind_memfile_v6,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v6,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v7,
 		[T_GET_PFN] = gmem_op_get_pfn_v7,
 		[T_HOST_FAULT] = gmem_op_host_fault_v7,
