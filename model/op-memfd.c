@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memfds, as memfile_notifier used them: made, sealed, given a size, and asked about. Reading,
- * writing and allocating are in op-memfd-rw.c, those who are told in store.c.
+ * memfds, as memfile_notifier used them: made, sealed, given a size, and asked about. Reading
+ * and writing are in op-memfd-rw.c, allocating and truncating in op-memfd-pages.c, those who are told
+ * in store.c.
  *
  * A memfd is an ordinary file until it is made inaccessible: by MFD_INACCESSIBLE when it is
  * created, by a seal, or by the first memslot that is bound to it.
