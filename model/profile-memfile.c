@@ -12,9 +12,10 @@
 #include "profile.h"
 
 static const char *const no_bugs[] = { NULL };
-static const char *const bugs_of_v4[] = { "B01", "B02", "B04", "B07", "B08", "X4", NULL };
-static const char *const bugs_of_v5[] = { "B02", "B04", "B05", "B08", "X4", NULL };
-static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
+static const char *const bugs_of_v4[] = { "B01", "B02", "B04", "B07", "B08", "B40", "X4", NULL };
+static const char *const bugs_of_v5[] = { "B02", "B04", "B05", "B08", "B40", "X4", NULL };
+static const char *const bugs_of_v6[] = { "B04", "B09", "B40", NULL };
+static const char *const bugs_of_v7[] = { "B40", NULL };
 
 #define CLOEXEC_SEALING_HUGETLB 7u
 #define INACCESSIBLE 8u
@@ -167,7 +168,7 @@ const struct gmem_profile gmem_memfile_v7 = {
 		.notifier_list = 1,
 		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5),
 	},
-	.bugs = no_bugs,
+	.bugs = bugs_of_v7,
 	.tables = {
 		TABLES
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v6,

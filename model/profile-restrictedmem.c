@@ -7,7 +7,7 @@
 #include "profile-ancestor.h"
 #include "profile.h"
 
-static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", NULL };
+static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", "B40", NULL };
 static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", NULL };
 static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3", NULL };
 
