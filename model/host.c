@@ -15,7 +15,28 @@ struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint6
 	return idx ? VMA(b, idx) : NULL;
 }
 
-/* Where what can be faulted in of [page, to) ends: there, with the file, or with what is shared. */
+/* F_SEAL_AUTO_ALLOCATE: no fault allocates a page of the file. */
+static bool faults_do_not_allocate(const struct gmem_run *run, const struct gmem_inode *inode)
+{
+	return inode->seals & run->b->profile->n.auto_allocate_seal;
+}
+
+/* The first of [pgoff, end) that is not there, or end. */
+static uint64_t there_until(const struct gmem_run *run, const struct gmem_inode *inode,
+			    uint64_t pgoff, uint64_t end)
+{
+	struct gmem_range r;
+
+	while (pgoff < end && gmem_range_next_in(run->b, inode->folios, pgoff, end, &r) &&
+	       r.start == pgoff)
+		pgoff = r.end;
+	return pgoff;
+}
+
+/*
+ * Where what can be faulted in of [page, to) ends: there, with the file, with what is shared, or with
+ * what is there and may not be allocated.
+ */
 static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_t page, uint64_t to)
 {
 	const struct gmem_inode *inode = INODE(run->b, v->inode);
@@ -26,6 +47,8 @@ static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_
 	if (end > gmem_pages_of(inode->size))
 		end = gmem_pages_of(inode->size);
 	end = gmem_shared_until(run->b, inode, pgoff, end);
+	if (faults_do_not_allocate(run, inode))
+		end = there_until(run, inode, pgoff, end);
 	return end > pgoff ? page + (end - pgoff) : page;
 }
 
@@ -402,13 +425,41 @@ const struct gmem_edit gmem_bug_b54[] = {
 	{ 0 },
 };
 
-/* F_SEAL_AUTO_ALLOCATE: SGP_NOALLOC */
+/* A file that shrinks has its new size before its pages go. */
+static bool page_is_in_file_still(struct gmem_run *run)
+{
+	return page_is_in_file(run);
+}
+
+/* handle_mm_fault(), shmem_fault() of memfile_notifier up to v6 */
+const struct gmem_step gmem_op_host_fault_memfd[] = {
+	DONE_IF(processor_finds_page, HOST_4),
+	LOCK(MMAP_LOCK, READ, HOST_15),
+	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
+	CHECK(page_is_in_file_still, MEMFD_20, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK),
+	DO(get_folio, HOST_7),
+	DO(zero_folio, HOST_7),
+	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_UNLOCK),
+	CALL(T_NOTIFY, NOTIFY_7, WHEN(write_finds_another_page)),
+	DO(map_page, HOST_9, WHEN(inode_is_guest_memfd)),
+	DO(finish_fault, HOST_9, WHEN(memory_is_anonymous)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd), .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
+	END,
+};
+
+/* SGP_NOALLOC */
 static bool page_may_be_allocated(struct gmem_run *run)
 {
 	const struct gmem_inode *inode = inode_of(run);
 
-	return !(inode->seals & run->b->profile->n.auto_allocate_seal) ||
-	       gmem_folio(run->b, inode, run->t->pgoff);
+	return !faults_do_not_allocate(run, inode) || gmem_folio(run->b, inode, run->t->pgoff);
 }
 
 /* handle_mm_fault(), shmem_fault() of memfile-notifier-v7 */
@@ -421,6 +472,8 @@ const struct gmem_step gmem_op_host_fault_v7[] = {
 	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
 	      .to = L_UNLOCK_OUTER),
 	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
+	CHECK(page_is_in_file_still, MEMFD_20, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK),
 	CHECK(page_may_be_allocated, SEAL_9, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
 	      .to = L_UNLOCK),
 	DO(get_folio, HOST_7),

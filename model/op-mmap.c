@@ -261,19 +261,29 @@ const struct gmem_step gmem_op_mmap_6_8[] = {
 	END,
 };
 
-/* Of private mappings of a memfd the model has no answer: they are copied where they are written. */
+/*
+ * Of private mappings of a memfd the model has no answer, as they are copied where they are written;
+ * but an inaccessible one has none.
+ */
 static bool mapping_is_of_a_memfd(struct gmem_run *run)
 {
 	run->t->file = run->t->fd_file;
 	run->t->inode = GFILE(run->b, run->t->file)->inode;
-	run->misused = map_type(run) == GMEM_MAP_PRIVATE;
+	run->misused = map_type(run) == GMEM_MAP_PRIVATE && is_accessible(run);
 	return !run->misused;
 }
 
 /* seal_check_future_write() */
 static bool seals_allow_mapping(struct gmem_run *run)
 {
-	return !(inode_of(run)->seals & F_SEAL_FUTURE_WRITE) || !(run->c->prot & GMEM_PROT_WRITE);
+	return !(inode_of(run)->seals & F_SEAL_FUTURE_WRITE) || !mapping_is_shared(run) ||
+	       !(run->c->prot & GMEM_PROT_WRITE);
+}
+
+/* mapping_map_writable(): until 6.7 also of what is only read */
+static bool shared_mappings_are_not_denied(struct gmem_run *run)
+{
+	return !(inode_of(run)->seals & F_SEAL_WRITE) || !mapping_is_shared(run);
 }
 
 /* ksys_mmap_pgoff(), do_mmap(), shmem_mmap() */
@@ -292,6 +302,7 @@ const struct gmem_step gmem_op_mmap_memfd[] = {
 	DO(choose_address, MMAP_11),
 	CALL(T_UNMAP, MMAP_12, WHEN(range_is_mapped_and_fixed)),
 	CHECK(mapping_is_of_a_memfd, MEMFD_9, EINVAL, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(shared_mappings_are_not_denied, SEAL_10, EPERM, WHEN(is_file), .to = L_UNLOCK),
 	CHECK(seals_allow_mapping, INACC_5, EPERM, WHEN(is_file), .to = L_UNLOCK),
 	CHECK(is_accessible, INACC_5, EPERM, WHEN(is_file), .to = L_UNLOCK),
 	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9, WHEN(is_file)),
