@@ -184,31 +184,65 @@ const struct gmem_step gmem_op_ftruncate_restricted[] = {
 	END,
 };
 
-/* Sets t->start and t->end: what goes. */
-static bool file_gets_smaller(struct gmem_run *run)
+/* Sets t->start and t->end: what goes, if that is anything. */
+static int find_what_goes(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
 	t->start = gmem_pages_of(run->c->length);
 	t->end = gmem_pages_of(inode_of(run)->size);
-	return t->start < t->end;
+	return 0;
 }
 
-/* do_sys_ftruncate(), shmem_setattr(): the inode's operations are its own, and say yes */
+static bool something_goes(struct gmem_run *run)
+{
+	return run->t->start < run->t->end;
+}
+
+static int drop_backing_pages(struct gmem_run *run)
+{
+	gmem_drop_pages(run, run->t->inode, run->t->start, run->t->end);
+	return 0;
+}
+
+/* What is left of the last page reads as zero when the file grows again. */
+static int set_size_and_clear(struct gmem_run *run)
+{
+	struct gmem_inode *inode = inode_of(run);
+
+	if (run->c->length < inode->size)
+		gmem_range_set(run->b, &inode->bytes, run->c->length, inode->size, 0);
+	return set_size_once(run);
+}
+
+/*
+ * do_sys_ftruncate(), shmem_setattr(): the inode's operations are its own, and say yes. Here it takes
+ * the locks of a punch, in its order, before it looks at what goes.
+ */
 const struct gmem_step gmem_op_ftruncate_shim[] = {
 	CHECK(length_is_not_negative, FILE_12, EINVAL),
 	CHECK(fdget, FD_1, EBADF),
-	CALL(T_PUNCH_HOLE, RMEM_33, WHEN(file_gets_smaller)),
+	LOCK(RM_LOCK, READ, RMEM_33),
 	LOCK(INODE_LOCK, WRITE, RMEM_33),
-	DO(set_size_once, RMEM_33),
+	DO(find_what_goes, RMEM_33),
+	CALL_EACH(next_binding, T_NOTIFIER_INVALIDATE, RMEM_33, WHEN(something_goes)),
+	LOCK(FOLIO_LOCK, WRITE, RMEM_33),
+	DO(drop_backing_pages, RMEM_33, WHEN(something_goes)),
+	DO(set_size_and_clear, RMEM_33),
+	UNLOCK(FOLIO_LOCK),
+	CALL_EACH(next_binding, T_NOTIFIER_END, RMEM_33, WHEN(something_goes)),
 	UNLOCK(INODE_LOCK),
+	UNLOCK(RM_LOCK),
 	ANSWER(return_zero, RMEM_33),
 	END,
 };
 
 /* X3: the file gets smaller, and nobody who is bound to it is told. */
 const struct gmem_edit gmem_bug_x3[] = {
-	REPLACE_ROW(GMEM_FTRUNCATE, "call", 0, CALL(T_TRUNCATE_MEMFD, RMEM_33)),
+	DROP_ROW(GMEM_FTRUNCATE, "lock", 0),
+	DROP_ROW(GMEM_FTRUNCATE, "next_binding", 0),
+	DROP_ROW(GMEM_FTRUNCATE, "next_binding", 0),
+	DROP_ROW(GMEM_FTRUNCATE, "unlock", 2),
 	{ 0 },
 };
 
@@ -273,12 +307,6 @@ const struct gmem_step gmem_op_allocate_backing[] = {
 	UNLOCK(INODE_LOCK),
 	END,
 };
-
-static int drop_backing_pages(struct gmem_run *run)
-{
-	gmem_drop_pages(run, run->t->inode, run->t->start, run->t->end);
-	return 0;
-}
 
 /* shmem_fallocate(): shmem_truncate_range() of the backing; nobody but guests has its pages */
 const struct gmem_step gmem_op_truncate_backing[] = {
