@@ -13,7 +13,25 @@
 
 static int create_wrapper(struct gmem_run *run)
 {
-	gmem_memfd_new(run, MEMFD_RESTRICTED | MEMFD_STACKED);
+	struct gmem_inode *inode;
+
+	gmem_memfd_new(run, MEMFD_RESTRICTED);
+	inode = inode_of(run);
+	inode->st_dev = DEV_RESTRICTED;
+	inode->hidden_dev = DEV_SHMEM;
+	inode->hidden_ino = ++run->b->next_ino;
+	GFILE(run->b, run->t->file)->f_op = FOPS_RESTRICTEDMEM;
+	GFILE(run->b, run->t->file)->f_op_held = true;
+	return 0;
+}
+
+/* restrictedmem_getattr() asks the hidden file, for all that there is to say. */
+static int forward_getattr(struct gmem_run *run)
+{
+	struct gmem_inode *inode = inode_of(run);
+
+	inode->st_dev = inode->hidden_dev;
+	inode->st_ino = inode->hidden_ino;
 	return 0;
 }
 
@@ -23,6 +41,7 @@ const struct gmem_step gmem_op_memfd_restricted[] = {
 	CHECK(fd_is_available, RMEM_2, EMFILE),
 	CHECK(no_memory_pressure, RMEM_3, ENOMEM),
 	DO(create_wrapper, RMEM_4),
+	DO(forward_getattr, OBJ_1),
 	ANSWER(return_fd, RMEM_5),
 	END,
 };
@@ -69,9 +88,12 @@ static bool mount_may_be_written(struct gmem_run *run)
 /* Sets t->hole: its private_data are somebody else's. */
 static int create_file_on_mount(struct gmem_run *run)
 {
+	uint32_t dev;
+
 	run->t->hole = (mount_of(run) & GMEM_MOUNT_DATA) != 0;
+	dev = GFILE(run->b, run->t->file)->dev;
 	gmem_memfd_new(run, MEMFD_RESTRICTED | MEMFD_NO_DATA);
-	inode_of(run)->dev = DEV_MOUNT;
+	inode_of(run)->st_dev = dev;
 	GFILE(run->b, run->t->file)->refs = 1;
 	return 0;
 }
@@ -81,10 +103,14 @@ static bool file_has_no_data(struct gmem_run *run)
 	return !run->t->hole;
 }
 
-/* f_op and a_ops; nobody has the descriptor yet */
+/* f_op and a_ops. Nobody has the descriptor yet; and nobody takes a reference on their module. */
 static int exchange_operations(struct gmem_run *run)
 {
-	inode_of(run)->memfd |= MEMFD_EXCHANGED;
+	struct gmem_file *f = GFILE(run->b, run->t->file);
+
+	f->backing_f_op = f->f_op;
+	f->f_op = FOPS_RESTRICTEDMEM;
+	gmem_note_exchange(run);
 	return 0;
 }
 
@@ -137,6 +163,7 @@ static int create_mount(struct gmem_run *run)
 {
 	run->t->file = gmem_file_new(run->b, FILE_MOUNT);
 	GFILE(run->b, run->t->file)->mount = (uint32_t)run->c->mode;
+	GFILE(run->b, run->t->file)->dev = DEV_OF_MOUNTS + run->b->next_dev++;
 	return 0;
 }
 
