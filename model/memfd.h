@@ -37,6 +37,9 @@ void gmem_note_exchange(struct gmem_run *run);
 /* op-memfd-rw.c */
 int undo_allocation(struct gmem_run *run); /* of t->start to t->page */
 
+/* restricted-bind.c: the code of the file's operations, and the data that it looks for */
+bool operations_are_there(struct gmem_run *run);
+
 /* store.c: who is told about t->inode's pages: sets t->slot, t->at_vm. */
 bool next_notifier(struct gmem_run *run); /* all of them, one after the other */
 bool next_binding(struct gmem_run *run);  /* those over t->start to t->end */

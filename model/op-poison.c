@@ -172,6 +172,7 @@ const struct gmem_step gmem_op_memory_failure_restricted[] = {
 	CHECK(page_is_present, POISON_1, ENXIO),
 	DO(find_folio, POISON_3),
 	DO(test_and_set_poisoned, POISON_2),
+	CHECK(operations_are_there, RMEM_17, EINVAL),
 	LOCK(RM_LOCK, READ, RMEM_24),
 	CALL_EACH(next_binding, T_NOTIFIER_ERROR, RMEM_24),
 	UNLOCK(RM_LOCK),

@@ -273,17 +273,6 @@ const struct gmem_edit gmem_bug_x3[] = {
 	{ 0 },
 };
 
-static bool operations_are_there(struct gmem_run *run)
-{
-	if (run->b->gone & 1u << GMEM_MODULE_OPERATIONS)
-		gmem_violate(run->w, "I15", "operations of a module that is gone: inode",
-			     inode_of(run)->ino, 0);
-	if (inode_of(run)->memfd & MEMFD_NO_DATA)
-		gmem_violate(run->w, "I15", "private data that nobody stored: inode",
-			     inode_of(run)->ino, 0);
-	return true;
-}
-
 static bool restricted_hole_is_aligned(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
