@@ -34,7 +34,7 @@ static const char style[] =
 	"thead th b{display:block}thead th:first-child{left:0;z-index:3}\n"
 	"tbody th{position:sticky;left:0;background:var(--bg);z-index:1;min-width:15em;"
 	"max-width:24em;border-right:1px solid var(--line);border-left:4px solid transparent}\n"
-	"tbody td{min-width:9em;max-width:22em}\n"
+	"tbody td{min-width:11em;max-width:22em}\n"
 	".differs th{border-left-color:var(--mark)}.differs th,.differs td{background:var(--tint)}\n"
 	".differs .result{font-weight:600}\n"
 	".differs td:not(.group0) .result{color:var(--mark)}\n"
