@@ -239,14 +239,17 @@ static void put_strips(FILE *f, const struct diff_column *c, size_t n)
 		int kept = before && i < before->nr &&
 			   diff_strips_equal(&s->strips[i], &before->strips[i]);
 
-		if (!s->strips[i].runs && kept)
+		if (!s->strips[i].nr_runs && kept)
 			continue;
 		fprintf(f, "<div class=\"object%s\"><code>%s</code>", kept ? " kept" : "",
 			c->objects[i].name);
-		if (s->strips[i].runs)
+		if (s->strips[i].nr_runs) {
 			strip_picture(f, &s->strips[i]);
-		else
-			fputs("<span class=\"note\">gone</span>", f);
+		} else {
+			fputs("<span class=\"note\">", f);
+			strip_words(f, &s->strips[i]);
+			fputs("</span>", f);
+		}
 		fputs("</div>", f);
 	}
 	fputs("</div>", f);
