@@ -112,11 +112,6 @@ static bool tells_all_of_errors(const struct gmem_profile *p)
 	return has_row(p, GMEM_MEMORY_FAILURE, "next_notifier");
 }
 
-static bool tells_some_of_errors(const struct gmem_profile *p)
-{
-	return has_restricted_files(p) && !p->n.notifier_list;
-}
-
 static bool has_guest_memfd(const struct gmem_profile *p)
 {
 	return !p->n.ancestor;
@@ -207,8 +202,6 @@ static const struct bug {
 	  has_guest_memfd },
 	{ "X3", "a file gets smaller, and nobody who is bound to it is told", gmem_bug_x3,
 	  exchanges_operations },
-	{ "X5", "a memory error looks for memslots that are going", gmem_bug_x5,
-	  tells_some_of_errors },
 };
 #define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
 
