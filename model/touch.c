@@ -331,7 +331,7 @@ static const char *const everything[] = {
 	"exchange_operations", "exit_with_shutdown", "fget_private_fd", "file_is_a_memfd",
 	"file_is_not_mapped", "file_is_restricted", "file_range_is_free", "find_data_or_hole",
 	"find_pages_of_slot", "find_pages_with_underflow", "find_private_page",
-	"first_bytes_of_file_are_free", "forward_getattr", "fput_unless_failed",
+	"first_bytes_of_file_are_free", "forward_getattr", "fput_unless_refused",
 	"free_data", "grow_to_the_end",
 	"guest_page_is_mapped_still", "is_noexec", "is_the_mounts_root",
 	"is_the_whole_file_system", "is_tmpfs", "leave_inode", "load_bytes_of_guest",
