@@ -43,11 +43,12 @@ struct look_run {
 
 #define LOOK_MOST_RUNS 64u
 
-/* The pages of one inode; runs is null if there is no such inode any more. */
+/* The pages of one inode. */
 struct look_strip {
 	struct look_run *runs;
 	uint32_t nr_runs;
-	uint8_t more; /* there are more runs than fit */
+	uint8_t there; /* the inode is; it may have no pages */
+	uint8_t more;  /* there are more runs than fit */
 };
 
 /* The number of the inode that a descriptor of the task, or its address, leads to; 0 if none. */
@@ -128,6 +129,9 @@ static inline int diff_is_shown(const struct diff *d, size_t column)
 }
 /* The name of that clause; null for none. */
 const char *diff_clause_name(unsigned int clause);
+
+/* What to know about the order of the calls; free() it. Null if there is nothing. */
+char *diff_order(const struct diff *d);
 
 /* With only, calls whose results are equal are left out. */
 void diff_text(FILE *f, const struct diff *d, int only);
