@@ -47,6 +47,9 @@ for program in refusals names startup registers threads forks sockets vmm vcpus;
 	run_both "$program" "$programs/$program"
 	run_both "$program-static" "$programs/$program-static"
 done
+for seed in 1 2; do
+	run_both "random-$seed" "$programs/random" 3000 "$seed"
+done
 # What an interpreter does is the same as what the processor does.
 run_both instructions "$programs/instructions"
 if command -v python3 >/dev/null; then
