@@ -46,6 +46,8 @@ for program in refusals names startup registers threads forks sockets vmm vcpus;
 	done
 	judge "$program: model and kernel agree" < <(compares "$programs/$program")
 done
+judge 'random calls are recorded' < <(records random "$programs/random" 3000 1)
+judge 'random calls: model and kernel agree' < <(compares "$programs/random" 3000 2)
 if command -v python3 >/dev/null; then
 	judge 'Python is recorded' < <(records python python3 "$src/tests/programs/vmm.py")
 else
