@@ -54,6 +54,9 @@ else
 	run_both late "$programs/late"
 	run_both late-static "$programs/late-static"
 fi
+for seed in 1 2; do
+	run_both "random-$seed" "$programs/random" 3000 "$seed"
+done
 # What an interpreter does is the same as what the processor does.
 run_both instructions "$programs/instructions"
 if command -v python3 >/dev/null; then

@@ -54,6 +54,8 @@ else
 		records late "$programs/late"
 		has late '^f0 = create_guest_memfd\(vm0, size=4K\)$')
 fi
+judge 'random calls are recorded' < <(records random "$programs/random" 3000 1)
+judge 'random calls: model and kernel agree' < <(compares "$programs/random" 3000 2)
 if command -v python3 >/dev/null; then
 	judge 'Python is recorded' < <(records python python3 "$src/tests/programs/vmm.py")
 else

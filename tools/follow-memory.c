@@ -7,6 +7,7 @@
  * trace knows.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,8 @@
 
 /* Flags that the language has a word for; where to map, and how much to read ahead, it has not. */
 #define FLAGS (MAP_TYPE | MAP_ANONYMOUS)
+/* Others that are no reason to fail. */
+#define HARMLESS (MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK)
 
 static uint64_t page_up(uint64_t length)
 {
@@ -49,6 +52,11 @@ static void each_part(struct thread *t, uint32_t verb, int64_t value)
 	uint64_t start = t->args[0], end = start + page_up(t->args[1]);
 	struct area *a, whole;
 
+	a = area_find(t->p, start, end);
+	if (value && a && (a->start > start || a->end < end)) {
+		unseen("that failed, and was about more than one mapping");
+		return;
+	}
 	while ((a = area_find(t->p, start, end))) {
 		whole = *a;
 		part(t, verb, &whole, start, end, value);
@@ -67,6 +75,30 @@ static void each_part(struct thread *t, uint32_t verb, int64_t value)
 		if (start >= end)
 			break;
 	}
+}
+
+/* What the model does not know it refuses, as the kernel does what that does not know. */
+static bool is_known(uint64_t advice)
+{
+	static const uint64_t known[] = {
+		GMEM_MADV_NORMAL,	  GMEM_MADV_DONTNEED,	GMEM_MADV_REMOVE,
+		GMEM_MADV_HUGEPAGE,	  GMEM_MADV_NOHUGEPAGE, GMEM_MADV_POPULATE_READ,
+		GMEM_MADV_POPULATE_WRITE, GMEM_MADV_COLLAPSE,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (advice == known[i])
+			return true;
+	return false;
+}
+
+static void advises(struct thread *t, int64_t value)
+{
+	if (is_known(t->args[2]) || value == -EINVAL)
+		each_part(t, GMEM_MADVISE, value);
+	else
+		unseen("with an advice that a trace has no word for");
 }
 
 static void unmaps(struct thread *t, int64_t value)
@@ -112,6 +144,10 @@ static void maps(struct thread *t, int64_t value)
 	if (h->fd < 0 || (h->kind != HANDLE_GMEM && h->kind != HANDLE_VCPU) ||
 	    !handle_stays(t->p, h))
 		return;
+	if (failed && (t->args[3] & ~(uint64_t)(FLAGS | HARMLESS))) {
+		unseen("with flags that a trace has no word for");
+		return;
+	}
 	if (h->kind == HANDLE_GMEM) {
 		l.fd_from = h->from;
 		l.call.offset = t->args[5];
@@ -137,7 +173,7 @@ void memory_ends(struct thread *t, int64_t value)
 		each_part(t, GMEM_MPROTECT, value);
 		break;
 	case SYS_madvise:
-		each_part(t, GMEM_MADVISE, value);
+		advises(t, value);
 		break;
 	default: /* mremap: the trace cannot follow */
 		unseen("that moved a mapping");
