@@ -112,6 +112,13 @@ static bool tells_all_of_errors(const struct gmem_profile *p)
 	return has_row(p, GMEM_MEMORY_FAILURE, "next_notifier");
 }
 
+/* Not by the row that sets the seal, which another bug may have replaced. */
+static bool has_inaccessible_seal(const struct gmem_profile *p)
+{
+	return (p->n.memfd_flags & GMEM_MFD_INACCESSIBLE) &&
+	       !has_row(p, GMEM_MEMFD_CREATE, "set_inaccessible_flag");
+}
+
 static bool has_guest_memfd(const struct gmem_profile *p)
 {
 	return !p->n.ancestor;
@@ -202,11 +209,14 @@ static const struct bug {
 	  has_guest_memfd },
 	{ "X3", "a file gets smaller, and nobody who is bound to it is told", gmem_bug_x3,
 	  exchanges_operations },
+	{ "X4", "a fault that looked before an allocation maps what it found", gmem_bug_x4,
+	  has_list },
 };
 #define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
 
 /* The same where other rows do what it is about. */
 static const struct bug elsewhere[] = {
+	{ "B08", NULL, gmem_bug_b08_v4, has_inaccessible_seal },
 	{ "B12", NULL, gmem_bug_b12_restricted, has_restricted_files },
 	{ "B13", NULL, gmem_bug_b13_v10, tells_all_of_errors },
 };

@@ -41,11 +41,22 @@ const char *gmem_check_bytes_are_in_pages(struct gmem_block *b, struct gmem_seen
 	return NULL;
 }
 
+/*
+ * How much of the file attributes have to cover; of one that shrinks also what is not truncated
+ * yet.
+ */
+static bool is_covered(const struct gmem_inode *inode, uint64_t covered)
+{
+	uint64_t pages = inode->kind == INODE_GMEM ? gmem_pages_of(inode->size) : 0;
+
+	return inode->memfd & MEMFD_SHRINKS ? covered >= pages : covered == pages;
+}
+
 /* From the first page to the last one attribute follows the other. */
 const char *gmem_check_attributes_cover_the_file(struct gmem_block *b, struct gmem_seen *s)
 {
 	for (uint32_t i = b->inodes; i; i = INODE(b, i)->next) {
-		uint64_t covered = 0, pages = gmem_pages_of(INODE(b, i)->size);
+		uint64_t covered = 0;
 		struct gmem_range r = { 0, 0, 0 };
 
 		while (gmem_range_next(b, INODE(b, i)->attributes, r.end, &r)) {
@@ -53,7 +64,7 @@ const char *gmem_check_attributes_cover_the_file(struct gmem_block *b, struct gm
 				break;
 			covered = r.end;
 		}
-		if (covered != (INODE(b, i)->kind == INODE_GMEM ? pages : 0))
+		if (!is_covered(INODE(b, i), covered))
 			return s->a = INODE(b, i)->ino, s->b = covered,
 			       "a page is neither shared nor private: inode, page";
 	}

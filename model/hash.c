@@ -125,8 +125,8 @@ static void mix_vm(struct walk *k, uint32_t idx)
 	if (!meet(k, &vm->mark))
 		return;
 	mix(k,
-	    (uint64_t)vm->memory_mce << 50 | (uint64_t)vm->file_tracks << 49 |
-		    (uint64_t)vm->launched << 48 | (uint64_t)vm->gpa_bits << 32 | vm->type,
+	    (uint64_t)vm->file_tracks << 49 | (uint64_t)vm->launched << 48 |
+		    (uint64_t)vm->gpa_bits << 32 | vm->type,
 	    (uint64_t)vm->in_progress);
 	if (k->locks)
 		mix(k, (uint64_t)(uint16_t)vm->slots_lock << 32 | (uint16_t)vm->slots_arch_lock,
@@ -137,6 +137,8 @@ static void mix_vm(struct walk *k, uint32_t idx)
 		mix(k, vm->range_start, vm->range_end);
 	if (vm->notifiers)
 		mix(k, vm->notifiers, 2);
+	if (vm->memory_mce)
+		mix(k, vm->memory_mce, 3);
 	while (gmem_range_next(k->b, vm->slots, r.end, &r))
 		mix_slot(k, r.value);
 	mix_tree(k, vm->attributes);

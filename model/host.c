@@ -402,6 +402,35 @@ const struct gmem_edit gmem_bug_b54[] = {
 	{ 0 },
 };
 
+/* A file that shrinks has its new size before its pages go. */
+static bool page_is_in_file_still(struct gmem_run *run)
+{
+	return page_is_in_file(run);
+}
+
+/* handle_mm_fault(), shmem_fault() of memfile_notifier up to v6 */
+const struct gmem_step gmem_op_host_fault_memfd[] = {
+	DONE_IF(processor_finds_page, HOST_4),
+	LOCK(MMAP_LOCK, READ, HOST_15),
+	CHECK(address_is_mapped, HOST_1, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(protection_allows, HOST_2, FAULT_SIGSEGV, .to = L_UNLOCK_OUTER),
+	CHECK(entry_is_not_poisoned, HOST_3, FAULT_SIGBUS, .to = L_UNLOCK_OUTER),
+	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK_OUTER),
+	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
+	CHECK(page_is_in_file_still, MEMFD_20, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK),
+	DO(get_folio, HOST_7),
+	DO(zero_folio, HOST_7),
+	CHECK(folio_is_not_poisoned, HOST_8, FAULT_SIGBUS, .to = L_UNLOCK),
+	CALL(T_NOTIFY, NOTIFY_7, WHEN(write_finds_another_page)),
+	DO(map_page, HOST_9, WHEN(inode_is_guest_memfd)),
+	DO(finish_fault, HOST_9, WHEN(memory_is_anonymous)),
+	UNLOCK(FOLIO_LOCK, WHEN(inode_is_guest_memfd), .at = L_UNLOCK),
+	UNLOCK(MMAP_LOCK, .at = L_UNLOCK_OUTER),
+	END,
+};
+
 /* F_SEAL_AUTO_ALLOCATE: SGP_NOALLOC */
 static bool page_may_be_allocated(struct gmem_run *run)
 {
@@ -421,6 +450,8 @@ const struct gmem_step gmem_op_host_fault_v7[] = {
 	CHECK(page_is_in_file, HOST_5, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
 	      .to = L_UNLOCK_OUTER),
 	LOCK(FOLIO_LOCK, WRITE, HOST_7, WHEN(inode_is_guest_memfd)),
+	CHECK(page_is_in_file_still, MEMFD_20, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
+	      .to = L_UNLOCK),
 	CHECK(page_may_be_allocated, SEAL_9, FAULT_SIGBUS, WHEN(inode_is_guest_memfd),
 	      .to = L_UNLOCK),
 	DO(get_folio, HOST_7),

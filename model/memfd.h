@@ -32,6 +32,9 @@ void gmem_memfd_resize(struct gmem_run *run, uint64_t size);
 int return_memfd(struct gmem_run *run);
 
 /* op-memfd-rw.c */
+bool seals_allow_writing(struct gmem_run *run);
+
+/* op-memfd-pages.c */
 int undo_allocation(struct gmem_run *run); /* of t->start to t->page */
 
 /* store.c: who is told about t->inode's pages: sets t->slot, t->at_vm. */

@@ -70,12 +70,12 @@ static unsigned int old_kind(struct gmem_run *run)
 	return run->c->attributes & GMEM_ATTRIBUTE_PRIVATE ? FILTER_SHARED : FILTER_PRIVATE;
 }
 
-/* Every memslot in the range, of every address space, is told of its part. */
-static int pre_set_attributes(struct gmem_run *run)
+/* Every memslot in the range, of every address space, is told of its part; whether there are any. */
+static bool unmap_memslots(struct gmem_run *run, unsigned int filter)
 {
 	const struct gmem_task *t = run->t;
+	bool found = false;
 
-	gmem_mmu_invalidate_start(run, t->vm);
 	for (unsigned int as = 0; as < GMEM_MAX_AS; as++) {
 		struct gmem_range r = { 0, t->gfn, 0 };
 
@@ -90,11 +90,18 @@ static int pre_set_attributes(struct gmem_run *run)
 			};
 
 			gmem_mmu_invalidate_range_add(run, t->vm, r.start, r.end);
-			gmem_unmap_gfns(run->b, t->vm, r.start, r.end,
-					gmem_invalidate_filter(run->b, t->vm, old_kind(run)));
+			gmem_unmap_gfns(run->b, t->vm, r.start, r.end, filter);
 			gmem_emit(run, t->vm, &e);
+			found = true;
 		}
 	}
+	return found;
+}
+
+static int pre_set_attributes(struct gmem_run *run)
+{
+	gmem_mmu_invalidate_start(run, run->t->vm);
+	unmap_memslots(run, gmem_invalidate_filter(run->b, run->t->vm, old_kind(run)));
 	return 0;
 }
 
@@ -172,11 +179,13 @@ static int store_region(struct gmem_run *run)
 /* kvm_zap_gfn_range(): a start and an end of its own, under one lock */
 static int zap_region(struct gmem_run *run)
 {
+	const struct gmem_event e = { .kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_ATTRIBUTES };
 	const struct gmem_task *t = run->t;
 
 	gmem_mmu_invalidate_start(run, t->vm);
 	gmem_mmu_invalidate_range_add(run, t->vm, t->gfn, t->gfn_end);
-	gmem_unmap_gfns(run->b, t->vm, t->gfn, t->gfn_end, FILTER_SHARED | FILTER_PRIVATE);
+	if (unmap_memslots(run, FILTER_SHARED | FILTER_PRIVATE))
+		gmem_emit(run, t->vm, &e);
 	gmem_mmu_invalidate_end(run, t->vm);
 	return 0;
 }

@@ -285,15 +285,18 @@ const struct gmem_edit gmem_bug_b09[] = {
 	{ 0 },
 };
 
+/* A vCPU is who runs it: the task. */
 static bool memory_mce_is_pending(struct gmem_run *run)
 {
-	run->t->mmio = VM(run->b, run->t->vm)->memory_mce ? EXITS_WITH_SHUTDOWN : 0;
-	return run->t->mmio != 0;
+	bool pending = VM(run->b, run->t->vm)->memory_mce & 1u << run->t->number;
+
+	run->t->mmio = pending ? EXITS_WITH_SHUTDOWN : 0;
+	return pending;
 }
 
 static int exit_with_shutdown(struct gmem_run *run)
 {
-	VM(run->b, run->t->vm)->memory_mce = false;
+	VM(run->b, run->t->vm)->memory_mce &= ~(1u << run->t->number);
 	run->res->outcome = GMEM_SHUTDOWN;
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memfds, as memfile_notifier used them: made, sealed, given a size, and asked about. Reading,
- * writing and allocating are in op-memfd-rw.c, those who are told in store.c.
+ * memfds, as memfile_notifier used them: made, sealed, given a size, and asked about. Reading
+ * and writing are in op-memfd-rw.c, allocating and truncating in op-memfd-pages.c, those who are told
+ * in store.c.
  *
  * A memfd is an ordinary file until it is made inaccessible: by MFD_INACCESSIBLE when it is
  * created, by a seal, or by the first memslot that is bound to it.
@@ -176,6 +177,19 @@ const struct gmem_edit gmem_bug_b08[] = {
 	{ 0 },
 };
 
+/* Museum B08 in v4: the seal is there, and files of huge pages do not know what it is for. */
+static int ignore_seal_on_huge_pages(struct gmem_run *run)
+{
+	if (run->c->flags & MFD_HUGETLB)
+		inode_of(run)->memfd &= ~MEMFD_INACCESSIBLE;
+	return 0;
+}
+
+const struct gmem_edit gmem_bug_b08_v4[] = {
+	INSERT_ROW(GMEM_MEMFD_CREATE, "return_memfd", 0, DO(ignore_seal_on_huge_pages, MEMFD_7)),
+	{ 0 },
+};
+
 void gmem_memfd_resize(struct gmem_run *run, uint64_t size)
 {
 	struct gmem_inode *inode = inode_of(run);
@@ -210,24 +224,47 @@ static bool new_size_is_aligned(struct gmem_run *run)
 	return PAGE_ALIGNED(run->c->length);
 }
 
-/* Sets t->start and t->end: the pages that go. */
-static bool file_shrinks(struct gmem_run *run)
-{
-	struct gmem_task *t = run->t;
-
-	t->start = gmem_pages_of(run->c->length);
-	t->end = gmem_pages_of(inode_of(run)->size);
-	return t->start < t->end;
-}
-
-/* What is left of the last page reads as zero when the file grows again. */
+/*
+ * i_size_write(): nobody finds the pages past the new end from now on, but they, and whose they are,
+ * are there until they are truncated. Sets t->start and t->end: what goes. That is also what an
+ * allocation left past an end that stays where it is.
+ */
 static int set_size(struct gmem_run *run)
 {
 	struct gmem_inode *inode = inode_of(run);
+	struct gmem_task *t = run->t;
 
-	if (run->c->length < inode->size)
-		gmem_range_set(run->b, &inode->bytes, run->c->length, inode->size, 0);
-	gmem_memfd_resize(run, run->c->length);
+	t->start = gmem_pages_of(run->c->length);
+	t->end = gmem_pages_of(MAX_LFS_FILESIZE);
+	if (run->c->length > inode->size) {
+		gmem_memfd_resize(run, run->c->length);
+	} else {
+		inode->size = run->c->length;
+		inode->memfd |= MEMFD_SHRINKS;
+	}
+	return 0;
+}
+
+static bool file_shrinks(struct gmem_run *run)
+{
+	return inode_of(run)->memfd & MEMFD_SHRINKS;
+}
+
+/* What is left of the last page, also past an end in the middle of it, is zero from now on. */
+static int zero_past_the_end(struct gmem_run *run)
+{
+	uint64_t size = run->c->length;
+
+	gmem_range_set(run->b, &inode_of(run)->bytes, size, BYTES(gmem_pages_of(size)), 0);
+	return 0;
+}
+
+static int end_shrinking(struct gmem_run *run)
+{
+	struct gmem_inode *inode = inode_of(run);
+
+	gmem_range_set(run->b, &inode->attributes, run->t->start, run->t->end, 0);
+	inode->memfd &= ~MEMFD_SHRINKS;
 	return 0;
 }
 
@@ -239,8 +276,12 @@ const struct gmem_step gmem_op_ftruncate_memfd[] = {
 	CHECK(seals_allow_the_size, SEAL_1, EPERM, .to = L_UNLOCK),
 	CHECK(size_was_never_set, INACC_1, EPERM, WHEN(is_inaccessible), .to = L_UNLOCK),
 	CHECK(new_size_is_aligned, INACC_2, EINVAL, WHEN(is_inaccessible), .to = L_UNLOCK),
+	DO(set_size, MEMFD_20),
 	CALL(T_TRUNCATE_MEMFD, MEMFD_10, WHEN(file_shrinks)),
-	DO(set_size, MEMFD_10),
+	LOCK(FOLIO_LOCK, WRITE, MEMFD_21, WHEN(file_shrinks)),
+	DO(zero_past_the_end, MEMFD_21, WHEN(file_shrinks)),
+	UNLOCK(FOLIO_LOCK, WHEN(file_shrinks)),
+	DO(end_shrinking, MEMFD_20, WHEN(file_shrinks)),
 	UNLOCK(INODE_LOCK, .at = L_UNLOCK),
 	ANSWER(return_zero, MEMFD_10),
 	END,

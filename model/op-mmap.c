@@ -261,19 +261,23 @@ const struct gmem_step gmem_op_mmap_6_8[] = {
 	END,
 };
 
-/* Of private mappings of a memfd the model has no answer: they are copied where they are written. */
+/*
+ * Of private mappings of a memfd the model has no answer, as they are copied where they are written;
+ * but an inaccessible one has none.
+ */
 static bool mapping_is_of_a_memfd(struct gmem_run *run)
 {
 	run->t->file = run->t->fd_file;
 	run->t->inode = GFILE(run->b, run->t->file)->inode;
-	run->misused = map_type(run) == GMEM_MAP_PRIVATE;
+	run->misused = map_type(run) == GMEM_MAP_PRIVATE && is_accessible(run);
 	return !run->misused;
 }
 
 /* seal_check_future_write() */
 static bool seals_allow_mapping(struct gmem_run *run)
 {
-	return !(inode_of(run)->seals & F_SEAL_FUTURE_WRITE) || !(run->c->prot & GMEM_PROT_WRITE);
+	return !(inode_of(run)->seals & F_SEAL_FUTURE_WRITE) || !mapping_is_shared(run) ||
+	       !(run->c->prot & GMEM_PROT_WRITE);
 }
 
 /* ksys_mmap_pgoff(), do_mmap(), shmem_mmap() */

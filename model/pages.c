@@ -82,7 +82,8 @@ static uint32_t move_to_orphan(struct gmem_block *b, struct gmem_pin *pin, uint3
 void gmem_pins_keep(struct gmem_run *run, uint32_t inode, uint64_t start, uint64_t end)
 {
 	struct gmem_block *b = run->b;
-	uint64_t most = PAGES(INODE(b, inode)->size);
+	/* Not the file's size: that of a memfd is smaller before its pages go. */
+	uint64_t most = PAGES(MAX_LFS_FILESIZE);
 	uint32_t orphan = gmem_inode_new(b, INODE_ORPHAN, INODE(b, inode)->size, 0);
 
 	if (end > most)

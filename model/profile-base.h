@@ -81,6 +81,7 @@
 	[GMEM_REG_REGION] = gmem_op_no_ioctl, \
 	[GMEM_UNREG_REGION] = gmem_op_no_ioctl, \
 	[T_TRUNCATE_MEMFD] = gmem_op_none, \
+	[T_TELL_FOLIOS] = gmem_op_none, \
 	[T_NOTIFIER_INVALIDATE] = gmem_op_none, \
 	[T_NOTIFIER_END] = gmem_op_none, \
 	[T_NOTIFIER_ERROR] = gmem_op_none,

@@ -12,9 +12,10 @@
 #include "profile.h"
 
 static const char *const no_bugs[] = { NULL };
-static const char *const bugs_of_v4[] = { "B01", "B02", "B04", "B07", NULL };
-static const char *const bugs_of_v5[] = { "B02", "B04", "B05", "B08", NULL };
-static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
+static const char *const bugs_of_v4[] = { "B01", "B02", "B04", "B07", "B08", "B40", "X4", NULL };
+static const char *const bugs_of_v5[] = { "B02", "B04", "B05", "B08", "B40", "X4", NULL };
+static const char *const bugs_of_v6[] = { "B04", "B09", "B40", NULL };
+static const char *const bugs_of_v7[] = { "B40", NULL };
 
 #define CLOEXEC_SEALING_HUGETLB 7u
 #define INACCESSIBLE 8u
@@ -43,7 +44,9 @@ static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 	[T_PUNCH_HOLE] = gmem_op_none, \
 	[T_ALLOCATE] = gmem_op_none, \
 	[T_TRUNCATE_MEMFD] = gmem_op_truncate_memfd, \
+	[T_TELL_FOLIOS] = gmem_op_tell_folios, \
 	[T_UNBIND] = gmem_op_unbind_memfile, \
+	[T_NOTIFIER_INVALIDATE] = gmem_op_notifier, \
 	[T_NOTIFIER_END] = gmem_op_none, \
 	[T_NOTIFIER_ERROR] = gmem_op_none, \
 	[T_RELEASE] = gmem_op_release_memfd,
@@ -53,7 +56,7 @@ static const char *const bugs_of_v6[] = { "B04", "B09", NULL };
 	[GMEM_REG_REGION] = gmem_op_no_attributes,                                              \
 	[GMEM_UNREG_REGION] = gmem_op_no_attributes,                                            \
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_memfile, \
-	[T_HOST_FAULT] = gmem_op_host_fault, \
+	[T_HOST_FAULT] = gmem_op_host_fault_memfd, \
 	[T_GET_PFN] = gmem_op_none,
 /* clang-format on */
 
@@ -78,7 +81,6 @@ const struct gmem_profile gmem_memfile_rfc2 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_rfc2,
 		[T_SET_REGION] = gmem_op_set_region_v4,
 		[T_BIND] = gmem_op_bind_memfile_v4,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v4,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
@@ -103,7 +105,6 @@ const struct gmem_profile gmem_memfile_v4 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region_v4,
 		[T_BIND] = gmem_op_bind_memfile_v4,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v4,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
@@ -128,7 +129,6 @@ const struct gmem_profile gmem_memfile_v5 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,
 		[T_BIND] = gmem_op_bind_memfile_v5,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v4,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
@@ -153,7 +153,6 @@ const struct gmem_profile gmem_memfile_v6 = {
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,
 		[T_BIND] = gmem_op_bind_memfile_v6,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v6,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v6,
 	},
 };
@@ -169,7 +168,7 @@ const struct gmem_profile gmem_memfile_v7 = {
 		.notifier_list = 1,
 		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5),
 	},
-	.bugs = no_bugs,
+	.bugs = bugs_of_v7,
 	.tables = {
 		TABLES
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v6,
@@ -181,7 +180,6 @@ const struct gmem_profile gmem_memfile_v7 = {
 		[GMEM_UNREG_REGION] = gmem_op_reg_region,
 		[T_FALLOCATE_FILE] = gmem_op_fallocate_memfd,
 		[T_BIND] = gmem_op_bind_memfile_v6,
-		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_v6,
 		[T_GUEST_FAULT] = gmem_op_guest_fault_v7,
 		[T_GET_PFN] = gmem_op_get_pfn_v7,
 		[T_HOST_FAULT] = gmem_op_host_fault_v7,

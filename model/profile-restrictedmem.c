@@ -7,7 +7,7 @@
 #include "profile-ancestor.h"
 #include "profile.h"
 
-static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", NULL };
+static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", "B40", NULL };
 static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", NULL };
 static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3", NULL };
 
@@ -41,6 +41,7 @@ static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3",
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_restricted, \
 	[T_ALLOCATE] = gmem_op_allocate_backing, \
 	[T_TRUNCATE_MEMFD] = gmem_op_truncate_backing, \
+	[T_TELL_FOLIOS] = gmem_op_none, \
 	[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_begin, \
 	[T_NOTIFIER_END] = gmem_op_notifier_end, \
 	[T_NOTIFIER_ERROR] = gmem_op_notifier_error, \

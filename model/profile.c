@@ -176,6 +176,7 @@ static const char *const parts[GMEM_NR_TABLES - GMEM_NR_VERBS] = {
 	PART(T_SHARE_END, "share_end"),
 	PART(T_TRUNCATE_BLOCK, "truncate_block"),
 	PART(T_TRUNCATE_MEMFD, "truncate_memfd"),
+	PART(T_TELL_FOLIOS, "tell_folios"),
 	PART(T_NOTIFIER_INVALIDATE, "notifier_invalidate"),
 	PART(T_NOTIFIER_END, "notifier_end"),
 	PART(T_NOTIFIER_ERROR, "notifier_error"),

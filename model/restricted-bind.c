@@ -96,11 +96,19 @@ const struct gmem_edit gmem_bug_b16[] = {
 	{ 0 },
 };
 
+/* kvm_make_all_cpus_request() */
+static void request_memory_mce(const struct gmem_block *b, struct gmem_vm *vm)
+{
+	for (unsigned int i = 0; i < GMEM_MAX_TASKS; i++)
+		if (b->tasks[i] && CTASK(b, b->tasks[i])->process == vm->process)
+			vm->memory_mce |= 1u << i;
+}
+
 static int note_memory_error(struct gmem_run *run)
 {
 	const struct gmem_event e = { .kind = GMEM_MEMORY_ERROR, .origin = GMEM_BY_FILE };
 
-	VM(run->b, run->t->at_vm)->memory_mce = true;
+	request_memory_mce(run->b, VM(run->b, run->t->at_vm));
 	gmem_emit(run, run->t->at_vm, &e);
 	return 0;
 }

@@ -77,6 +77,7 @@ typedef int16_t gmem_lock;
 #define MEMFD_EXCHANGED_LATE 64u /* when descriptors of it were there already */
 #define MEMFD_NO_DATA 128u	 /* nobody stored what the operations look for */
 #define MEMFD_DATA_FREED 256u
+#define MEMFD_SHRINKS 1024u /* pages past its end are being truncated */
 
 /* gmem_inode.flags of anonymous memory is the type of its mapping, enum of GMEM_MAP_* */
 enum gmem_inode_kind { INODE_GMEM, INODE_ANON, INODE_ORPHAN };
@@ -165,7 +166,8 @@ struct gmem_vm {
 	uint32_t gpa_bits; /* the width of guest addresses */
 	bool launched;	   /* SNP_LAUNCH_FINISH, TDX_FINALIZE_VM */
 	bool file_tracks;  /* KVM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING */
-	bool memory_mce;   /* KVM_REQ_MEMORY_MCE: the next KVM_RUN ends in KVM_EXIT_SHUTDOWN */
+	/* KVM_REQ_MEMORY_MCE: of the tasks whose next KVM_RUN ends in KVM_EXIT_SHUTDOWN, a bit each */
+	uint32_t memory_mce;
 	gmem_lock slots_lock;
 	gmem_lock slots_arch_lock;
 	gmem_lock srcu[2]; /* readers, by the period in which they began */

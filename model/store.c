@@ -30,16 +30,17 @@ bool fget_private_fd(struct gmem_run *run)
 	return true;
 }
 
-static bool file_is_a_memfd(struct gmem_run *run)
+/* shmem_mapping(): huge pages are another file system's. */
+static bool file_is_of_shmem(struct gmem_run *run)
 {
-	return file_is_guest_memfd(run) && (inode_of(run)->memfd & MEMFD);
+	return file_is_guest_memfd(run) &&
+	       (inode_of(run)->memfd & (MEMFD | MEMFD_HUGETLB)) == MEMFD;
 }
 
 /* The walk over the stores; what it found is used by a later row. */
 static bool a_store_has_it(struct gmem_run *run)
 {
-	return file_is_a_memfd(run) && !(inode_of(run)->memfd & MEMFD_HUGETLB) &&
-	       !(run->b->gone & 1u << GMEM_MODULE_STORE);
+	return file_is_of_shmem(run) && !(run->b->gone & 1u << GMEM_MODULE_STORE);
 }
 
 int name_file(struct gmem_run *run)
@@ -82,7 +83,7 @@ static int take_users_access(struct gmem_run *run)
 /* kvm_memfile_register() of v4, kvm_private_mem_register() of v5 */
 const struct gmem_step gmem_op_bind_memfile_v4[] = {
 	CHECK(fget_private_fd, STORE_1, EINVAL),
-	CHECK(file_is_a_memfd, STORE_2, EINVAL, .to = L_END),
+	CHECK(file_is_of_shmem, STORE_2, EINVAL, .to = L_END),
 	DO(add_notifier, STORE_7),
 	DO(fput, STORE_1, WHEN(has_failed), .at = L_END),
 	END,
@@ -242,28 +243,18 @@ static int zap_gfns(struct gmem_run *run)
 	return gmem_zap_told(run, run->t->gfn, run->t->gfn_end);
 }
 
-/* v6: mmu_notifier_seq; a zap of v7 counts as well, for its own time */
+/* mmu_notifier_seq; a zap of v7 counts as well, for its own time */
 static int move_sequence(struct gmem_run *run)
 {
 	VM(run->b, run->t->at_vm)->seq++;
 	return 0;
 }
 
-/* kvm_memfile_invalidate(), kvm_memfile_fallocate() of v4 and v5: for one memslot, t->slot */
-const struct gmem_step gmem_op_notifier_v4[] = {
-	DO(find_pages_of_slot, STORE_11),
-	DO(add_base_gfn, STORE_11),
-	DO(clip_to_slot, STORE_11),
-	LOCK(SRCU, READ, STORE_11),
-	LOCK(MMU_LOCK, WRITE, STORE_11),
-	DO(zap_gfns, STORE_11),
-	UNLOCK(MMU_LOCK),
-	UNLOCK(SRCU),
-	END,
-};
-
-/* kvm_memfile_notifier_invalidate(), _populate() of v6; kvm_zap_gfn_range() of v7 */
-const struct gmem_step gmem_op_notifier_v6[] = {
+/*
+ * kvm_memfile_invalidate(), kvm_memfile_fallocate(); kvm_memfile_notifier_invalidate(), _populate() of
+ * v6; kvm_zap_gfn_range() of v7: for one memslot, t->slot
+ */
+const struct gmem_step gmem_op_notifier[] = {
 	DO(find_pages_of_slot, STORE_11),
 	DO(add_base_gfn, STORE_11),
 	DO(clip_to_slot, STORE_11),
@@ -274,6 +265,12 @@ const struct gmem_step gmem_op_notifier_v6[] = {
 	UNLOCK(MMU_LOCK),
 	UNLOCK(SRCU),
 	END,
+};
+
+/* X4: a fault that looked before the allocation does not know of it, and maps what it found. */
+const struct gmem_edit gmem_bug_x4[] = {
+	DROP_ROW(T_NOTIFIER_INVALIDATE, "move_sequence", 0),
+	{ 0 },
 };
 
 /* Museum B02: a page of the file is clipped as if it were a gfn. */

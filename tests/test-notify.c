@@ -4,6 +4,7 @@
  * go away under a guest the exact events, with the pages of the file and of the guest, in order;
  * and nothing for whoever is not concerned.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "told.h"
@@ -370,6 +371,79 @@ static void a_new_vm_under_an_old_number(void **state)
 	end(&f);
 }
 
+/* A VM of an ancestor, with memslot 0 of pages 4 to 12 of a memfd of 16 pages. */
+static void begin_memfd(struct fixture *f, const char *profile)
+{
+	memset(f, 0, sizeof(*f));
+	f->w = new_world_on(profile, NULL);
+	f->vm = create_vm(f->w, GMEM_VM_SW_PROTECTED);
+	f->file = call(f->w, .verb = GMEM_MEMFD_CREATE);
+	call(f->w, .verb = GMEM_FTRUNCATE, .fd = f->file, .length = 16 * PAGE);
+	assert_int_equal(bind_slot(f->w, f->vm, 0, GPA, 8 * PAGE, f->file, 4 * PAGE), 0);
+	assert_int_equal(gmem_listen(f->w, 0, f->vm, see, &f->seen), GMEM_DONE);
+}
+
+#define FOLIOS(from, to) START(FILE, 0, 0, from, to, GFN + (from)-4, GFN + (to)-4)
+
+static int64_t allocate_memfd(struct fixture *f, uint64_t page, uint64_t pages)
+{
+	return call(f->w, .verb = GMEM_FALLOCATE, .fd = f->file, .offset = page * PAGE,
+		    .length = pages * PAGE);
+}
+
+/* [STORE-3] Where no page is there is nothing to tell. */
+static void a_hole_in_a_memfd_is_told_where_pages_are(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_memfd(&f, "memfile-notifier-v7");
+	punch(f.w, f.file, 0, 16 * PAGE);
+	assert_nothing(&f.seen);
+	assert_int_equal(allocate_memfd(&f, 0, 1), 0);
+	assert_int_equal(allocate_memfd(&f, 5, 2), 0);
+	assert_int_equal(allocate_memfd(&f, 11, 5), 0);
+	assert_nothing(&f.seen);
+	punch(f.w, f.file, 0, 16 * PAGE);
+	assert_events(&f.seen, FOLIOS(5, 7), FOLIOS(11, 12));
+	punch(f.w, f.file, 0, 16 * PAGE);
+	assert_nothing(&f.seen);
+	gmem_world_free(f.w);
+}
+
+/* [STORE-6] An allocation that fails did not look at what comes after. */
+static void a_failed_allocation_tells_what_it_tried(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_memfd(&f, "memfile-notifier-v5");
+	assert_int_equal(allocate_memfd(&f, 5, 1), 0);
+	assert_int_equal(allocate_memfd(&f, 10, 1), 0);
+	assert_events(&f.seen, FOLIOS(5, 6), FOLIOS(10, 11));
+	call(f.w, .verb = GMEM_INJECT, .what = GMEM_INJECT_ENOMEM, .value = 2);
+	assert_int_equal(allocate_memfd(&f, 4, 8), -ENOMEM);
+	assert_events(&f.seen, FOLIOS(4, 7));
+	call(f.w, .verb = GMEM_INJECT, .what = GMEM_INJECT_ENOMEM, .value = 0);
+	assert_int_equal(allocate_memfd(&f, 6, 2), -ENOMEM);
+	assert_nothing(&f.seen);
+	gmem_world_free(f.w);
+}
+
+/* [REG-7] */
+static void a_region_is_told(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_memfd(&f, "memfile-notifier-v7");
+	call(f.w, .verb = GMEM_REG_REGION, .fd = f.vm, .gpa = GPA - PAGE, .size = 3 * PAGE);
+	assert_events(&f.seen, START(ATTRIBUTES, 0, 0, 0, 0, GFN, GFN + 2), END(ATTRIBUTES, 0, 0));
+	call(f.w, .verb = GMEM_UNREG_REGION, .fd = f.vm, .gpa = 2 * GPA, .size = PAGE);
+	assert_nothing(&f.seen);
+	gmem_world_free(f.w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +463,9 @@ int main(void)
 		cmocka_unit_test(one_of_three_ends),
 		cmocka_unit_test(only_vms_can_be_listened_to),
 		cmocka_unit_test(a_new_vm_under_an_old_number),
+		cmocka_unit_test(a_hole_in_a_memfd_is_told_where_pages_are),
+		cmocka_unit_test(a_failed_allocation_tells_what_it_tried),
+		cmocka_unit_test(a_region_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
