@@ -75,7 +75,8 @@ static const char *check_inode(const struct gmem_block *b, const struct gmem_ino
 /* Whether the operation is in a part in which it goes on with that memslot without asking again. */
 static bool looks_at_its_slot(const struct gmem_task *t)
 {
-	if (t->level[t->depth - 1].table == T_GUEST_FAULT)
+	if (t->level[t->depth - 1].table == T_GUEST_FAULT ||
+	    t->level[t->depth - 1].table == T_NOTIFIER_ERROR)
 		return true;
 	for (unsigned int i = 0; i < t->depth; i++)
 		if (t->level[i].table == T_MOVE_SLOT || t->level[i].table == T_DELETE_SLOT ||

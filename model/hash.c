@@ -75,7 +75,9 @@ static bool is_there(const struct walk *k, uint32_t idx, enum gmem_tag tag)
 
 static void mix_memfd(struct walk *k, const struct gmem_inode *inode)
 {
-	mix(k, inode->memfd, (uint64_t)inode->mode << 32 | inode->seals);
+	uint64_t shows_hidden = inode->st_ino == inode->hidden_ino;
+
+	mix(k, inode->memfd | shows_hidden << 32, (uint64_t)inode->mode << 32 | inode->seals);
 	if (k->locks)
 		mix(k, (uint16_t)inode->inode_lock,
 		    (uint64_t)(uint16_t)inode->rm_lock << 16 | (uint16_t)inode->memfile_srcu);
@@ -170,7 +172,10 @@ static void mix_file(struct walk *k, uint32_t idx)
 
 	if (!meet(k, &file->mark))
 		return;
-	mix(k, file->kind, file->pos ^ file->mount);
+	mix(k,
+	    file->kind | (uint64_t)file->f_op << 32 | (uint64_t)file->backing_f_op << 40 |
+		    (uint64_t)file->f_op_held << 48,
+	    file->pos ^ file->mount);
 	if (is_there(k, file->vm, TAG_VM))
 		mix_vm(k, file->vm);
 	if (is_there(k, file->inode, TAG_INODE))

@@ -17,10 +17,10 @@
 
 #define TMPFS_MAGIC 0x01021994
 
-/* gmem_inode.dev: the kernel's own mount of tmpfs, and the file system of restricted files */
+/* gmem_inode.st_dev: the kernel's own mount of tmpfs, restrictedmem's file system, a user's mounts */
 #define DEV_SHMEM 1u
 #define DEV_RESTRICTED 2u
-#define DEV_MOUNT 3u
+#define DEV_OF_MOUNTS 3u
 
 /* op-memfd.c */
 bool is_accessible(struct gmem_run *run);
@@ -31,11 +31,17 @@ void gmem_memfd_new(struct gmem_run *run, uint32_t memfd);
 void gmem_memfd_resize(struct gmem_run *run, uint64_t size);
 int return_memfd(struct gmem_run *run);
 
+/* What t->inode's file can do is changing: notes whether anybody has a descriptor of it by now. */
+void gmem_note_exchange(struct gmem_run *run);
+
 /* op-memfd-rw.c */
 bool seals_allow_writing(struct gmem_run *run);
 
 /* op-memfd-pages.c */
 int undo_allocation(struct gmem_run *run); /* of t->start to t->page */
+
+/* restricted-bind.c: the code of the file's operations, and the data that it looks for */
+bool operations_are_there(struct gmem_run *run);
 
 /* store.c: who is told about t->inode's pages: sets t->slot, t->at_vm. */
 bool next_notifier(struct gmem_run *run); /* all of them, one after the other */

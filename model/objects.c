@@ -110,7 +110,7 @@ uint32_t gmem_inode_new(struct gmem_block *b, enum gmem_inode_kind kind, uint64_
 
 	gmem_tag(b, idx, TAG_INODE);
 	inode->kind = kind;
-	inode->ino = ++b->next_ino;
+	inode->ino = inode->st_ino = ++b->next_ino;
 	inode->size = size;
 	inode->flags = flags;
 	inode->next = b->inodes;

@@ -60,9 +60,10 @@ void gmem_memfd_new(struct gmem_run *run, uint32_t memfd)
 	inode = INODE(run->b, t->inode);
 	inode->memfd = memfd;
 	inode->mode = 0777;
-	inode->dev = DEV_SHMEM;
+	inode->st_dev = DEV_SHMEM;
 	t->file = gmem_file_new(run->b, FILE_GMEM);
 	GFILE(run->b, t->file)->inode = t->inode;
+	GFILE(run->b, t->file)->f_op = FOPS_SHMEM;
 	inode->files = t->file;
 	inode->refs = 1;
 }
@@ -195,8 +196,11 @@ void gmem_memfd_resize(struct gmem_run *run, uint64_t size)
 	struct gmem_inode *inode = inode_of(run);
 	uint64_t old = gmem_pages_of(inode->size), new = gmem_pages_of(size);
 	/* Mappings that a file had when it was taken from userspace stay, and reach what comes. */
-	bool private = (inode->memfd & (MEMFD_INACCESSIBLE | MEMFD_RESTRICTED)) && !inode->vmas;
+	bool out_of_reach = inode->memfd & (MEMFD_INACCESSIBLE | MEMFD_RESTRICTED);
+	bool private = out_of_reach && !inode->vmas;
 
+	if (out_of_reach && inode->size && inode->size != size)
+		inode->memfd |= MEMFD_RESIZED;
 	inode->size = size;
 	if (new > old)
 		gmem_range_set(run->b, &inode->attributes, old, new,
@@ -351,10 +355,22 @@ static int add_seals(struct gmem_run *run)
 	return 0;
 }
 
+void gmem_note_exchange(struct gmem_run *run)
+{
+	const struct gmem_block *b = run->b;
+	struct gmem_range r;
+
+	for (uint32_t p = b->processes; p; p = CPROCESS(b, p)->next)
+		for (r.end = 0; gmem_range_next(b, CPROCESS(b, p)->fds, r.end, &r);)
+			if (CFILE(b, r.value)->inode == run->t->inode)
+				inode_of(run)->memfd |= MEMFD_EXCHANGED_LATE;
+}
+
 /* From now on the file is what it was not when it was opened. */
 static int become_inaccessible(struct gmem_run *run)
 {
-	inode_of(run)->memfd |= MEMFD_INACCESSIBLE | MEMFD_EXCHANGED_LATE;
+	gmem_note_exchange(run);
+	inode_of(run)->memfd |= MEMFD_INACCESSIBLE;
 	return 0;
 }
 

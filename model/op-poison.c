@@ -159,7 +159,7 @@ const struct gmem_step gmem_op_memory_failure_restricted_v10[] = {
 	CHECK(page_is_present, POISON_1, ENXIO),
 	DO(find_folio, POISON_3),
 	DO(test_and_set_poisoned, POISON_2),
-	LOCK(RM_LOCK, READ, RMEM_24),
+	LOCK(RM_LOCK, WRITE, RMEM_24),
 	CALL_EACH(next_notifier, T_NOTIFIER_ERROR, RMEM_24),
 	UNLOCK(RM_LOCK),
 	ANSWER(return_busy, POISON_6),
@@ -172,6 +172,7 @@ const struct gmem_step gmem_op_memory_failure_restricted[] = {
 	CHECK(page_is_present, POISON_1, ENXIO),
 	DO(find_folio, POISON_3),
 	DO(test_and_set_poisoned, POISON_2),
+	CHECK(operations_are_there, RMEM_17, EINVAL),
 	LOCK(RM_LOCK, READ, RMEM_24),
 	CALL_EACH(next_binding, T_NOTIFIER_ERROR, RMEM_24),
 	UNLOCK(RM_LOCK),
@@ -188,5 +189,12 @@ const struct gmem_edit gmem_bug_b13[] = {
 /* Museum B13 where all on the list are told. */
 const struct gmem_edit gmem_bug_b13_v10[] = {
 	DROP_ROW(GMEM_MEMORY_FAILURE, "next_notifier", 0),
+	{ 0 },
+};
+
+/* X5: January 2023 walks over who is bound without the lock of those who come and go. */
+const struct gmem_edit gmem_bug_x5[] = {
+	DROP_ROW(GMEM_MEMORY_FAILURE, "lock", 0),
+	DROP_ROW(GMEM_MEMORY_FAILURE, "unlock", 0),
 	{ 0 },
 };

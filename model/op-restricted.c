@@ -13,7 +13,25 @@
 
 static int create_wrapper(struct gmem_run *run)
 {
-	gmem_memfd_new(run, MEMFD_RESTRICTED | MEMFD_STACKED);
+	struct gmem_inode *inode;
+
+	gmem_memfd_new(run, MEMFD_RESTRICTED);
+	inode = inode_of(run);
+	inode->st_dev = DEV_RESTRICTED;
+	inode->hidden_dev = DEV_SHMEM;
+	inode->hidden_ino = ++run->b->next_ino;
+	GFILE(run->b, run->t->file)->f_op = FOPS_RESTRICTEDMEM;
+	GFILE(run->b, run->t->file)->f_op_held = true;
+	return 0;
+}
+
+/* restrictedmem_getattr() asks the hidden file, for all that there is to say. */
+static int forward_getattr(struct gmem_run *run)
+{
+	struct gmem_inode *inode = inode_of(run);
+
+	inode->st_dev = inode->hidden_dev;
+	inode->st_ino = inode->hidden_ino;
 	return 0;
 }
 
@@ -23,6 +41,7 @@ const struct gmem_step gmem_op_memfd_restricted[] = {
 	CHECK(fd_is_available, RMEM_2, EMFILE),
 	CHECK(no_memory_pressure, RMEM_3, ENOMEM),
 	DO(create_wrapper, RMEM_4),
+	DO(forward_getattr, OBJ_1),
 	ANSWER(return_fd, RMEM_5),
 	END,
 };
@@ -69,9 +88,12 @@ static bool mount_may_be_written(struct gmem_run *run)
 /* Sets t->hole: its private_data are somebody else's. */
 static int create_file_on_mount(struct gmem_run *run)
 {
+	uint32_t dev;
+
 	run->t->hole = (mount_of(run) & GMEM_MOUNT_DATA) != 0;
+	dev = GFILE(run->b, run->t->file)->dev;
 	gmem_memfd_new(run, MEMFD_RESTRICTED | MEMFD_NO_DATA);
-	inode_of(run)->dev = DEV_MOUNT;
+	inode_of(run)->st_dev = dev;
 	GFILE(run->b, run->t->file)->refs = 1;
 	return 0;
 }
@@ -81,10 +103,14 @@ static bool file_has_no_data(struct gmem_run *run)
 	return !run->t->hole;
 }
 
-/* f_op and a_ops; nobody has the descriptor yet */
+/* f_op and a_ops. Nobody has the descriptor yet; and nobody takes a reference on their module. */
 static int exchange_operations(struct gmem_run *run)
 {
-	inode_of(run)->memfd |= MEMFD_EXCHANGED;
+	struct gmem_file *f = GFILE(run->b, run->t->file);
+
+	f->backing_f_op = f->f_op;
+	f->f_op = FOPS_RESTRICTEDMEM;
+	gmem_note_exchange(run);
 	return 0;
 }
 
@@ -137,6 +163,7 @@ static int create_mount(struct gmem_run *run)
 {
 	run->t->file = gmem_file_new(run->b, FILE_MOUNT);
 	GFILE(run->b, run->t->file)->mount = (uint32_t)run->c->mode;
+	GFILE(run->b, run->t->file)->dev = DEV_OF_MOUNTS + run->b->next_dev++;
 	return 0;
 }
 
@@ -184,44 +211,67 @@ const struct gmem_step gmem_op_ftruncate_restricted[] = {
 	END,
 };
 
-/* Sets t->start and t->end: what goes. */
-static bool file_gets_smaller(struct gmem_run *run)
+/* Sets t->start and t->end: what goes, if that is anything. */
+static int find_what_goes(struct gmem_run *run)
 {
 	struct gmem_task *t = run->t;
 
 	t->start = gmem_pages_of(run->c->length);
 	t->end = gmem_pages_of(inode_of(run)->size);
-	return t->start < t->end;
+	return 0;
 }
 
-/* do_sys_ftruncate(), shmem_setattr(): the inode's operations are its own, and say yes */
+static bool something_goes(struct gmem_run *run)
+{
+	return run->t->start < run->t->end;
+}
+
+static int drop_backing_pages(struct gmem_run *run)
+{
+	gmem_drop_pages(run, run->t->inode, run->t->start, run->t->end);
+	return 0;
+}
+
+/* What is left of the last page reads as zero when the file grows again. */
+static int set_size_and_clear(struct gmem_run *run)
+{
+	struct gmem_inode *inode = inode_of(run);
+
+	if (run->c->length < inode->size)
+		gmem_range_set(run->b, &inode->bytes, run->c->length, inode->size, 0);
+	return set_size_once(run);
+}
+
+/*
+ * do_sys_ftruncate(), shmem_setattr(): the inode's operations are its own, and say yes. Here it takes
+ * the locks of a punch, in its order, before it looks at what goes.
+ */
 const struct gmem_step gmem_op_ftruncate_shim[] = {
 	CHECK(length_is_not_negative, FILE_12, EINVAL),
 	CHECK(fdget, FD_1, EBADF),
-	CALL(T_PUNCH_HOLE, RMEM_33, WHEN(file_gets_smaller)),
+	LOCK(RM_LOCK, READ, RMEM_33),
 	LOCK(INODE_LOCK, WRITE, RMEM_33),
-	DO(set_size_once, RMEM_33),
+	DO(find_what_goes, RMEM_33),
+	CALL_EACH(next_binding, T_NOTIFIER_INVALIDATE, RMEM_33, WHEN(something_goes)),
+	LOCK(FOLIO_LOCK, WRITE, RMEM_33),
+	DO(drop_backing_pages, RMEM_33, WHEN(something_goes)),
+	DO(set_size_and_clear, RMEM_33),
+	UNLOCK(FOLIO_LOCK),
+	CALL_EACH(next_binding, T_NOTIFIER_END, RMEM_33, WHEN(something_goes)),
 	UNLOCK(INODE_LOCK),
+	UNLOCK(RM_LOCK),
 	ANSWER(return_zero, RMEM_33),
 	END,
 };
 
 /* X3: the file gets smaller, and nobody who is bound to it is told. */
 const struct gmem_edit gmem_bug_x3[] = {
-	REPLACE_ROW(GMEM_FTRUNCATE, "call", 0, CALL(T_TRUNCATE_MEMFD, RMEM_33)),
+	DROP_ROW(GMEM_FTRUNCATE, "lock", 0),
+	DROP_ROW(GMEM_FTRUNCATE, "next_binding", 0),
+	DROP_ROW(GMEM_FTRUNCATE, "next_binding", 0),
+	DROP_ROW(GMEM_FTRUNCATE, "unlock", 2),
 	{ 0 },
 };
-
-static bool operations_are_there(struct gmem_run *run)
-{
-	if (run->b->gone & 1u << GMEM_MODULE_OPERATIONS)
-		gmem_violate(run->w, "I15", "operations of a module that is gone: inode",
-			     inode_of(run)->ino, 0);
-	if (inode_of(run)->memfd & MEMFD_NO_DATA)
-		gmem_violate(run->w, "I15", "private data that nobody stored: inode",
-			     inode_of(run)->ino, 0);
-	return true;
-}
 
 static bool restricted_hole_is_aligned(struct gmem_run *run)
 {
@@ -273,12 +323,6 @@ const struct gmem_step gmem_op_allocate_backing[] = {
 	UNLOCK(INODE_LOCK),
 	END,
 };
-
-static int drop_backing_pages(struct gmem_run *run)
-{
-	gmem_drop_pages(run, run->t->inode, run->t->start, run->t->end);
-	return 0;
-}
 
 /* shmem_fallocate(): shmem_truncate_range() of the backing; nobody but guests has its pages */
 const struct gmem_step gmem_op_truncate_backing[] = {

@@ -69,7 +69,7 @@ const struct gmem_profile gmem_memfile_rfc2 = {
 		.own_seal = GUEST_SEAL,
 		.private_is_allocated = 1,
 		.notifier_list = 1,
-		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5),
+		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5) | BREAKS_OBJ(7),
 	},
 	.bugs = no_bugs,
 	.tables = {
@@ -93,7 +93,7 @@ const struct gmem_profile gmem_memfile_v4 = {
 		.memfd_flags = CLOEXEC_SEALING_HUGETLB | INACCESSIBLE,
 		.private_is_allocated = 1,
 		.notifier_list = 1,
-		.breaks = BREAKS_OBJ(5),
+		.breaks = BREAKS_OBJ(5) | BREAKS_OBJ(7),
 	},
 	.bugs = bugs_of_v4,
 	.tables = {
@@ -117,7 +117,7 @@ const struct gmem_profile gmem_memfile_v5 = {
 		.memfd_flags = CLOEXEC_SEALING_HUGETLB | INACCESSIBLE,
 		.private_is_allocated = 1,
 		.notifier_list = 1,
-		.breaks = BREAKS_OBJ(5),
+		.breaks = BREAKS_OBJ(5) | BREAKS_OBJ(7),
 	},
 	.bugs = bugs_of_v5,
 	.tables = {
@@ -141,7 +141,7 @@ const struct gmem_profile gmem_memfile_v6 = {
 		.memfd_flags = CLOEXEC_SEALING_HUGETLB | INACCESSIBLE,
 		.private_is_allocated = 1,
 		.notifier_list = 1,
-		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5),
+		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5) | BREAKS_OBJ(7),
 	},
 	.bugs = bugs_of_v6,
 	.tables = {
@@ -166,7 +166,7 @@ const struct gmem_profile gmem_memfile_v7 = {
 		.own_seal = GUEST_SEAL,
 		.auto_allocate_seal = GUEST_SEAL,
 		.notifier_list = 1,
-		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5),
+		.breaks = BREAKS_OBJ(3) | BREAKS_OBJ(5) | BREAKS_OBJ(7),
 	},
 	.bugs = bugs_of_v7,
 	.tables = {

@@ -8,10 +8,10 @@
 #include "profile.h"
 
 static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", "B40", NULL };
-static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", NULL };
+static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", "X5", NULL };
 static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3", NULL };
 
-#define BREAKS_OF_WRAPPERS (BREAKS_OBJ(1) | BREAKS_OBJ(2) | BREAKS_OBJ(5) | BREAKS_OBJ(6))
+#define BREAKS_OF_WRAPPERS (BREAKS_OBJ(1) | BREAKS_OBJ(5) | BREAKS_OBJ(6) | BREAKS_OBJ(7))
 
 /* clang-format off */
 #define NUMBERS                                                                                 \
@@ -91,7 +91,8 @@ const struct gmem_profile gmem_restrictedmem_shim = {
 	.n = {
 		NUMBERS,
 		.unpinned_operations = 1,
-		.breaks = BREAKS_OBJ(2) | BREAKS_OBJ(4) | BREAKS_OBJ(5) | BREAKS_OBJ(6),
+		.breaks = BREAKS_OBJ(2) | BREAKS_OBJ(4) | BREAKS_OBJ(5) | BREAKS_OBJ(6) |
+			  BREAKS_OBJ(7),
 	},
 	.bugs = bugs_of_shim,
 	.tables = {

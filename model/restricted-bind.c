@@ -124,6 +124,17 @@ static bool file_is_restricted(struct gmem_run *run)
 	return file_is_guest_memfd(run) && (inode_of(run)->memfd & MEMFD_RESTRICTED);
 }
 
+bool operations_are_there(struct gmem_run *run)
+{
+	if (run->b->gone & 1u << GMEM_MODULE_OPERATIONS)
+		gmem_violate(run->w, "I15", "operations of a module that is gone: inode",
+			     inode_of(run)->ino, 0);
+	if (inode_of(run)->memfd & MEMFD_NO_DATA)
+		gmem_violate(run->w, "I15", "private data that nobody stored: inode",
+			     inode_of(run)->ino, 0);
+	return true;
+}
+
 /* restrictedmem_register_notifier() */
 const struct gmem_step gmem_op_bind_restricted_v10[] = {
 	CHECK(fget_private_fd, RMEM_25, EINVAL),
@@ -163,6 +174,7 @@ static int store_range(struct gmem_run *run)
 const struct gmem_step gmem_op_bind_restricted[] = {
 	CHECK(fget_private_fd, RMEM_25, EINVAL),
 	CHECK(file_is_restricted, RMEM_25, EINVAL, .to = L_END),
+	CHECK(operations_are_there, RMEM_17, EINVAL, .to = L_END),
 	LOCK(RM_LOCK, WRITE, RMEM_27),
 	CHECK(nobody_else_is_bound, RMEM_27, EINVAL, .to = L_UNLOCK),
 	DO(store_range, RMEM_27),
@@ -240,11 +252,18 @@ static int free_data(struct gmem_run *run)
 	return 0;
 }
 
+/* A file that is refused goes as a file of the tmpfs. */
+static bool operations_are_exchanged(struct gmem_run *run)
+{
+	return GFILE(run->b, run->t->file)->f_op == FOPS_RESTRICTEDMEM;
+}
+
 /* restrictedmem_release() of the shim */
 const struct gmem_step gmem_op_release_shim[] = {
 	DO(take_dying_inode, MEMFD_19),
-	DO(call_backing_release, RMEM_29),
-	DO(free_data, RMEM_29),
+	CHECK(operations_are_there, RMEM_17, EINVAL, WHEN(operations_are_exchanged)),
+	DO(call_backing_release, RMEM_29, WHEN(operations_are_exchanged)),
+	DO(free_data, RMEM_29, WHEN(operations_are_exchanged)),
 	DO(leave_inode, MEMFD_19),
 	END,
 };

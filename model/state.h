@@ -72,12 +72,14 @@ typedef int16_t gmem_lock;
 #define MEMFD_INACCESSIBLE 2u /* to userspace: F_SEAL_INACCESSIBLE, SHM_F_ and MEMFILE_F_ */
 #define MEMFD_HUGETLB 4u
 #define MEMFD_RESTRICTED 8u	 /* behind memfd_restricted(): no method but fallocate() */
-#define MEMFD_STACKED 16u	 /* its file is a wrapper of a hidden one */
-#define MEMFD_EXCHANGED 32u	 /* its file's operations were replaced by others */
-#define MEMFD_EXCHANGED_LATE 64u /* when descriptors of it were there already */
+#define MEMFD_EXCHANGED_LATE 64u /* what it can do changed when a descriptor of it was there */
 #define MEMFD_NO_DATA 128u	 /* nobody stored what the operations look for */
 #define MEMFD_DATA_FREED 256u
+#define MEMFD_RESIZED 512u  /* out of userspace's reach, and its size was given twice */
 #define MEMFD_SHRINKS 1024u /* pages past its end are being truncated */
+
+/* gmem_file.f_op: whose operations a file has */
+enum gmem_fops { FOPS_OF_ITS_KIND, FOPS_SHMEM, FOPS_RESTRICTEDMEM };
 
 /* gmem_inode.flags of anonymous memory is the type of its mapping, enum of GMEM_MAP_* */
 enum gmem_inode_kind { INODE_GMEM, INODE_ANON, INODE_ORPHAN };
@@ -112,7 +114,10 @@ struct gmem_inode {
 	uint32_t memfd; /* MEMFD_* */
 	uint32_t seals; /* F_SEAL_* */
 	uint32_t mode;	/* permissions of a memfd */
-	uint32_t dev;	/* st_dev: a number for each file system */
+	/* what fstat says: st_dev is a number for each file system */
+	uint32_t st_dev;
+	uint32_t hidden_dev; /* of a wrapper: those of the file behind it */
+	uint64_t st_ino, hidden_ino;
 	/* invalidate_lock */
 	uint32_t files;	     /* the gmem files, first */
 	uint32_t folios;     /* range tree: page -> FOLIO_* */
@@ -140,8 +145,12 @@ struct gmem_file {
 	/* FILE_PIN */
 	uint32_t parts; /* range tree: page of the pin -> gmem_pin */
 	uint64_t npages;
-	uint64_t pos;	/* of a memfd: where read() and write() go on */
-	uint32_t mount; /* FILE_MOUNT: GMEM_MOUNT_* */
+	uint64_t pos;	      /* of a memfd: where read() and write() go on */
+	uint32_t mount;	      /* FILE_MOUNT: GMEM_MOUNT_* */
+	uint32_t dev;	      /* and the st_dev of its files */
+	uint8_t f_op;	      /* enum gmem_fops */
+	uint8_t backing_f_op; /* what these call in turn, of the same file */
+	uint8_t f_op_held;    /* it has a reference on the module that they are in */
 	struct gmem_mark mark;
 };
 
@@ -309,11 +318,10 @@ struct gmem_block {
 	uint32_t free;	   /* the first cell given back */
 	uint32_t nr_free;
 	uint32_t inodes, vms, processes; /* first of each */
-	uint32_t next_vm, next_process;
+	uint32_t next_vm, next_process, next_dev;
 	uint32_t nr_slots, nr_vmas, nr_pins; /* in the whole world; pins by their parts */
 	uint32_t running;		     /* calls that are under way: gmem_begin() */
 	uint32_t gone;			     /* modules: bits of enum gmem_module */
-	uint32_t pad;
 	uint32_t tasks[GMEM_MAX_TASKS];
 	uint64_t next_ino;
 	uint32_t walk;	      /* gmem_mark.walk of the last walk */

@@ -76,7 +76,8 @@ static int take_users_access(struct gmem_run *run)
 	struct gmem_inode *inode = inode_of(run);
 
 	if (!(inode->memfd & MEMFD_INACCESSIBLE))
-		inode->memfd |= MEMFD_INACCESSIBLE | MEMFD_EXCHANGED_LATE;
+		gmem_note_exchange(run);
+	inode->memfd |= MEMFD_INACCESSIBLE;
 	return 0;
 }
 

@@ -160,6 +160,7 @@ json_samples()
 	gmem replay --json --on kvm - <<<$'machine arch=arm64\nclose(-1) = EBADF'
 	gmem diff --json "$src/traces/stories/life-6.8.trace"
 	gmem diff --json "$src/traces/convert/to-private-of-a-page-nobody-touched.trace"
+	gmem diff --json -p linux-6.8 "$src/traces/overlap/punch-and-guest.trace"
 } 2>/dev/null
 
 judge 'every member of every JSON event that gmem prints is in gmem(1)' < <(

@@ -74,6 +74,19 @@ linux-6.18+X2: possible deadlock: locks are taken in a circle
 OUT
 )
 
+# Up to version 10 restrictedmem has a mutex, which nobody takes for reading; later an rwsem.
+judge 'a mutex has no readers' < <(
+	readers()
+	{
+		gmem profiles "$1" | grep -c 'restrictedmem_lock (read)'
+	}
+
+	diff - <(for p in v10 2023-01; do readers restrictedmem-$p; done) <<'OUT'
+0
+2
+OUT
+)
+
 # One half of it in each trace; and the same bug in another profile has orders of its own.
 grep -v '^[B]: \|^end\|^par\|thread' "$x2" | sed 's/^A: //' >"$tmp/failure.trace"
 grep -v '^[A]: \|^end\|^par\|thread' "$x2" | sed 's/^B: //' >"$tmp/punch.trace"

@@ -337,17 +337,137 @@ by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0
 by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)|0|
 END
 
-tells 'without a VM or a size there is no guest_memfd' linux-6.18 <<'END'
+tells 'a guest_memfd gets a VM, if there is none' linux-6.18 <<'END'
 profile memfile-notifier-v4
 f0 = memfd_create(flags=INACCESSIBLE)
-ftruncate(f0, length=16K)
-vm0 = create_vm()
 f1 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f1, length=16K)
 ---
-none|||it needs a VM first
-not made|||there is no f0
-as written|vm0 = create_vm()|a file descriptor|
 none|||it needs the size, which is not given
+by others|f1_vm = create_vm(type=SW_PROTECTED); f1 = create_guest_memfd(f1_vm, size=16K)|a file descriptor|
+before|||it has its size already
+END
+
+tells 'a mount is of use to one design alone' linux-6.18 <<'END'
+profile restrictedmem-shim
+vm0 = create_vm(type=SW_PROTECTED)
+t0 = open_mount(mode=TMPFS|NOEXEC)
+f0 = memfd_restricted(mount=t0)
+fallocate(f0, mode=0, offset=0, length=4K)
+---
+before|||it needs no mount
+by others|f0 = create_guest_memfd(vm0, size=4K)|a file descriptor|
+by others|fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)|0|
+END
+
+tells 'memory that stands in is where the file would have been' restrictedmem-v10 <<'END'
+profile linux-6.18
+vm0 = create_vm()
+f0 = create_guest_memfd(vm0, size=4K, flags=MMAP|INIT_SHARED)
+m0 = mmap(anon, length=8K, prot=READ|WRITE, flags=PRIVATE|ANONYMOUS)
+m1 = mmap(f0, length=4K, prot=READ|WRITE, flags=SHARED|FIXED, addr=m0+4K)
+---
+by others|m1 = mmap(anon, length=4K, prot=READ|WRITE, flags=SHARED|FIXED|ANONYMOUS, addr=m0+4K)|an address|
+END
+
+tells 'that of a memslot will do as a size' linux-6.18 <<'END'
+profile memfile-notifier-v4
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = memfd_create(flags=INACCESSIBLE)
+f1 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f1, length=5) = EINVAL
+set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x10000, size=8K, memfd=f1, offset=4K)
+---
+none|||it needs the size, which is not given
+by others|f1 = create_guest_memfd(vm0, size=12K)|a file descriptor|
+as written|ftruncate(f1, length=5)|EINVAL|
+as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f1, offset=4K)|0|
+END
+
+early='profile memfile-notifier-v4
+f0 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f0, length=16K) = 0
+d0 = dup(f0)
+fallocate(d0, mode=0, offset=0, length=8K) = 0
+pread(f0, offset=0, length=4K)
+vm0 = create_vm(type=SW_PROTECTED)
+set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x10000, size=12K, memfd=f0, offset=4K)
+fallocate(f0, mode=KEEP_SIZE|PUNCH_HOLE, offset=4K, length=4K)'
+
+tells 'a file from before the VM is made after it, and what was done to it too' linux-coco-v13 <<END
+$early
+---
+later|||when there is vm0
+later|||it will have its size
+later|||when there is vm0
+later|||when there is vm0
+not made|||there is no f0 yet
+by others|vm0 = create_vm(type=SW_PROTECTED); f0 = create_guest_memfd(vm0, size=16K); d0 = dup(f0); set_memory_attributes2(d0, offset=0, size=8K, attributes=PRIVATE)|a file descriptor|
+as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=12K, memfd=f0, offset=4K)|0|
+by others|set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)|0, error_offset=0|
+END
+
+tells 'and is converted when a memslot has it, where guest addresses are' linux-6.8 <<END
+$early
+---
+by others|vm0 = create_vm(type=SW_PROTECTED); f0 = create_guest_memfd(vm0, size=16K); d0 = dup(f0)|a file descriptor|
+by others|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=12K, memfd=f0, offset=4K); set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
+by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)|0|
+END
+
+tells 'what a restricted file has is converted late as well' restrictedmem-v10 <<END
+$early
+---
+later|||when a memslot has the range
+as written|pread(f0, offset=0, length=4K)|ESPIPE|
+as written|vm0 = create_vm(type=SW_PROTECTED)|a file descriptor|
+by others|set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x10000, size=12K, memfd=f0, offset=4K); set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
+by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=0)|0|
+END
+
+tells 'guest addresses are a file when a memslot has one' linux-coco-v13 <<'END'
+profile linux-6.8
+vm0 = create_vm(type=SW_PROTECTED)
+set_memory_attributes(vm0, gpa=0x10000, size=12K, attributes=PRIVATE) = 0
+set_memory_attributes(vm0, gpa=0x11000, size=4K, attributes=0) = 0
+set_memory_attributes(vm0, gpa=0x10800, size=4K, attributes=PRIVATE) = EINVAL
+set_memory_attributes(vm0, gpa=0x90000, size=4K, attributes=PRIVATE) = 0
+f0 = create_guest_memfd(vm0, size=16K)
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=8K)
+---
+later|||when a memslot has the range
+later|||when a memslot has the range
+none|||it converts files, and there is none to convert
+none|||it converts files, and there is none to convert
+as written|f0 = create_guest_memfd(vm0, size=16K)|a file descriptor|
+by others|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0, offset=8K); set_memory_attributes2(f0, offset=8K, size=8K, attributes=PRIVATE); set_memory_attributes2(f0, offset=12K, size=4K, attributes=0)|0|
+END
+
+tells 'a part may have to wait' linux-6.8 <<END
+$coco
+set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=4K, memfd=f0)
+set_memory_attributes2(f0, offset=0, size=16K, attributes=PRIVATE)
+m0 = mmap(anon, length=4K, prot=READ|WRITE, flags=SHARED|ANONYMOUS)
+set_user_memory_region2(vm0, slot=1, flags=GUEST_MEMFD, gpa=0x40000, size=4K, addr=m0, memfd=f0, offset=8K)
+---
+by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|the rest when a memslot has it
+as written|m0 = mmap(anon, length=4K, prot=READ|WRITE, flags=SHARED|ANONYMOUS)|an address|
+by others|set_user_memory_region2(vm0, slot=1, flags=GUEST_MEMFD, gpa=0x40000, size=4K, addr=m0, memfd=f0, offset=8K); set_memory_attributes(vm0, gpa=0x40000, size=4K, attributes=PRIVATE)|0|
+END
+
+tells 'a VM of memfds keeps its own record with shareability' rfc-shareability-planned <<'END'
+profile memfile-notifier-v4
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f0, length=16K)
+set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x10000, size=8K, memfd=f0)
+fallocate(f0, mode=KEEP_SIZE, offset=0, length=4K)
+---
+as written|vm0 = create_vm(type=SW_PROTECTED)|a file descriptor|
+by others|f0 = create_guest_memfd(vm0, size=16K)|a file descriptor|
+before|||it has its size already
+as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=8K, memfd=f0)|0|
+by others|set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE)|0|
 END
 
 tells 'what is not there is not used' linux-6.8 <<'END'

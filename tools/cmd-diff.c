@@ -136,18 +136,6 @@ static const struct argp argp = {
 	       "--exit-code 1 if results differ; 2 if the trace or the use is wrong. See gmem(1).",
 };
 
-/* What no other design could be asked. */
-static int fits(const struct trace *t, const char *file)
-{
-	if (!t->par_end)
-		return 1;
-	fprintf(stderr,
-		"%s:%u: calls that overlap have no order in common: designs differ in their rows; "
-		"try gmem explore --profile, one design at a time\n",
-		file, t->calls[t->par_first].line);
-	return 0;
-}
-
 int cmd_diff(int argc, char **argv)
 {
 	struct options o = { .profiles = "all" };
@@ -163,11 +151,6 @@ int cmd_diff(int argc, char **argv)
 	o.d.file = shown_name(o.path);
 	o.d.t = &t;
 	o.d.with_states = o.show == diff_html || o.show == diff_json;
-	if (!fits(&t, o.d.file)) {
-		free(o.d.columns);
-		trace_free(&t);
-		return EXIT_WRONG_USE;
-	}
 	diff_run(&o.d);
 	o.show(stdout, &o.d, o.only);
 	differ = o.d.nr_differing > 0;

@@ -170,7 +170,7 @@ static void put_legend(FILE *f)
 
 static void put_head(FILE *f, const struct diff *d)
 {
-	char *words = comment_words(d->t->head);
+	char *words = comment_words(d->t->head), *order = diff_order(d);
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -196,9 +196,12 @@ static void put_head(FILE *f, const struct diff *d)
 		fputs("all results are equal", f);
 	fprintf(f, ". Written for %s.</p>\n",
 		gmem_profile_name(d->t->profile ? d->t->profile : gmem_profile_default()));
+	if (order)
+		fprintf(f, "<p>%s</p>\n", order);
 	put_legend(f);
 	fputs("</header>\n", f);
 	free(words);
+	free(order);
 }
 
 static void put_column_head(FILE *f, const struct diff *d, size_t column)

@@ -12,6 +12,7 @@ static void put_begin(const struct diff *d)
 {
 	const struct gmem_profile *p = d->t->profile ? d->t->profile : gmem_profile_default();
 	struct json_object *o = json_event("diff"), *names = json_object_new_array();
+	char *order = diff_order(d);
 	size_t i;
 
 	json_add_string(o, "file", d->file);
@@ -19,6 +20,8 @@ static void put_begin(const struct diff *d)
 	for (i = 0; i < d->nr; i++)
 		json_object_array_add(names, json_object_new_string(d->columns[i].name));
 	json_object_object_add(o, "profiles", names);
+	if (order)
+		json_add_text(o, "order", order);
 	json_put(o);
 }
 
@@ -57,11 +60,11 @@ static struct json_object *pages_of(const struct diff_column *c, size_t n)
 
 static void put_cell(const struct diff *d, size_t column, size_t n)
 {
-	static const char *const how[] = { [TOLD_AS_WRITTEN] = "as written",
-					   [TOLD_BY_OTHERS] = "by others",
-					   [TOLD_BEFORE] = "before",
-					   [TOLD_BY_NONE] = "none",
-					   [TOLD_NOT_ASKED] = "not made" };
+	static const char *const how[] = {
+		[TOLD_AS_WRITTEN] = "as written", [TOLD_BY_OTHERS] = "by others",
+		[TOLD_BEFORE] = "before",	  [TOLD_LATER] = "later",
+		[TOLD_BY_NONE] = "none",	  [TOLD_NOT_ASKED] = "not made"
+	};
 	const struct diff_column *c = &d->columns[column];
 	const struct diff_cell *cell = &c->cells[n];
 	struct json_object *o = json_event("answer");

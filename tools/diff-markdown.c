@@ -111,6 +111,7 @@ static void put_rules(FILE *f, const struct diff *d)
 
 void diff_markdown(FILE *f, const struct diff *d, int only)
 {
+	char *order = diff_order(d);
 	size_t i;
 
 	fputs("## ", f);
@@ -122,6 +123,9 @@ void diff_markdown(FILE *f, const struct diff *d, int only)
 			d->nr_differing == 1 ? " differs" : "s differ");
 	else
 		fputs("all results are equal.\n\n", f);
+	if (order)
+		fprintf(f, "%s\n\n", order);
+	free(order);
 	put_head(f, d);
 	for (i = 0; i < d->t->nr_calls; i++)
 		if (!only || diff_differs(d, i))

@@ -253,9 +253,15 @@ static int agree_without(const struct diff_cell *a, const struct diff_cell *b)
 	return a->told.how == b->told.how && same_words(a->told.note, b->told.note);
 }
 
+/* Another call does it, which has a cell of its own. */
+static int is_elsewhere(const struct diff_column *c, size_t n)
+{
+	return c->cells[n].told.how == TOLD_BEFORE || c->cells[n].told.how == TOLD_LATER;
+}
+
 static int succeeded(const struct diff_column *c, size_t n)
 {
-	return c->cells[n].told.how == TOLD_BEFORE ||
+	return is_elsewhere(c, n) ||
 	       (c->cells[n].made && result_succeeded(&c->x.results[c->cells[n].decided]));
 }
 
@@ -274,7 +280,7 @@ static int agree(const struct diff *d, size_t n, size_t a, size_t b)
 	const struct gmem_result *r, *s;
 	uint32_t verb = d->t->calls[n].linked.call.verb;
 
-	if (x->cells[n].told.how == TOLD_BEFORE || y->cells[n].told.how == TOLD_BEFORE)
+	if (is_elsewhere(x, n) || is_elsewhere(y, n))
 		return succeeded(x, n) && succeeded(y, n);
 	if (!p || !q)
 		return !p && !q && agree_without(&x->cells[n], &y->cells[n]);

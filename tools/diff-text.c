@@ -280,6 +280,17 @@ static void put_end(FILE *f, const struct diff_column *c)
 	free(t.bytes);
 }
 
+static void put_order(FILE *f, const struct diff *d)
+{
+	char *order = diff_order(d);
+
+	if (!order)
+		return;
+	put_wrapped(f, order, 0, 0);
+	fputc('\n', f);
+	free(order);
+}
+
 void diff_text(FILE *f, const struct diff *d, int only)
 {
 	struct layout l = lay_out(d);
@@ -292,6 +303,7 @@ void diff_text(FILE *f, const struct diff *d, int only)
 			d->nr_differing == 1 ? " differs" : "s differ");
 	else
 		fputs("all results are equal\n\n", f);
+	put_order(f, d);
 	if (l.nr && (!only || d->nr_differing))
 		put_head(f, d, &l);
 	for (i = 0; i < d->t->nr_calls; i++)

@@ -34,6 +34,8 @@ char *diff_result(const struct diff *d, size_t column, size_t n)
 	switch (cell->told.how) {
 	case TOLD_BEFORE:
 		return copied("(no call)");
+	case TOLD_LATER:
+		return copied("(later)");
 	case TOLD_BY_NONE:
 		return copied("(none)");
 	default:
@@ -115,4 +117,19 @@ char *diff_column_names(const struct diff *d, size_t column)
 const char *diff_clause_name(unsigned int clause)
 {
 	return clause ? gmem_clause(clause)->name : NULL;
+}
+
+char *diff_order(const struct diff *d)
+{
+	const struct trace *t = d->t;
+	struct text order;
+
+	if (!t->par_end)
+		return NULL;
+	text_begin(&order);
+	fprintf(order.f,
+		"The calls of lines %u to %u overlap; here they are made one after the other, as they "
+		"are written.",
+		t->calls[t->par_first].line, t->calls[t->par_end - 1].line);
+	return text_end(&order);
 }

@@ -129,6 +129,9 @@ static inline int diff_is_shown(const struct diff *d, size_t column)
 /* The name of that clause; null for none. */
 const char *diff_clause_name(unsigned int clause);
 
+/* What to know about the order of the calls; free() it. Null if there is nothing. */
+char *diff_order(const struct diff *d);
+
 /* With only, calls whose results are equal are left out. */
 void diff_text(FILE *f, const struct diff *d, int only);
 void diff_markdown(FILE *f, const struct diff *d, int only);

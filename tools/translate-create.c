@@ -69,9 +69,10 @@ static void read_flags(struct gmem_call *call)
 
 static int is_in_file(const struct translator *x, size_t vm)
 {
-	if (x->from_family != FAMILY_LINUX)
+	if (x->from_family & (FAMILY_COCO | FAMILY_SHAREABILITY))
 		return 1;
-	return (profile_number(x->from_profile, "create_flags") & GMEM_FLAG_MMAP) &&
+	return x->from_family == FAMILY_LINUX &&
+	       (profile_number(x->from_profile, "create_flags") & GMEM_FLAG_MMAP) &&
 	       !vm_has_private_memory(x, (int32_t)vm);
 }
 
@@ -157,16 +158,20 @@ static int will_be_inaccessible(const struct translator *x, size_t n)
 	return seal && is_own_seal(x, call_of(x, seal));
 }
 
-/* The VM that will have the file in a memslot, or else the last that was made; -1 if none was. */
+/* The VM that will have the file in a memslot; or else the last before, or the next; -1 if there is none. */
 static int32_t vm_for(const struct translator *x, size_t n)
 {
 	size_t bind = next_on(x, (int32_t)n, n, GMEM_SET_USER_MEMORY_REGION2), i;
-	int32_t vm = bind ? root_of(x, x->from->calls[bind].linked.fd_from) : -1;
 
-	for (i = 0; i < n && vm < 0; i++)
-		if (call_of(x, n - 1 - i)->verb == GMEM_CREATE_VM)
-			vm = (int32_t)(n - 1 - i);
-	return vm < (int32_t)n ? vm : -1;
+	if (bind)
+		return root_of(x, x->from->calls[bind].linked.fd_from);
+	for (i = n; i--;)
+		if (call_of(x, i)->verb == GMEM_CREATE_VM)
+			return (int32_t)i;
+	for (i = n; ++i < x->from->nr_calls;)
+		if (call_of(x, i)->verb == GMEM_CREATE_VM && may_succeed(x->from, i))
+			return (int32_t)i;
+	return -1;
 }
 
 /* ---- making files ---- */
@@ -177,20 +182,59 @@ static void none(struct told *told, const char *why)
 	say(told, "%s", why);
 }
 
-/* What the trace gives the file: by ftruncate, or by allocations past its end. 0 if it does neither. */
+size_t sizes_it(const struct translator *x, int32_t file)
+{
+	size_t i = (size_t)file;
+
+	while ((i = next_on(x, file, i, GMEM_FTRUNCATE)))
+		if (may_succeed(x->from, i) && call_of(x, i)->length)
+			return i;
+	return 0;
+}
+
+/* The end of what such calls take of the file. */
+static uint64_t end_of(const struct translator *x, size_t n, uint32_t verb)
+{
+	uint64_t most = 0, end;
+	size_t i;
+
+	for (i = n; (i = next_on(x, (int32_t)n, i, verb));) {
+		const struct gmem_call *call = call_of(x, i);
+
+		end = call->offset + (verb == GMEM_FALLOCATE ? call->length : call->size);
+		if ((verb != GMEM_FALLOCATE || !call->mode) && may_succeed(x->from, i) &&
+		    end > most)
+			most = end;
+	}
+	return (most + GMEM_PAGE_SIZE - 1) & ~(uint64_t)(GMEM_PAGE_SIZE - 1);
+}
+
+/*
+ * What the trace gives the file: by ftruncate, or by allocations past its end; else what a memslot takes.
+ * 0 if nobody says.
+ */
 static uint64_t size_given(const struct translator *x, size_t n)
 {
-	size_t i = next_on(x, (int32_t)n, n, GMEM_FTRUNCATE);
-	uint64_t size = 0, end;
+	size_t i = sizes_it(x, (int32_t)n);
+	uint64_t size = i ? call_of(x, i)->length : end_of(x, n, GMEM_FALLOCATE);
 
-	if (i)
-		return call_of(x, i)->length;
-	for (i = n; (i = next_on(x, (int32_t)n, i, GMEM_FALLOCATE));) {
-		end = call_of(x, i)->offset + call_of(x, i)->length;
-		if (!call_of(x, i)->mode && end > size)
-			size = end;
-	}
-	return (size + GMEM_PAGE_SIZE - 1) & ~(uint64_t)(GMEM_PAGE_SIZE - 1);
+	return size ? size : end_of(x, n, GMEM_SET_USER_MEMORY_REGION2);
+}
+
+/* The VM that a file is for, of a trace that has none. */
+static int32_t add_vm(struct translator *x, size_t n, struct told *told)
+{
+	struct linked_call l = { .fd_from = -1, .memfd_from = -1, .addr_from = -1 };
+	struct trace_call *c;
+
+	l.call = (struct gmem_call){ .verb = GMEM_CREATE_VM,
+				     .task = call_of(x, n)->task,
+				     .fd = GMEM_KVM_FD,
+				     .type = GMEM_VM_SW_PROTECTED };
+	c = add_call(x, n, &l, told);
+	snprintf(c->name, sizeof(c->name), "%.25s_vm", x->from->calls[n].name);
+	told->main = 1;
+	return (int32_t)x->t.nr_calls - 1;
 }
 
 /* A guest_memfd for what was made without a VM and without a size. */
@@ -204,12 +248,17 @@ static void make_guest_memfd(struct translator *x, size_t n, struct told *told)
 		none(told, "it has no such memfd");
 		return;
 	}
-	if (vm < 0 || !size) {
-		none(told,
-		     vm < 0 ? "it needs a VM first" : "it needs the size, which is not given");
+	if (!size) {
+		none(told, "it needs the size, which is not given");
 		return;
 	}
-	if (!find_handle(x, vm, &l.fd_from, NULL, told))
+	if (vm > (int32_t)n && x->handles[vm].call < 0) {
+		wait_for_vm(x, n, vm, told);
+		return;
+	}
+	if (vm < 0)
+		l.fd_from = add_vm(x, n, told);
+	else if (!find_handle(x, vm, &l.fd_from, NULL, told))
 		return;
 	l.call = (struct gmem_call){ .verb = GMEM_CREATE_GUEST_MEMFD,
 				     .task = call_of(x, n)->task,
@@ -296,6 +345,19 @@ static int needs_mount(const struct gmem_profile *p)
 	return (int)profile_number(p, "unpinned_operations");
 }
 
+/* Of use only where files are made on it. */
+void translate_mount(struct translator *x, size_t n, const struct translate_row *row,
+		     struct told *told)
+{
+	(void)row;
+	if (needs_mount(x->profile)) {
+		add_written(x, n, told);
+		return;
+	}
+	told->how = TOLD_BEFORE;
+	say(told, "it needs no mount");
+}
+
 void translate_restricted(struct translator *x, size_t n, const struct translate_row *row,
 			  struct told *told)
 {
@@ -332,7 +394,7 @@ void translate_resize(struct translator *x, size_t n, const struct translate_row
 		told->how = TOLD_BEFORE;
 		say(told, "it is out of reach already");
 	} else if (call_of(x, n)->verb == row->verb && (x->family & FAMILY_GUEST_MEMFD) &&
-		   next_on(x, file, (size_t)file, row->verb) == n) {
+		   sizes_it(x, file) == n) {
 		told->how = TOLD_BEFORE;
 		say(told, "it has its size already");
 	} else {

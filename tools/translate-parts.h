@@ -23,6 +23,7 @@
 enum meaning {
 	MEANS_ITSELF,
 	CREATE_VM,
+	MOUNT,
 	CREATE, /* a file */
 	RESIZE, /* it, or seal it, before it is used */
 	MAP,
@@ -33,6 +34,9 @@ enum meaning {
 	TO_SHARED,
 	CAPABILITY
 };
+
+/* A negated errno, so that what was not made counts as having failed. */
+#define NOT_MADE (-9)
 
 #define OUTSIDE 128u /* where other memory of the program stands in for the file's shared pages */
 
@@ -49,7 +53,7 @@ struct translate_row {
 	uint64_t word; /* attributes, mode or advice */
 };
 
-translate_fn translate_create_vm, translate_map, translate_bind;
+translate_fn translate_create_vm, translate_mount, translate_map, translate_bind;
 translate_fn translate_memfd, translate_restricted, translate_guest_memfd, translate_resize;
 translate_fn translate_allocate, translate_keep_size, translate_punch, translate_by_file,
 	translate_by_gpa, translate_cap;
@@ -61,7 +65,34 @@ uint8_t family_of(const struct gmem_profile *p, const struct gmem_machine *m);
 /* 1 unless all that the profile knows of the call is that there is none. */
 int profile_has_verb(const struct gmem_profile *p, uint32_t verb);
 
+/* ---- translate-later.c ---- */
+
+/* 1 unless the trace demands that the call fails. */
+int may_succeed(const struct trace *t, size_t n);
+/* Call number n has to wait until call number vm has made a VM. */
+void wait_for_vm(struct translator *x, size_t n, int32_t vm, struct told *told);
+/* Of a call on a file that waits: waits as well, or cannot. 0 if it is on no such file. */
+int waits_with_its_file(struct translator *x, size_t n, struct told *told);
+/* After call number n, which makes a VM: what has waited for it. */
+void tell_what_waited(struct translator *x, size_t n, struct told *told);
+/* The conversion of a range of file or VM root has to wait for a memslot; 0 if there will be none. */
+int wait_for_slot(struct translator *x, size_t n, const struct translate_row *row, int32_t root,
+		  int by_file);
+/* After call number n, which binds a memslot: the conversions that have waited for it. */
+void tell_what_is_wanted(struct translator *x, size_t n, struct told *told);
+
+/* ---- translate-create.c ---- */
+
+/* The call that gives the file its size, if one does; 0 if not. */
+size_t sizes_it(const struct translator *x, int32_t file);
+
 /* ---- translate-tell.c ---- */
+
+/* The part of the first range that is in the second; 0 if none is. */
+int ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size, uint64_t *start,
+		   uint64_t *size);
+/* 1 if the conversion of the file's pages, asked for as the trace does, is one in this design. */
+int is_converted(const struct translator *x, int32_t file, int by_file);
 
 /* The call of the row on that range; its descriptor is that of from, a call of the trace. */
 void add_conversion(struct translator *x, size_t n, const struct translate_row *row, int32_t from,

@@ -11,9 +11,6 @@
 #include "mounted.h"
 #include "translate-parts.h"
 
-/* A negated errno, so that what was not made counts as having failed. */
-#define NOT_MADE (-9)
-
 void say(struct told *told, const char *format, ...)
 {
 	struct text t;

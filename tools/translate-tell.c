@@ -10,6 +10,21 @@
 #include "mounted.h"
 #include "translate-parts.h"
 
+/* A fixed address is where it is in the translation; one that is not there is not asked for. */
+static void place(const struct translator *x, struct gmem_call *call, int32_t *addr_from)
+{
+	struct told no = { .note = NULL };
+	uint64_t delta = 0;
+
+	if (*addr_from >= 0 && !find_handle(x, *addr_from, addr_from, &delta, &no)) {
+		*addr_from = -1;
+		call->addr = 0;
+		call->flags &= ~GMEM_MAP_FIXED;
+	}
+	call->addr += delta;
+	free(no.note);
+}
+
 /* Memory for a range of the file, as the trace maps it by the call of that number; 0 if it never does. */
 static void add_stand_in_call(struct translator *x, size_t n, size_t map, int32_t file,
 			      uint64_t offset, uint64_t size, struct told *told)
@@ -18,8 +33,10 @@ static void add_stand_in_call(struct translator *x, size_t n, size_t map, int32_
 	struct trace_call *c;
 
 	l.call.prot = GMEM_PROT_READ | GMEM_PROT_WRITE;
-	if (map)
+	if (map) {
 		l = x->from->calls[map].linked;
+		place(x, &l.call, &l.addr_from);
+	}
 	l.fd_from = -1;
 	l.call.verb = GMEM_MMAP;
 	l.call.fd = -1;
@@ -148,8 +165,7 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The part of the first range that is in the second; 0 if none is. */
-static int overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size, uint64_t *start,
+int ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size, uint64_t *start,
 		   uint64_t *size)
 {
 	uint64_t a_end = a + a_size < a ? UINT64_MAX : a + a_size;
@@ -176,8 +192,8 @@ void translate_punch(struct translator *x, size_t n, const struct translate_row 
 		struct linked_call l = { .fd_from = -1, .memfd_from = -1 };
 
 		if (s->file != file || !result_succeeded(&x->results[s->call]) ||
-		    !overlap(from->call.offset, from->call.length, s->offset, s->size, &start,
-			     &size))
+		    !ranges_overlap(from->call.offset, from->call.length, s->offset, s->size,
+				    &start, &size))
 			continue;
 		l.addr_from = (int32_t)s->call;
 		l.call = (struct gmem_call){ .verb = row->verb,
@@ -233,9 +249,9 @@ void add_conversion(struct translator *x, size_t n, const struct translate_row *
 }
 
 /* With shareability the VM's attributes do not count where the file has its own. */
-static int converts(const struct translator *x, const struct told_slot *s, int to_gpa)
+int is_converted(const struct translator *x, int32_t file, int by_file)
 {
-	return to_gpa || x->from_family != FAMILY_SHAREABILITY || !tracks_itself(x, s->file);
+	return by_file || x->from_family != FAMILY_SHAREABILITY || !tracks_itself(x, file);
 }
 
 /* By the memslots that have the range: one call for each. */
@@ -246,13 +262,14 @@ static void by_slots(struct translator *x, size_t n, const struct translate_row 
 	int32_t root = root_of(x, l->fd_from);
 	uint64_t begin = to_gpa ? l->call.offset : l->call.gpa, start, size, done = 0;
 	size_t i;
+	int waits;
 
 	for (i = 0; i < x->nr_slots && told->nr < TOLD_MOST; i++) {
 		const struct told_slot *s = &x->slots[i];
 
-		if ((to_gpa ? s->file : s->vm) != root || !converts(x, s, to_gpa) ||
-		    !overlap(begin, l->call.size, to_gpa ? s->offset : s->gpa, s->size, &start,
-			     &size))
+		if ((to_gpa ? s->file : s->vm) != root || !is_converted(x, s->file, to_gpa) ||
+		    !ranges_overlap(begin, l->call.size, to_gpa ? s->offset : s->gpa, s->size,
+				    &start, &size))
 			continue;
 		done += size;
 		if (to_gpa)
@@ -262,11 +279,15 @@ static void by_slots(struct translator *x, size_t n, const struct translate_row 
 			add_conversion(x, n, row, s->file, s->offset + (start - s->gpa), size,
 				       told);
 	}
+	waits = done < l->call.size && wait_for_slot(x, n, row, root, to_gpa);
 	if (told->nr)
 		told->how = TOLD_BY_OTHERS;
 	else if (told->how == TOLD_AS_WRITTEN)
-		told->how = TOLD_BY_NONE;
-	if (done < l->call.size)
+		told->how = waits ? TOLD_LATER : TOLD_BY_NONE;
+	if (waits)
+		say(told,
+		    told->nr ? "the rest when a memslot has it" : "when a memslot has the range");
+	else if (done < l->call.size)
 		say(told, told->nr ? "only what a memslot has" :
 			  to_gpa   ? "it converts guest addresses, and no memslot has the range" :
 				     "it converts files, and there is none to convert");

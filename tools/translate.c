@@ -44,6 +44,7 @@ static const struct {
 	enum meaning means;
 } meanings[] = {
 	{ GMEM_CREATE_VM, FAMILY_ANY, ANY_WORD, CREATE_VM },
+	{ GMEM_OPEN_MOUNT, FAMILY_RESTRICTED, ANY_WORD, MOUNT },
 	{ GMEM_CREATE_GUEST_MEMFD, FAMILY_ANY, ANY_WORD, CREATE },
 	{ GMEM_MEMFD_CREATE, FAMILY_ANY, ANY_WORD, CREATE },
 	{ GMEM_MEMFD_RESTRICTED, FAMILY_ANY, ANY_WORD, CREATE },
@@ -72,6 +73,7 @@ static const struct {
 static const struct translate_row rows[] = {
 	{ CREATE_VM, FAMILY_SHAREABILITY, translate_create_vm, GMEM_ENABLE_CAP,
 	  GMEM_CAP_DISABLE_LEGACY_PRIVATE_TRACKING },
+	{ MOUNT, FAMILY_ANY, translate_mount, GMEM_OPEN_MOUNT, 0 },
 	{ CREATE, FAMILY_GUEST_MEMFD, translate_guest_memfd, GMEM_CREATE_GUEST_MEMFD, 0 },
 	{ CREATE, FAMILY_MEMFD, translate_memfd, GMEM_MEMFD_CREATE, 0 },
 	{ CREATE, FAMILY_RESTRICTED, translate_restricted, GMEM_MEMFD_RESTRICTED, 0 },
@@ -173,6 +175,8 @@ void translate(struct translator *x, size_t n, struct told *told)
 
 	memset(told, 0, sizeof(*told));
 	told->first = (uint32_t)x->t.nr_calls;
+	if (waits_with_its_file(x, n, told))
+		return;
 	if (row) {
 		row->tell(x, n, row, told);
 	} else if (!x->same && !profile_has_verb(x->profile, l->call.verb)) {
@@ -181,8 +185,13 @@ void translate(struct translator *x, size_t n, struct told *told)
 	} else {
 		add_written(x, n, told);
 	}
-	if (told->nr)
-		x->handles[n] = (struct told_handle){ (int32_t)(told->first + told->main), 0 };
+	if (!told->nr)
+		return;
+	x->handles[n] = (struct told_handle){ (int32_t)(told->first + told->main), 0 };
+	if (l->call.verb == GMEM_CREATE_VM)
+		tell_what_waited(x, n, told);
+	else if (l->call.verb == GMEM_SET_USER_MEMORY_REGION2)
+		tell_what_is_wanted(x, n, told);
 }
 
 void translated(struct translator *x, size_t n, const struct told *told, int succeeded)
@@ -215,6 +224,7 @@ void translator_init(struct translator *x, const struct trace *from, const struc
 	x->handles = xcalloc(from->nr_calls, sizeof(*x->handles));
 	x->roots = xcalloc(from->nr_calls, sizeof(*x->roots));
 	x->closed = xcalloc(from->nr_calls, sizeof(*x->closed));
+	x->waits = xcalloc(from->nr_calls, sizeof(*x->waits));
 	for (i = 0; i < from->nr_calls; i++) {
 		const struct linked_call *l = &from->calls[i].linked;
 
@@ -232,6 +242,8 @@ void translator_free(struct translator *x)
 	free(x->handles);
 	free(x->roots);
 	free(x->closed);
+	free(x->waits);
+	free(x->wanted);
 	free(x->slots);
 	free(x->stand_ins);
 }

@@ -30,6 +30,7 @@ enum told_how {
 	TOLD_AS_WRITTEN,
 	TOLD_BY_OTHERS, /* other calls, or the same one with other parameters */
 	TOLD_BEFORE,	/* no call: an earlier one has made already what its name stands for */
+	TOLD_LATER,	/* no call: a later one will do that, when what it needs is there */
 	TOLD_BY_NONE,	/* the design has no such thing */
 	TOLD_NOT_ASKED, /* what it needs is not there */
 };
@@ -65,6 +66,15 @@ struct told_stand_in {
 	uint32_t call; /* in the translation */
 };
 
+/* A conversion of a range that no memslot has, until one has it. */
+struct told_wanted {
+	int32_t root; /* the call that made the file; or the VM, and then it is of guest addresses */
+	uint32_t call; /* of the trace */
+	uint32_t verb; /* by which, with which word */
+	uint64_t word;
+	uint64_t start, size;
+};
+
 struct translator {
 	const struct trace *from; /* and the design that it was written for */
 	const struct gmem_profile *from_profile, *profile;
@@ -80,6 +90,10 @@ struct translator {
 	uint8_t *closed;	     /* of each: 1 if its handle was closed */
 	struct told_slot *slots;
 	size_t nr_slots, room_slots;
+	int32_t *
+		waits; /* of each: 1 more than the call that makes the VM which it waits for; or 0 */
+	struct told_wanted *wanted;
+	size_t nr_wanted, room_wanted;
 	struct told_stand_in *stand_ins;
 	size_t nr_stand_ins, room_stand_ins;
 };
