@@ -15,7 +15,28 @@ struct gmem_vma *gmem_vma_at(struct gmem_block *b, struct gmem_process *p, uint6
 	return idx ? VMA(b, idx) : NULL;
 }
 
-/* Where what can be faulted in of [page, to) ends: there, with the file, or with what is shared. */
+/* F_SEAL_AUTO_ALLOCATE: no fault allocates a page of the file. */
+static bool faults_do_not_allocate(const struct gmem_run *run, const struct gmem_inode *inode)
+{
+	return inode->seals & run->b->profile->n.auto_allocate_seal;
+}
+
+/* The first of [pgoff, end) that is not there, or end. */
+static uint64_t there_until(const struct gmem_run *run, const struct gmem_inode *inode,
+			    uint64_t pgoff, uint64_t end)
+{
+	struct gmem_range r;
+
+	while (pgoff < end && gmem_range_next_in(run->b, inode->folios, pgoff, end, &r) &&
+	       r.start == pgoff)
+		pgoff = r.end;
+	return pgoff;
+}
+
+/*
+ * Where what can be faulted in of [page, to) ends: there, with the file, with what is shared, or with
+ * what is there and may not be allocated.
+ */
 static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_t page, uint64_t to)
 {
 	const struct gmem_inode *inode = INODE(run->b, v->inode);
@@ -26,6 +47,8 @@ static uint64_t reach_of(struct gmem_run *run, const struct gmem_vma *v, uint64_
 	if (end > gmem_pages_of(inode->size))
 		end = gmem_pages_of(inode->size);
 	end = gmem_shared_until(run->b, inode, pgoff, end);
+	if (faults_do_not_allocate(run, inode))
+		end = there_until(run, inode, pgoff, end);
 	return end > pgoff ? page + (end - pgoff) : page;
 }
 
@@ -431,13 +454,12 @@ const struct gmem_step gmem_op_host_fault_memfd[] = {
 	END,
 };
 
-/* F_SEAL_AUTO_ALLOCATE: SGP_NOALLOC */
+/* SGP_NOALLOC */
 static bool page_may_be_allocated(struct gmem_run *run)
 {
 	const struct gmem_inode *inode = inode_of(run);
 
-	return !(inode->seals & run->b->profile->n.auto_allocate_seal) ||
-	       gmem_folio(run->b, inode, run->t->pgoff);
+	return !faults_do_not_allocate(run, inode) || gmem_folio(run->b, inode, run->t->pgoff);
 }
 
 /* handle_mm_fault(), shmem_fault() of memfile-notifier-v7 */

@@ -20,10 +20,10 @@ static bool hole_is_of_whole_pages(struct gmem_run *run)
 	return PAGE_ALIGNED(run->c->offset) && PAGE_ALIGNED(run->c->length);
 }
 
+/* Also where the size would be kept. */
 static bool seals_allow_the_length(struct gmem_run *run)
 {
-	return (run->c->mode & GMEM_FALLOC_KEEP_SIZE) ||
-	       run->c->offset + run->c->length <= inode_of(run)->size ||
+	return run->c->offset + run->c->length <= inode_of(run)->size ||
 	       !(inode_of(run)->seals & F_SEAL_GROW);
 }
 

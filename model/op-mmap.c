@@ -280,6 +280,12 @@ static bool seals_allow_mapping(struct gmem_run *run)
 	       !(run->c->prot & GMEM_PROT_WRITE);
 }
 
+/* mapping_map_writable(): until 6.7 also of what is only read */
+static bool shared_mappings_are_not_denied(struct gmem_run *run)
+{
+	return !(inode_of(run)->seals & F_SEAL_WRITE) || !mapping_is_shared(run);
+}
+
 /* ksys_mmap_pgoff(), do_mmap(), shmem_mmap() */
 const struct gmem_step gmem_op_mmap_memfd[] = {
 	CHECK(offset_is_aligned, MMAP_1, EINVAL),
@@ -296,6 +302,7 @@ const struct gmem_step gmem_op_mmap_memfd[] = {
 	DO(choose_address, MMAP_11),
 	CALL(T_UNMAP, MMAP_12, WHEN(range_is_mapped_and_fixed)),
 	CHECK(mapping_is_of_a_memfd, MEMFD_9, EINVAL, WHEN(is_file), .to = L_UNLOCK),
+	CHECK(shared_mappings_are_not_denied, SEAL_10, EPERM, WHEN(is_file), .to = L_UNLOCK),
 	CHECK(seals_allow_mapping, INACC_5, EPERM, WHEN(is_file), .to = L_UNLOCK),
 	CHECK(is_accessible, INACC_5, EPERM, WHEN(is_file), .to = L_UNLOCK),
 	LOCK(I_MMAP_RWSEM, WRITE, NOTIFY_9, WHEN(is_file)),

@@ -258,6 +258,7 @@ static const struct gmem_touch touches[] = {
 	WRITES("set_inaccessible_flag_of_shmem", P(MEMFD_STATE)),
 	WRITES("set_inaccessible_seals", P(MEMFD_STATE)),
 	STEP("settle_contents", P(FOLIOS), P(INODE_BYTES), .inode_span = AT_START),
+	READS("shared_mappings_are_not_denied", P(MEMFD_STATE)),
 	READS("signed_range_is_in_file", P(MEMFD_STATE)),
 	READS("size_was_never_set", P(MEMFD_STATE)),
 	READS("slot_has_gmem", P(SLOTS)),

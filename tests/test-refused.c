@@ -74,6 +74,7 @@ static struct exception {
 	{ GMEM_FALLOCATE, "MEMFD-17", "pages from an earlier call that nobody has used are gone",
 	  0 },
 	{ GMEM_MMAP, "INACC-5", "what was at the fixed address is gone when the file refuses", 0 },
+	{ GMEM_MMAP, "SEAL-10", "what was at the fixed address is gone when the file refuses", 0 },
 	{ GMEM_GUEST_STORE, "GUEST-5", "a private page was allocated before its memslot was asked",
 	  1 },
 	{ GMEM_GUEST_LOAD, "RMEM-32", "the guest is told of a memory error once", 0 },
