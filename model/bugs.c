@@ -119,11 +119,6 @@ static bool has_inaccessible_seal(const struct gmem_profile *p)
 	       !has_row(p, GMEM_MEMFD_CREATE, "set_inaccessible_flag");
 }
 
-static bool tells_some_of_errors(const struct gmem_profile *p)
-{
-	return has_restricted_files(p) && !p->n.notifier_list;
-}
-
 static bool has_guest_memfd(const struct gmem_profile *p)
 {
 	return !p->n.ancestor;
@@ -216,8 +211,6 @@ static const struct bug {
 	  exchanges_operations },
 	{ "X4", "a fault that looked before an allocation maps what it found", gmem_bug_x4,
 	  has_list },
-	{ "X5", "a memory error looks for memslots that are going", gmem_bug_x5,
-	  tells_some_of_errors },
 };
 #define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
 

@@ -50,8 +50,7 @@ extern const struct gmem_edit gmem_bug_b12[], gmem_bug_b22[], gmem_bug_b23[], gm
 	gmem_bug_b38[], gmem_bug_b38b[], gmem_bug_b39[], gmem_bug_b40[], gmem_bug_b42[],
 	gmem_bug_b45[], gmem_bug_b46[], gmem_bug_b47[], gmem_bug_b54[], gmem_bug_b56[],
 	gmem_bug_m1[], gmem_bug_m2[], gmem_bug_m3[], gmem_bug_m4[], gmem_bug_m5[], gmem_bug_q1[],
-	gmem_bug_q2[], gmem_bug_q3[], gmem_bug_x1[], gmem_bug_x2[], gmem_bug_x3[], gmem_bug_x4[],
-	gmem_bug_x5[];
+	gmem_bug_q2[], gmem_bug_q3[], gmem_bug_x1[], gmem_bug_x2[], gmem_bug_x3[], gmem_bug_x4[];
 extern const struct gmem_edit gmem_bug_b01[], gmem_bug_b02[], gmem_bug_b04[], gmem_bug_b05[],
 	gmem_bug_b07[], gmem_bug_b08[], gmem_bug_b08_v4[], gmem_bug_b09[], gmem_bug_b10[],
 	gmem_bug_b11[], gmem_bug_b12_restricted[], gmem_bug_b13[], gmem_bug_b13_v10[],

@@ -191,10 +191,3 @@ const struct gmem_edit gmem_bug_b13_v10[] = {
 	DROP_ROW(GMEM_MEMORY_FAILURE, "next_notifier", 0),
 	{ 0 },
 };
-
-/* X5: January 2023 walks over who is bound without the lock of those who come and go. */
-const struct gmem_edit gmem_bug_x5[] = {
-	DROP_ROW(GMEM_MEMORY_FAILURE, "lock", 0),
-	DROP_ROW(GMEM_MEMORY_FAILURE, "unlock", 0),
-	{ 0 },
-};

@@ -111,6 +111,22 @@ judge 'and has what differs, design by design' < <(
 	grep -q '"profile":"linux-6.8".*"pages":\["f0: 0 to 4K shared, allocated, bound","m0: 0 to 4K shared, allocated, mapped, bound"\]}$' \
 		"$tmp/out" || grep -m 1 pages "$tmp/out")
 
+run gmem diff --json -p restrictedmem-shim - <<'END'
+profile restrictedmem-shim
+t0 = open_mount(mode=TMPFS|NOEXEC)
+f0 = memfd_restricted(mount=t0)
+ftruncate(f0, length=6K)
+close(f0)
+END
+judge 'a file without pages is not gone, and a part of a page is one' < <(
+	diff - <(grep -o '"pages":.*' "$tmp/out") <<'END'
+"pages":[]}
+"pages":["f0: empty"]}
+"pages":["f0: 0 to 8K private"]}
+"pages":["f0: gone"]}
+END
+)
+
 judge 'all is every profile' < <(
 	[ "$(gmem profiles | wc -l)" -gt 5 ] || echo 'too few profiles'
 	diff <(gmem profiles | sed -n 's/^\([^ ][^ ]*\) .*/\1/p' | sort) \

@@ -357,22 +357,33 @@ static void what_stopped_a_call_is_said_again(void **state)
  */
 static void operations_of_a_module_that_is_gone(void **state)
 {
-	struct gmem_config config = { .profile = gmem_profile_find("restrictedmem-shim") };
-	struct gmem_world *w = new_world_of(&config);
-	struct gmem_call punch = { .verb = GMEM_FALLOCATE,
-				   .mode = GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE,
-				   .length = GMEM_PAGE_SIZE };
+	const struct gmem_config config = { .profile = gmem_profile_find("restrictedmem-shim") };
+	enum { MOUNT = 4, FILE_OF_SHIM, VM_OF_IT };
+	const struct gmem_call calls[] = {
+		{ .verb = GMEM_FALLOCATE, .fd = FILE_OF_SHIM, .length = GMEM_PAGE_SIZE },
+		{ .verb = GMEM_SET_USER_MEMORY_REGION2,
+		  .fd = VM_OF_IT,
+		  .flags = GMEM_MEM_GUEST_MEMFD,
+		  .size = GMEM_PAGE_SIZE,
+		  .memfd = FILE_OF_SHIM },
+		{ .verb = GMEM_MEMORY_FAILURE, .fd = FILE_OF_SHIM },
+		{ .verb = GMEM_CLOSE, .fd = FILE_OF_SHIM },
+	};
 	struct gmem_result r;
-	int64_t mount;
 
 	(void)state;
-	mount = call(w, .verb = GMEM_OPEN_MOUNT, .mode = GMEM_MOUNT_TMPFS | GMEM_MOUNT_NOEXEC);
-	punch.fd = call(w, .verb = GMEM_MEMFD_RESTRICTED, .memfd = mount);
-	assert_int_equal(gmem_call(w, &punch, &r), GMEM_DONE);
-	call(w, .verb = GMEM_RMMOD, .what = GMEM_MODULE_OPERATIONS);
-	assert_int_equal(gmem_call(w, &punch, &r), GMEM_VIOLATED);
-	assert_violated(w, "I15", "operations of a module that is gone: inode");
-	gmem_world_free(w);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct gmem_world *w = new_world_of(&config);
+
+		call(w, .verb = GMEM_OPEN_MOUNT, .mode = GMEM_MOUNT_TMPFS | GMEM_MOUNT_NOEXEC);
+		call(w, .verb = GMEM_MEMFD_RESTRICTED, .memfd = MOUNT);
+		create_vm(w, GMEM_VM_SW_PROTECTED);
+		assert_int_equal(gmem_call(w, &calls[0], &r), GMEM_DONE);
+		call(w, .verb = GMEM_RMMOD, .what = GMEM_MODULE_OPERATIONS);
+		assert_int_equal(gmem_call(w, &calls[i], &r), GMEM_VIOLATED);
+		assert_violated(w, "I15", "operations of a module that is gone: inode");
+		gmem_world_free(w);
+	}
 }
 
 /* memfile-notifier-v5 where who unbinds a memslot does not wait for those who tell it of pages. */

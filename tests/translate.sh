@@ -35,11 +35,13 @@ set_memory_attributes2(f0, offset=0, size=16K, attributes=PRIVATE)
 set_memory_attributes2(f0, offset=8K, size=4K, attributes=0)
 set_user_memory_region2(vm0, slot=0, gpa=0x10000, size=0)
 set_memory_attributes2(f0, offset=4K, size=4K, attributes=PRIVATE)
+set_memory_attributes2(f0, offset=4K, size=0, attributes=PRIVATE)
 ---
 by others|set_memory_attributes(vm0, gpa=0x10000, size=8K, attributes=PRIVATE); set_memory_attributes(vm0, gpa=0x40000, size=4K, attributes=PRIVATE)|0|only what a memslot has
 by others|set_memory_attributes(vm0, gpa=0x11000, size=4K, attributes=0)|0|
 as written|set_user_memory_region2(vm0, slot=0, gpa=0x10000, size=0)|0|
 none|||it converts guest addresses, and no memslot has the range
+none|||no page is in the range
 END
 
 tells 'and the other way round' linux-coco-v13 <<'END'
@@ -268,7 +270,7 @@ $memfd
 ftruncate(f0, length=32K)
 f1 = memfd_create()
 ---
-by others|f0 = create_guest_memfd(vm0, size=16K)|a file descriptor|
+by others|f0 = create_guest_memfd(vm0, size=16K, flags=INIT_SHARED)|a file descriptor|
 before|||it has its size already
 as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=16K, memfd=f0)|0|
 by others|set_memory_attributes2(f0, offset=8K, size=4K, attributes=PRIVATE)|0, error_offset=0|
@@ -286,7 +288,7 @@ fallocate(f0, mode=KEEP_SIZE, offset=1M, length=4K)
 fallocate(f0, mode=0, offset=4K, length=1)
 fallocate(f0, mode=0, offset=0, length=4K)
 ---
-by others|f0 = create_guest_memfd(vm0, size=8K)|a file descriptor|
+by others|f0 = create_guest_memfd(vm0, size=8K, flags=INIT_SHARED)|a file descriptor|
 by others|set_memory_attributes2(f0, offset=0, size=4K, attributes=PRIVATE)|0, error_offset=0|
 by others|set_memory_attributes2(f0, offset=1M, size=4K, attributes=PRIVATE)|EINVAL, error_offset=0|
 by others|set_memory_attributes2(f0, offset=4K, size=1, attributes=PRIVATE)|EINVAL, error_offset=0|
@@ -402,7 +404,7 @@ later|||it will have its size
 later|||when there is vm0
 later|||when there is vm0
 not made|||there is no f0 yet
-by others|vm0 = create_vm(type=SW_PROTECTED); f0 = create_guest_memfd(vm0, size=16K); d0 = dup(f0); set_memory_attributes2(d0, offset=0, size=8K, attributes=PRIVATE)|a file descriptor|
+by others|vm0 = create_vm(type=SW_PROTECTED); f0 = create_guest_memfd(vm0, size=16K, flags=INIT_SHARED); d0 = dup(f0); set_memory_attributes2(d0, offset=0, size=8K, attributes=PRIVATE)|a file descriptor|
 as written|set_user_memory_region2(vm0, slot=0, flags=GUEST_MEMFD, gpa=0x10000, size=12K, memfd=f0, offset=4K)|0|
 by others|set_memory_attributes2(f0, offset=4K, size=4K, attributes=0)|0, error_offset=0|
 END

@@ -34,7 +34,7 @@ static const char style[] =
 	"thead th b{display:block}thead th:first-child{left:0;z-index:3}\n"
 	"tbody th{position:sticky;left:0;background:var(--bg);z-index:1;min-width:15em;"
 	"max-width:24em;border-right:1px solid var(--line);border-left:4px solid transparent}\n"
-	"tbody td{min-width:9em;max-width:22em}\n"
+	"tbody td{min-width:11em;max-width:22em}\n"
 	".differs th{border-left-color:var(--mark)}.differs th,.differs td{background:var(--tint)}\n"
 	".differs .result{font-weight:600}\n"
 	".differs td:not(.group0) .result{color:var(--mark)}\n"
@@ -239,14 +239,17 @@ static void put_strips(FILE *f, const struct diff_column *c, size_t n)
 		int kept = before && i < before->nr &&
 			   diff_strips_equal(&s->strips[i], &before->strips[i]);
 
-		if (!s->strips[i].runs && kept)
+		if (!s->strips[i].nr_runs && kept)
 			continue;
 		fprintf(f, "<div class=\"object%s\"><code>%s</code>", kept ? " kept" : "",
 			c->objects[i].name);
-		if (s->strips[i].runs)
+		if (s->strips[i].nr_runs) {
 			strip_picture(f, &s->strips[i]);
-		else
-			fputs("<span class=\"note\">gone</span>", f);
+		} else {
+			fputs("<span class=\"note\">", f);
+			strip_words(f, &s->strips[i]);
+			fputs("</span>", f);
+		}
 		fputs("</div>", f);
 	}
 	fputs("</div>", f);

@@ -267,7 +267,8 @@ void look_at(const struct gmem_world *w, uint64_t ino, struct look_strip *strip)
 	*strip = (struct look_strip){ .runs = NULL };
 	if (!idx)
 		return;
-	end = CINODE(w->b, idx)->size >> GMEM_PAGE_SHIFT;
+	strip->there = 1;
+	end = gmem_pages_of(CINODE(w->b, idx)->size);
 	while (page < end) {
 		struct look_run r = look_run(w->b, idx, page, end);
 		struct look_run *last = strip->nr_runs ? &strip->runs[strip->nr_runs - 1] : NULL;

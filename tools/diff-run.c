@@ -65,7 +65,7 @@ int diff_strips_equal(const struct look_strip *a, const struct look_strip *b)
 {
 	uint32_t i;
 
-	if (!a->runs != !b->runs || a->nr_runs != b->nr_runs || a->more != b->more)
+	if (a->there != b->there || a->nr_runs != b->nr_runs || a->more != b->more)
 		return 0;
 	for (i = 0; i < a->nr_runs; i++)
 		if (a->runs[i].first != b->runs[i].first || a->runs[i].end != b->runs[i].end ||

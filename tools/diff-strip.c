@@ -54,8 +54,8 @@ void strip_words(FILE *f, const struct look_strip *s)
 {
 	uint32_t i, bit;
 
-	if (!s->runs)
-		fputs("gone", f);
+	if (!s->nr_runs)
+		fputs(s->there ? "empty" : "gone", f);
 	for (i = 0; i < s->nr_runs; i++) {
 		const struct look_run *r = &s->runs[i];
 

@@ -43,11 +43,12 @@ struct look_run {
 
 #define LOOK_MOST_RUNS 64u
 
-/* The pages of one inode; runs is null if there is no such inode any more. */
+/* The pages of one inode. */
 struct look_strip {
 	struct look_run *runs;
 	uint32_t nr_runs;
-	uint8_t more; /* there are more runs than fit */
+	uint8_t there; /* the inode is; it may have no pages */
+	uint8_t more;  /* there are more runs than fit */
 };
 
 /* The number of the inode that a descriptor of the task, or its address, leads to; 0 if none. */

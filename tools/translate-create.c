@@ -237,6 +237,14 @@ static int32_t add_vm(struct translator *x, size_t n, struct told *told)
 	return (int32_t)x->t.nr_calls - 1;
 }
 
+/* What becomes private only later, and where files convert that is theirs to know. */
+static uint64_t flags_that_begin_shared(const struct translator *x, size_t n)
+{
+	if (!(x->family & FAMILY_COCO) || !begins_shared(x, (int32_t)n))
+		return 0;
+	return profile_number(x->profile, "create_flags") & GMEM_FLAG_INIT_SHARED;
+}
+
 /* A guest_memfd for what was made without a VM and without a size. */
 static void make_guest_memfd(struct translator *x, size_t n, struct told *told)
 {
@@ -262,7 +270,8 @@ static void make_guest_memfd(struct translator *x, size_t n, struct told *told)
 		return;
 	l.call = (struct gmem_call){ .verb = GMEM_CREATE_GUEST_MEMFD,
 				     .task = call_of(x, n)->task,
-				     .size = size };
+				     .size = size,
+				     .flags = flags_that_begin_shared(x, n) };
 	add_call(x, n, &l, told);
 	told->how = TOLD_BY_OTHERS;
 }

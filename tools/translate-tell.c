@@ -291,6 +291,8 @@ static void by_slots(struct translator *x, size_t n, const struct translate_row 
 		say(told, told->nr ? "only what a memslot has" :
 			  to_gpa   ? "it converts guest addresses, and no memslot has the range" :
 				     "it converts files, and there is none to convert");
+	else if (!done)
+		say(told, "no page is in the range");
 }
 
 /* Shareability left the VM its own attributes, for files that have none. */
