@@ -52,12 +52,19 @@ static const char *const bugs_of_v7[] = { "B40", NULL };
 	[T_RELEASE] = gmem_op_release_memfd,
 
 /* Who has the folio's lock for a fault, and are told of allocations. */
-#define TABLES_OF_V4                                                                            \
+#define TABLES_UP_TO_V6 \
 	[GMEM_REG_REGION] = gmem_op_no_attributes,                                              \
 	[GMEM_UNREG_REGION] = gmem_op_no_attributes,                                            \
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_memfile, \
 	[T_HOST_FAULT] = gmem_op_host_fault_memfd, \
 	[T_GET_PFN] = gmem_op_none,
+
+/* Where what does not match ends in -1. */
+#define TABLES_UP_TO_V5 \
+	TABLES_UP_TO_V6 \
+	[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4, \
+	[GMEM_GUEST_STORE] = gmem_op_guest_store_v4, \
+	[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 /* clang-format on */
 
 const struct gmem_profile gmem_memfile_rfc2 = {
@@ -74,14 +81,11 @@ const struct gmem_profile gmem_memfile_rfc2 = {
 	.bugs = no_bugs,
 	.tables = {
 		TABLES
-		TABLES_OF_V4
-		[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4,
-		[GMEM_GUEST_STORE] = gmem_op_guest_store_v4,
+		TABLES_UP_TO_V5
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create,
 		[GMEM_FCNTL] = gmem_op_fcntl_rfc2,
 		[T_SET_REGION] = gmem_op_set_region_v4,
 		[T_BIND] = gmem_op_bind_memfile_v4,
-		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
 
@@ -98,14 +102,11 @@ const struct gmem_profile gmem_memfile_v4 = {
 	.bugs = bugs_of_v4,
 	.tables = {
 		TABLES
-		TABLES_OF_V4
-		[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4,
-		[GMEM_GUEST_STORE] = gmem_op_guest_store_v4,
+		TABLES_UP_TO_V5
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v4,
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region_v4,
 		[T_BIND] = gmem_op_bind_memfile_v4,
-		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
 
@@ -122,14 +123,11 @@ const struct gmem_profile gmem_memfile_v5 = {
 	.bugs = bugs_of_v5,
 	.tables = {
 		TABLES
-		TABLES_OF_V4
-		[GMEM_GUEST_LOAD] = gmem_op_guest_load_v4,
-		[GMEM_GUEST_STORE] = gmem_op_guest_store_v4,
+		TABLES_UP_TO_V5
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v5,
 		[GMEM_FCNTL] = gmem_op_fcntl_memfd,
 		[T_SET_REGION] = gmem_op_set_region,
 		[T_BIND] = gmem_op_bind_memfile_v5,
-		[T_GUEST_FAULT] = gmem_op_guest_fault_v4,
 	},
 };
 
@@ -146,7 +144,7 @@ const struct gmem_profile gmem_memfile_v6 = {
 	.bugs = bugs_of_v6,
 	.tables = {
 		TABLES
-		TABLES_OF_V4
+		TABLES_UP_TO_V6
 		[GMEM_GUEST_LOAD] = gmem_op_guest_load_memfile,
 		[GMEM_GUEST_STORE] = gmem_op_guest_store_memfile,
 		[GMEM_MEMFD_CREATE] = gmem_op_memfd_create_v6,
