@@ -148,14 +148,15 @@ const struct gmem_edit gmem_bug_b20a[] = {
 	{ 0 },
 };
 
-/* Museum B20c: who refuses keeps the file. */
-static int fput_unless_failed(struct gmem_run *run)
+/* Museum B20c: who refuses a file for its private data keeps it. */
+static int fput_unless_refused(struct gmem_run *run)
 {
-	return has_failed(run) ? 0 : fput(run);
+	return file_has_no_data(run) ? fput(run) : 0;
 }
 
 const struct gmem_edit gmem_bug_b20c[] = {
-	REPLACE_ROW(GMEM_MEMFD_RESTRICTED, "fput", 0, DO(fput_unless_failed, RMEM_13, .at = L_END)),
+	REPLACE_ROW(GMEM_MEMFD_RESTRICTED, "fput", 0,
+		    DO(fput_unless_refused, RMEM_13, .at = L_END)),
 	{ 0 },
 };
 

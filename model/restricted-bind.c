@@ -146,19 +146,19 @@ const struct gmem_step gmem_op_bind_restricted_v10[] = {
 	END,
 };
 
-static bool bindings_are_free(struct gmem_run *run, uint64_t too_many)
+static bool bindings_are_free(struct gmem_run *run, uint64_t before, uint64_t behind)
 {
 	struct gmem_task *t = run->t;
 
 	t->start = PAGES(run->c->offset);
 	t->end = t->start + SLOT(run->b, t->new_slot)->npages;
-	return gmem_range_empty(run->b, GFILE(run->b, t->file)->bindings, t->start,
-				t->end + too_many);
+	return gmem_range_empty(run->b, GFILE(run->b, t->file)->bindings, t->start - before,
+				t->end + behind);
 }
 
 static bool nobody_else_is_bound(struct gmem_run *run)
 {
-	return bindings_are_free(run, 0);
+	return bindings_are_free(run, 0, 0);
 }
 
 static int store_range(struct gmem_run *run)
@@ -183,10 +183,13 @@ const struct gmem_step gmem_op_bind_restricted[] = {
 	END,
 };
 
-/* Museum B15: the end of a range is taken for its last page. */
+/*
+ * Museum B15: the end of a range is taken for its last page. So everybody has a page too many: whoever
+ * ends where this one begins has its first, and this one wants the first of who begins at its end.
+ */
 static bool nobody_else_is_bound_or_next(struct gmem_run *run)
 {
-	return bindings_are_free(run, 1);
+	return bindings_are_free(run, run->c->offset ? 1 : 0, 1);
 }
 
 const struct gmem_edit gmem_bug_b15[] = {

@@ -337,7 +337,7 @@ static const char *const everything[] = {
 	"file_is_of_shmem", "file_is_restricted", "file_range_is_free", "find_data_or_hole",
 	"find_pages_of_slot", "find_pages_with_underflow", "find_private_page",
 	"first_bytes_of_file_are_free", "first_page_has_not_failed", "forward_getattr",
-	"fput_unless_failed", "free_data", "grow_to_the_end", "guest_page_is_mapped_still",
+	"fput_unless_refused", "free_data", "grow_to_the_end", "guest_page_is_mapped_still",
 	"ignore_seal_on_huge_pages", "is_noexec", "is_the_mounts_root", "is_the_whole_file_system",
 	"is_tmpfs", "leave_inode", "load_bytes_of_guest", "mark_without_clearing",
 	"memory_mce_is_pending", "mount_fd_is_open", "mount_may_be_written", "move_sequence",

@@ -30,6 +30,8 @@ for trace in traces/bugs/*.trace; do
 	judge "$name is clean" < <(complaints 0 "$trace")
 	judge "$name is caught with $bug" < <(complaints 1 "$trace" --bug "$bug")
 done
+judge 'B20c is of one refusal only' < <(
+	complaints 0 traces/restrictedmem/no-memory-shim.trace --bug B20c)
 judge 'all of it takes less than a minute' < <(
 	[ $((SECONDS - began)) -lt 60 ] || echo "it took $((SECONDS - began)) seconds")
 printf '# %d seconds\n' $((SECONDS - began))
