@@ -16,6 +16,7 @@
 #define F_SEAL_GUEST 32u /* RFC; in v4 F_SEAL_INACCESSIBLE, in v7 F_SEAL_AUTO_ALLOCATE */
 
 #define TMPFS_MAGIC 0x01021994
+#define RESTRICTEDMEM_MAGIC 0x5245534d
 
 /* gmem_inode.st_dev: the kernel's own mount of tmpfs, restrictedmem's file system, a user's mounts */
 #define DEV_SHMEM 1u

@@ -296,7 +296,9 @@ const struct gmem_step gmem_op_lseek_memfd[] = {
 
 static int return_statfs_memfd(struct gmem_run *run)
 {
-	run->res->value = run->c->field == GMEM_F_TYPE ? TMPFS_MAGIC : (int64_t)GMEM_PAGE_SIZE;
+	int64_t magic = inode_of(run)->hidden_ino ? RESTRICTEDMEM_MAGIC : TMPFS_MAGIC;
+
+	run->res->value = run->c->field == GMEM_F_TYPE ? magic : (int64_t)GMEM_PAGE_SIZE;
 	return 0;
 }
 
