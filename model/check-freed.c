@@ -72,11 +72,19 @@ static const char *check_inode(const struct gmem_block *b, const struct gmem_ino
 	return NULL;
 }
 
+/* The memslot is being told of what becomes of pages of its file. */
+static bool is_telling_a_slot(unsigned int table)
+{
+	return table == T_NOTIFIER_INVALIDATE || table == T_NOTIFIER_END ||
+	       table == T_NOTIFIER_ERROR;
+}
+
 /* Whether the operation is in a part in which it goes on with that memslot without asking again. */
 static bool looks_at_its_slot(const struct gmem_task *t)
 {
-	if (t->level[t->depth - 1].table == T_GUEST_FAULT ||
-	    t->level[t->depth - 1].table == T_NOTIFIER_ERROR)
+	unsigned int innermost = t->level[t->depth - 1].table;
+
+	if (innermost == T_GUEST_FAULT || is_telling_a_slot(innermost))
 		return true;
 	for (unsigned int i = 0; i < t->depth; i++)
 		if (t->level[i].table == T_MOVE_SLOT || t->level[i].table == T_DELETE_SLOT ||

@@ -14,6 +14,19 @@ const struct gmem_step gmem_op_none[] = {
 	END,
 };
 
+/* To make such a call is misuse: what the kernel would say the model does not know. */
+static bool is_modelled(struct gmem_run *run)
+{
+	run->misused = true;
+	return false;
+}
+
+/* No kernel function: a call about files that are in no way a VM's memory in the profile */
+const struct gmem_step gmem_op_unmodelled[] = {
+	CHECK(is_modelled, MEMFD_9, EINVAL),
+	END,
+};
+
 /* vfs_ioctl(): an ioctl of another design */
 const struct gmem_step gmem_op_no_ioctl[] = {
 	CHECK(fdget, FD_1, EBADF),

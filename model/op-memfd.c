@@ -29,13 +29,6 @@ bool is_accessible(struct gmem_run *run)
 	return !is_inaccessible(run);
 }
 
-/* The model knows memfds only where they are a VM's memory. */
-static bool memfds_are_modelled(struct gmem_run *run)
-{
-	run->misused = !run->b->profile->n.ancestor;
-	return !run->misused;
-}
-
 static bool memfd_flags_are_known(struct gmem_run *run)
 {
 	return !(run->c->flags & ~run->b->profile->n.memfd_flags);
@@ -107,7 +100,6 @@ int return_memfd(struct gmem_run *run)
 
 /* sys_memfd_create() of a kernel without any of it */
 const struct gmem_step gmem_op_memfd_create[] = {
-	CHECK(memfds_are_modelled, MEMFD_9, EINVAL),
 	CHECK(memfd_flags_are_known, MEMFD_1, EINVAL),
 	CHECK(fd_is_available, MEMFD_3, EMFILE),
 	CHECK(no_memory_pressure, MEMFD_4, ENOMEM),

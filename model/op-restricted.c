@@ -168,15 +168,8 @@ static int create_mount(struct gmem_run *run)
 	return 0;
 }
 
-static bool mounts_are_modelled(struct gmem_run *run)
-{
-	run->misused = !run->b->profile->n.ancestor;
-	return !run->misused;
-}
-
 /* do_sys_openat2() of a directory */
 const struct gmem_step gmem_op_open_mount[] = {
-	CHECK(mounts_are_modelled, MEMFD_9, EINVAL),
 	CHECK(fd_is_available, RMEM_2, EMFILE),
 	DO(create_mount, RMEM_15),
 	ANSWER(return_fd, RMEM_15),

@@ -241,7 +241,8 @@ extern const struct gmem_step gmem_op_bind[], gmem_op_unbind[];
 extern const struct gmem_step gmem_op_set_memory_attributes[];
 extern const struct gmem_step gmem_op_fallocate_6_8[], gmem_op_fallocate[],
 	gmem_op_fallocate_file[], gmem_op_punch_hole[], gmem_op_allocate[];
-extern const struct gmem_step gmem_op_none[]; /* a part that the profile does not have */
+extern const struct gmem_step gmem_op_none[];	    /* a part that the profile does not have */
+extern const struct gmem_step gmem_op_unmodelled[]; /* a call that it has no answer to */
 extern const struct gmem_step gmem_op_no_conversion[], gmem_op_no_ioctl[], gmem_op_setattr[],
 	gmem_op_ftruncate[];
 extern const struct gmem_step gmem_op_cachestat[];

@@ -17,6 +17,8 @@
 	[GMEM_SET_USER_MEMORY_REGION2] = gmem_op_set_user_memory_region2_ext, \
 	[GMEM_SET_MEMORY_ATTRIBUTES2] = gmem_op_no_conversion, \
 	[GMEM_FALLOCATE] = gmem_op_fallocate_6_8, \
+	[GMEM_OPEN_MOUNT] = gmem_op_open_mount, \
+	[GMEM_RMMOD] = gmem_op_rmmod, \
 	[GMEM_POPULATE] = gmem_op_no_ioctl, \
 	[GMEM_FCHMOD] = gmem_op_setattr_memfd, \
 	[GMEM_FCHOWN] = gmem_op_setattr_memfd, \

@@ -24,8 +24,6 @@
 	[GMEM_PIN_LOAD] = gmem_op_pin_load,                                                     \
 	[GMEM_PIN_STORE] = gmem_op_pin_store,                                                   \
 	[GMEM_PRE_FAULT_MEMORY] = gmem_op_pre_fault_memory,                                     \
-	[GMEM_OPEN_MOUNT] = gmem_op_open_mount, \
-	[GMEM_RMMOD] = gmem_op_rmmod, \
 	[GMEM_INJECT] = gmem_op_inject,                                                         \
 	[GMEM_DUP] = gmem_op_dup,                                                               \
 	[GMEM_CLOSE] = gmem_op_close,                                                           \
@@ -76,7 +74,9 @@
 	[T_FALLOCATE_FILE] = gmem_op_fallocate_file, \
 	[T_SET_REGION] = gmem_op_set_region, \
 	[T_RELEASE] = gmem_op_release, \
-	[GMEM_MEMFD_CREATE] = gmem_op_memfd_create, \
+	[GMEM_MEMFD_CREATE] = gmem_op_unmodelled, \
+	[GMEM_OPEN_MOUNT] = gmem_op_unmodelled, \
+	[GMEM_RMMOD] = gmem_op_unmodelled, \
 	[GMEM_MEMFD_RESTRICTED] = gmem_op_no_syscall, \
 	[GMEM_REG_REGION] = gmem_op_no_ioctl, \
 	[GMEM_UNREG_REGION] = gmem_op_no_ioctl, \

@@ -75,8 +75,8 @@ typedef int16_t gmem_lock;
 #define MEMFD_EXCHANGED_LATE 64u /* what it can do changed when a descriptor of it was there */
 #define MEMFD_NO_DATA 128u	 /* nobody stored what the operations look for */
 #define MEMFD_DATA_FREED 256u
-#define MEMFD_SHRINKS 1024u /* pages past its end are being truncated */
 #define MEMFD_RESIZED 512u  /* out of userspace's reach, and its size was given twice */
+#define MEMFD_SHRINKS 1024u /* pages past its end are being truncated */
 
 /* gmem_file.f_op: whose operations a file has */
 enum gmem_fops { FOPS_OF_ITS_KIND, FOPS_SHMEM, FOPS_RESTRICTEDMEM };

@@ -297,7 +297,6 @@ const struct gmem_edit gmem_bug_b04[] = {
 /* Those of stores are there from the boot on, and operations are held by who uses them. */
 static bool module_may_go(struct gmem_run *run)
 {
-	run->misused = !run->b->profile->n.ancestor;
 	return run->b->profile->n.unpinned_operations && run->c->what == GMEM_MODULE_OPERATIONS;
 }
 

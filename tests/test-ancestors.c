@@ -151,7 +151,8 @@ static int is_like_6_8(const struct gmem_profile *p, unsigned int table)
 /* What it takes two tasks to come to; what only refuses; what these calls have not. */
 static int is_out_of_reach(const struct gmem_row *row, const char *table)
 {
-	static const char *const names[] = { "note_invalid_slot", "never", "remove_module" };
+	static const char *const names[] = { "note_invalid_slot", "never", "module_may_go",
+					     "remove_module" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(row->name, names[i]))

@@ -386,6 +386,69 @@ static void operations_of_a_module_that_is_gone(void **state)
 	}
 }
 
+/* memfile-notifier-v5 where who unbinds a memslot does not wait for those who tell it of pages. */
+static struct gmem_profile *without_waiting(void)
+{
+	const struct gmem_profile *base = gmem_profile_find("memfile-notifier-v5");
+	struct gmem_profile *p;
+	struct gmem_row row;
+	unsigned int n = 0;
+
+	while (gmem_profile_row(base, T_UNBIND, n, &row) && strcmp(row.kind, "lock"))
+		n++;
+	assert_int_equal(gmem_profile_without(&p, base, T_UNBIND, n, NULL, NULL), GMEM_DONE);
+	return p;
+}
+
+/* A punch is stopped after so many rows, and its memslot is deleted; whether that is wrong there. */
+static bool is_freed_beside(const struct gmem_profile *p, unsigned int rows)
+{
+	struct gmem_config config = { .profile = p, .checking = GMEM_CHECK_STEPS };
+	struct gmem_world *w = new_world_of(&config);
+	int64_t vm = create_vm(w, GMEM_VM_SW_PROTECTED), fd;
+	const struct gmem_call delete = { .verb = GMEM_SET_USER_MEMORY_REGION2,
+					  .task = 1,
+					  .fd = vm };
+	enum gmem_progress progress;
+	enum gmem_status status;
+	struct gmem_result r;
+
+	fd = call(w, .verb = GMEM_MEMFD_CREATE, .flags = GMEM_MFD_INACCESSIBLE);
+	allocate(w, fd, 0, GMEM_PAGE_SIZE);
+	bind_slot(w, vm, 0, 0x1000, GMEM_PAGE_SIZE, fd, 0);
+	call(w, .verb = GMEM_THREAD, .value = 1);
+	gmem_begin(w, &(struct gmem_call){ .verb = GMEM_FALLOCATE,
+					   .fd = fd,
+					   .mode = GMEM_FALLOC_KEEP_SIZE | GMEM_FALLOC_PUNCH_HOLE,
+					   .length = GMEM_PAGE_SIZE });
+	while (rows--)
+		gmem_step(w, 0, &progress, &r);
+	gmem_begin(w, &delete);
+	do
+		status = gmem_step(w, 1, &progress, &r);
+	while (status == GMEM_DONE && progress == GMEM_RAN);
+	if (status == GMEM_VIOLATED)
+		assert_violated(w, "I15",
+				"an operation goes on with a memslot that was freed: task");
+	gmem_world_free(w);
+	return status == GMEM_VIOLATED;
+}
+
+/* [STORE-9] Rows that come next would read what is in its place by then, or end the program. */
+static void who_is_told_of_pages_may_not_be_freed(void **state)
+{
+	struct gmem_profile *p = without_waiting();
+	unsigned int wrong = 0;
+
+	(void)state;
+	for (unsigned int rows = 1; rows < 20; rows++) {
+		wrong += is_freed_beside(p, rows);
+		assert_false(is_freed_beside(gmem_profile_find("memfile-notifier-v5"), rows));
+	}
+	assert_true(wrong > 0);
+	gmem_profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,6 +460,7 @@ int main(void)
 		cmocka_unit_test(no_call_among_calls_under_way),
 		cmocka_unit_test(what_stopped_a_call_is_said_again),
 		cmocka_unit_test(operations_of_a_module_that_is_gone),
+		cmocka_unit_test(who_is_told_of_pages_may_not_be_freed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
