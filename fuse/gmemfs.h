@@ -294,6 +294,7 @@ struct job {
 	char *tail; /* its bytes in the last page; null if it ends with the page */
 	uint64_t tail_at;
 	size_t tail_size;
+	unsigned int questions; /* that the kernel was asked about them */
 	/* What to do then, without the lock: answers the request. */
 	void (*then)(struct job *j);
 	int result;

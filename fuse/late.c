@@ -16,6 +16,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common.h"
 #include "gmemfs.h"
@@ -114,23 +115,13 @@ int late_next_older(const struct node *n, uint64_t *start, uint64_t *end)
 
 /* ---- answers ---- */
 
-static void answer_now(const struct job *j)
+static void answer(struct job *j)
 {
 	fs_lock();
 	forget(j->late);
 	fs_unlock();
 	fuse_reply_write(j->req, j->out_size);
-}
-
-static void answered(struct job *j)
-{
 	free(j->tail);
-}
-
-static void answer(struct job *j)
-{
-	answer_now(j);
-	answered(j);
 }
 
 struct job *late_job(fuse_req_t req, struct node *n, const char *from, size_t size, uint64_t offset)
@@ -155,12 +146,10 @@ struct job *late_job(fuse_req_t req, struct node *n, const char *from, size_t si
 }
 
 /* The last page has what was written, and may be locked; copies of those before it may lack it. */
-static void answer_first(struct job *j)
+static void drop_others(struct job *j)
 {
 	j->length -= GMEM_PAGE_SIZE;
 	if (j->length) {
-		answer_now(j);
-		j->then = answered;
 		notify_queue(j);
 		return;
 	}
@@ -169,17 +158,30 @@ static void answer_first(struct job *j)
 	free(j);
 }
 
+static void ask(struct job *j)
+{
+	if (fuse_lowlevel_notify_retrieve(fs.se, j->ino, j->tail_size, (off_t)j->tail_at, j))
+		drop_others(j);
+}
+
 void late_queue(struct job *j)
 {
-	if (!j->tail)
+	if (j->tail)
+		ask(j);
+	else
 		notify_queue(j);
-	else if (fuse_lowlevel_notify_retrieve(fs.se, j->ino, j->tail_size, (off_t)j->tail_at, j))
-		answer_first(j);
 }
+
+/*
+ * The kernel tells nothing of a copy that is not up to date: of one that the write has locked, but also of
+ * one that was read and whose reader has not run since. He will soon.
+ */
+#define MOST_QUESTIONS 64
 
 void op_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino, off_t offset,
 		       struct fuse_bufvec *bytes)
 {
+	const struct timespec moment = { 0, 250 * 1000 };
 	char copy[GMEM_PAGE_SIZE];
 	struct fuse_bufvec to = FUSE_BUFVEC_INIT(sizeof(copy));
 	struct job *j = cookie;
@@ -190,8 +192,12 @@ void op_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino, off_t offse
 	to.buf[0].mem = copy;
 	got = fuse_buf_copy(&to, bytes, 0);
 	fuse_reply_none(req);
-	if (got == (ssize_t)j->tail_size && memcmp(copy, j->tail, j->tail_size))
+	if (got == (ssize_t)j->tail_size && memcmp(copy, j->tail, j->tail_size)) {
 		notify_queue(j);
-	else
-		answer_first(j);
+	} else if (got != (ssize_t)j->tail_size && ++j->questions < MOST_QUESTIONS) {
+		nanosleep(&moment, NULL);
+		ask(j);
+	} else {
+		drop_others(j);
+	}
 }
