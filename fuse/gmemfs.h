@@ -30,6 +30,12 @@
 
 enum node_kind { NODE_ROOT, NODE_VM, NODE_FILE, NODE_CONTROL_DIR, NODE_CONTROL };
 
+/* Pages that were read when so many windows had been opened; see late.c. */
+struct mark {
+	uint64_t first, end, number;
+};
+#define NR_MARKS 16u
+
 /* A directory or file of the mount. Its address is the number that the kernel knows it by. */
 struct node {
 	enum node_kind kind;
@@ -55,9 +61,12 @@ struct node {
 	uint64_t map; /* the model's address of the daemon's mapping; 0: it cannot be mapped */
 	int contents; /* the memfd; -1: none */
 	char *bytes;  /* a mapping of it; null where it is too large */
-	unsigned char *written; /* and then a bit for each page that was written */
-	uint64_t blocks;	/* bytes of it that take memory */
-	unsigned int ranges;	/* at most so many */
+	unsigned char *written;	     /* and then a bit for each page that was written */
+	uint64_t blocks;	     /* bytes of it that take memory */
+	unsigned int ranges;	     /* at most so many */
+	bool dropped;		     /* pages of it, by the kernel, since the last write */
+	struct mark marks[NR_MARKS]; /* what was read after that */
+	unsigned int nr_marks;
 };
 
 enum control { CONTROL_EVENTS, CONTROL_STATE, CONTROL_TRACE, CONTROL_LOCKDEP, CONTROL_PROFILE };
@@ -89,12 +98,21 @@ struct log {
 	bool events_full, end_told;
 };
 
+enum window_kind {
+	WINDOW_TAKEN,	/* from the host, or from its page tables: the model has them no more */
+	WINDOW_PUNCHED, /* what the kernel still writes back is older than the punch */
+	WINDOW_SEEN,	/* by a guest */
+	WINDOW_LATE,	/* copies that lack a write; late.c */
+};
+
 /* Pages that the kernel is being told to drop. */
 struct window {
 	struct window *next;
 	struct node *n; /* counts as a handle */
 	uint64_t number, first, end;
-	bool punched; /* what it still writes back is older than the punch */
+	uint64_t begun; /* so many windows had been opened when the kernel was told */
+	enum window_kind kind;
+	uint64_t late_start, late_end; /* bytes that what it still writes back lacks */
 };
 
 struct fs {
@@ -271,6 +289,12 @@ struct job {
 	fuse_ino_t ino;
 	uint64_t offset, length; /* bytes of the file that the kernel is to write back and drop */
 	struct window *window;	 /* open until that is done; or null */
+	/* of a late write */
+	struct node *late;
+	char *tail; /* its bytes in the last page; null if it ends with the page */
+	uint64_t tail_at;
+	size_t tail_size;
+	unsigned int questions; /* that the kernel was asked about them */
 	/* What to do then, without the lock: answers the request. */
 	void (*then)(struct job *j);
 	int result;
@@ -286,7 +310,7 @@ int notify_begin(void);
 int notify_end(void);
 struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uint64_t end);
 /* As long as the job is not done, the pages have a window. */
-void notify_open_window(struct job *j, struct node *n, bool punched);
+void notify_open_window(struct job *j, struct node *n, enum window_kind kind);
 /* 1 if the kernel may have any of the pages: mapped, or not dropped yet; else 0. */
 int notify_may_have(const struct node *n, uint64_t first, uint64_t end);
 /* The same after a notify_drop() of that page, when so many windows had been opened. */
@@ -297,6 +321,24 @@ int notify_is_punched(const struct node *n, uint64_t page);
 void notify_queue(struct job *j);
 /* The kernel writes back and drops the job's pages; then its window closes. Without the lock, from a job. */
 void notify_drop(struct job *j);
+
+/* ---- late.c: writes that arrive after the page was dropped and read again ---- */
+
+/* The pages are in the kernel's cache when this read is answered. */
+void late_read(struct node *n, uint64_t first, uint64_t end);
+/* The window closes. */
+void late_dropped(const struct window *w);
+/* A write, of the pages, that will be answered; true if the kernel may have a copy that lacks it. */
+bool late_is_late(struct node *n, uint64_t first, uint64_t end);
+/* Such a write, when its bytes are in the contents. */
+struct job *late_job(fuse_req_t req, struct node *n, const char *from, size_t size,
+		     uint64_t offset);
+/* Answers it in time. Without the lock. */
+void late_queue(struct job *j);
+void op_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino, off_t offset,
+		       struct fuse_bufvec *bytes);
+/* 1 and the first run of bytes in [*start, end) that a write-back may change; else 0. */
+int late_next_older(const struct node *n, uint64_t *start, uint64_t *end);
 
 /* ---- control.c ---- */
 

@@ -106,7 +106,7 @@ static int must_drop(const struct node *vm, uint64_t gpa, uint64_t *since, struc
 	j->ino = tree_ino(n);
 	j->offset = page << GMEM_PAGE_SHIFT;
 	j->length = GMEM_PAGE_SIZE;
-	notify_open_window(j, n, false);
+	notify_open_window(j, n, WINDOW_TAKEN);
 	*since = fs.windows_opened;
 	/* not where an entry only says that the page has failed */
 	if (look_all_mapped(n, page, page + 1))
@@ -166,10 +166,12 @@ void guest_call(fuse_req_t req, struct node *vm, const struct mount_call *m)
 	fs_lock();
 	n = vm->fd == NO_FD ? NULL : look_gpa(vm, m->call.gpa, &offset);
 	page = n ? offset >> GMEM_PAGE_SHIFT : 0;
-	if (is_load && n && notify_may_have(n, page, page + 1))
+	if (is_load && n && notify_may_have(n, page, page + 1)) {
 		j = notify_job(req, n, page, page + 1);
-	else
+		notify_open_window(j, n, WINDOW_SEEN);
+	} else {
 		j = notify_job(req, vm, 0, 0);
+	}
 	tree_open(vm);
 	fs_unlock();
 	j->vm = vm;

@@ -47,28 +47,30 @@ struct job *notify_job(fuse_req_t req, const struct node *n, uint64_t first, uin
 	return j;
 }
 
-void notify_open_window(struct job *j, struct node *n, bool punched)
+void notify_open_window(struct job *j, struct node *n, enum window_kind kind)
 {
 	struct window *w = xcalloc(1, sizeof(*w));
 
-	*w = (struct window){ fs.windows,
-			      n,
-			      ++fs.windows_opened,
-			      j->offset >> GMEM_PAGE_SHIFT,
-			      (j->offset + j->length) >> GMEM_PAGE_SHIFT,
-			      punched };
+	*w = (struct window){ .next = fs.windows,
+			      .n = n,
+			      .number = ++fs.windows_opened,
+			      .first = j->offset >> GMEM_PAGE_SHIFT,
+			      .end = (j->offset + j->length) >> GMEM_PAGE_SHIFT,
+			      .kind = kind };
 	j->window = fs.windows = w;
+	n->dropped = true;
 	tree_open(n);
 }
 
-static int in_window(const struct node *n, uint64_t first, uint64_t end, bool punched,
+/* One of its kind or of the next, so many windows having been opened before it. */
+static int in_window(const struct node *n, uint64_t first, uint64_t end, enum window_kind kind,
 		     uint64_t since)
 {
 	const struct window *w;
 
 	for (w = fs.windows; w; w = w->next)
-		if (w->n == n && first < w->end && w->first < end && (w->punched || !punched) &&
-		    w->number > since)
+		if (w->n == n && first < w->end && w->first < end && w->kind >= kind &&
+		    w->kind <= WINDOW_PUNCHED && w->number > since)
 			return 1;
 	return 0;
 }
@@ -76,17 +78,18 @@ static int in_window(const struct node *n, uint64_t first, uint64_t end, bool pu
 int notify_may_have(const struct node *n, uint64_t first, uint64_t end)
 {
 	return first < end &&
-	       (look_any_mapped(n, first, end) || in_window(n, first, end, false, 0));
+	       (look_any_mapped(n, first, end) || in_window(n, first, end, WINDOW_TAKEN, 0));
 }
 
 int notify_may_have_since(const struct node *n, uint64_t page, uint64_t since)
 {
-	return look_all_mapped(n, page, page + 1) || in_window(n, page, page + 1, false, since);
+	return look_all_mapped(n, page, page + 1) ||
+	       in_window(n, page, page + 1, WINDOW_TAKEN, since);
 }
 
 int notify_is_punched(const struct node *n, uint64_t page)
 {
-	return in_window(n, page, page + 1, true, 0);
+	return in_window(n, page, page + 1, WINDOW_PUNCHED, 0);
 }
 
 void notify_queue(struct job *j)
@@ -106,9 +109,19 @@ static void close_window(struct window *w)
 	for (at = &fs.windows; *at != w; at = &(*at)->next)
 		;
 	*at = w->next;
+	late_dropped(w);
 	tree_release(w->n);
 	fs_unlock();
 	free(w);
+}
+
+static void begin_window(struct window *w)
+{
+	if (!w)
+		return;
+	fs_lock();
+	w->begun = ++fs.windows_opened;
+	fs_unlock();
 }
 
 static struct job *next_job(void)
@@ -140,7 +153,7 @@ static void let_punch_finish(const struct job *j)
 	    queue.punched_start < j->offset + j->length)
 		nanosleep(&moment, NULL);
 	queue.punched = 0;
-	if (!j->window || !j->window->punched)
+	if (!j->window || j->window->kind != WINDOW_PUNCHED)
 		return;
 	queue.punched = j->ino;
 	queue.punched_start = j->offset;
@@ -151,6 +164,7 @@ void notify_drop(struct job *j)
 {
 	if (j->length) {
 		let_punch_finish(j);
+		begin_window(j->window);
 		fuse_lowlevel_notify_inval_inode(fs.se, j->ino, (off_t)j->offset, (off_t)j->length);
 	}
 	if (j->window)

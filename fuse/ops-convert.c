@@ -73,8 +73,8 @@ static int decide(struct node *n, const struct gmem_call *c, struct window *w, u
 	if (fits_ranges(n)) {
 		result = (int)world_call(c, &r);
 		settle_contents(n, c, result);
-		if (w)
-			w->punched = zeroes(c, result);
+		if (w && zeroes(c, result))
+			w->kind = WINDOW_PUNCHED;
 	}
 	/* without a clause the model was not asked */
 	*out = r.clause ? r.out : c->error_offset;
@@ -98,7 +98,7 @@ void convert_and_reply(fuse_req_t req, struct node *n, const struct gmem_call *w
 	pages_of(n, &c, &first, &end);
 	if (notify_may_have(n, first, end)) {
 		j = notify_job(req, n, first, end);
-		notify_open_window(j, n, false);
+		notify_open_window(j, n, WINDOW_TAKEN);
 	}
 	j->result = decide(n, &c, j->window, &error);
 	fs_unlock();

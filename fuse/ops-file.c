@@ -126,17 +126,27 @@ static int64_t ask_to_read(struct node *n, size_t size, uint64_t offset,
 /* Few bytes are copied, so that the lock is free when the one who asked goes on. */
 #define FEW_BYTES 16384
 
+static void reply_buffer(fuse_req_t req, int err, const void *buffer, size_t size)
+{
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_buf(req, buffer, size);
+}
+
 /*
  * Releases the lock: after few bytes before the answer, which is of that moment whenever it arrives;
- * else when the kernel has the bytes, in place. It does not wait for anybody meanwhile.
+ * else when the kernel has the bytes, in place. It does not wait for anybody meanwhile. A page that is
+ * read again is in the kernel's cache before a late write is judged.
  */
 static void reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint64_t offset)
 {
 	const void *bytes = contents_at(n, size, offset);
 	char few[FEW_BYTES], *buffer = few;
+	bool again = n->dropped;
 	int err = 0;
 
-	if (bytes && size > sizeof(few)) {
+	if (bytes && (again || size > sizeof(few))) {
 		fuse_reply_buf(req, bytes, size);
 		fs_unlock();
 		return;
@@ -149,11 +159,11 @@ static void reply_bytes(fuse_req_t req, const struct node *n, size_t size, uint6
 		err = -ENOMEM;
 	else if (!bytes && size)
 		err = contents_read(n, buffer, size, offset);
+	if (again)
+		reply_buffer(req, err, buffer, size);
 	fs_unlock();
-	if (err)
-		fuse_reply_err(req, -err);
-	else
-		fuse_reply_buf(req, buffer, size);
+	if (!again)
+		reply_buffer(req, err, buffer, size);
 	if (buffer != few)
 		free(buffer);
 }
@@ -166,6 +176,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	fs_lock();
 	got = ask_to_read(n, size, (uint64_t)off, fi);
 	if (got >= 0) {
+		if (got > 0 && !fi->fh)
+			late_read(n, PAGE((uint64_t)off), PAGE_UP((uint64_t)off + (uint64_t)got));
 		reply_bytes(req, n, (size_t)got, (uint64_t)off);
 		return;
 	}
@@ -208,6 +220,19 @@ static bool is_overtaken(const struct node *n, uint64_t page)
 	return look_open(n, page) && look_shared_until(n, page, page + 1) == page;
 }
 
+/* But for what a write has put there since. */
+static int put_back(struct node *n, const char *from, size_t size, uint64_t offset)
+{
+	uint64_t start = offset, limit = offset + size, end = limit;
+	int err = 0;
+
+	for (; !err && late_next_older(n, &start, &end); start = end, end = limit) {
+		settle(n, from + (start - offset), end - start, start);
+		err = contents_write(n, from + (start - offset), end - start, start);
+	}
+	return err;
+}
+
 /*
  * What was stored through mappings, before the kernel was told to drop it or at any other time. An
  * error is for those who synchronize; it does not keep the kernel from dropping the page.
@@ -225,8 +250,7 @@ static int64_t write_back(struct node *n, const char *from, size_t size, uint64_
 			part = size - done;
 		if (is_overtaken(n, PAGE(offset + done)))
 			continue;
-		settle(n, from + done, part, offset + done);
-		err = contents_write(n, from + done, part, offset + done);
+		err = put_back(n, from + done, part, offset + done);
 	}
 	return err ? err : (int64_t)size;
 }
@@ -294,10 +318,21 @@ static int64_t write_file(struct node *n, const char *from, size_t size, uint64_
 	return done ? (int64_t)done : part;
 }
 
+/* A program's write. The job that answers it, or null and what to answer. */
+static struct job *write_late(fuse_req_t req, struct node *n, const char *from, size_t size,
+			      uint64_t offset, const struct fuse_file_info *fi, int64_t *put)
+{
+	bool is_late = !fi->fh && late_is_late(n, PAGE(offset), PAGE_UP(offset + size));
+
+	*put = write_file(n, from, size, offset, fi);
+	return is_late && *put > 0 ? late_job(req, n, from, (size_t)*put, offset) : NULL;
+}
+
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi)
 {
 	struct node *n = tree_node(ino);
+	struct job *j = NULL;
 	int64_t put;
 
 	fs_lock();
@@ -306,9 +341,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	else if (fi->writepage)
 		put = write_back(n, buf, size, (uint64_t)off);
 	else
-		put = write_file(n, buf, size, (uint64_t)off, fi);
+		j = write_late(req, n, buf, size, (uint64_t)off, fi, &put);
 	fs_unlock();
-	if (put < 0)
+	if (j)
+		late_queue(j);
+	else if (put < 0)
 		fuse_reply_err(req, (int)-put);
 	else
 		fuse_reply_write(req, (size_t)put);
@@ -329,7 +366,7 @@ static struct job *punched(fuse_req_t req, struct node *n, uint64_t first, uint6
 	if (!was_mapped)
 		return NULL;
 	j = notify_job(req, n, first, end);
-	notify_open_window(j, n, true);
+	notify_open_window(j, n, WINDOW_PUNCHED);
 	j->then = reply_result;
 	return j;
 }

@@ -493,4 +493,5 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.removexattr = op_removexattr,
+	.retrieve_reply = op_retrieve_reply,
 };

@@ -457,6 +457,7 @@ static const struct {
 	{ "guest", check_guest },
 	{ "ways", check_ways },
 	{ "pin", check_pin },
+	{ "late", check_late },
 	{ "limits-of-fuse", check_limits_of_fuse },
 	{ "limits-of-ioctls", check_limits_of_ioctls },
 	{ "limits-of-events", check_limits_of_events },

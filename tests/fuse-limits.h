@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What fuse-check.c and fuse-limits.c have of each other.
+ * What fuse-check.c, fuse-late.c and fuse-limits.c have of each other.
  */
 #ifndef FUSE_LIMITS_H
 #define FUSE_LIMITS_H
 
 #include "fuse-check.h"
 
-/* ---- fuse-check.c, for fuse-limits.c ---- */
+/* ---- fuse-check.c, for the others ---- */
 
 /* The directory of the VM. */
 extern int dir;
@@ -30,5 +30,9 @@ void check_limits_of_memory(void);
 void check_limits_of_contents(void);
 void check_limits_of_limits(void);
 void check_limits_of_strict(void);
+
+/* ---- fuse-late.c ---- */
+
+void check_late(void);
 
 #endif

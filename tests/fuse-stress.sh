@@ -5,7 +5,7 @@
 # GMEM_FUSE_SECONDS says; and shorter where one thread answers, and where the kernel reads ahead.
 . "${srcdir:-.}/tests/fuse-mount.sh"
 
-seconds=${GMEM_FUSE_SECONDS:-5}
+seconds=${GMEM_FUSE_SECONDS:-3}
 
 # stress TITLE SECONDS OPTION...
 stress()

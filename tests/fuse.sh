@@ -199,6 +199,19 @@ else
 	skip 'a daemon that was killed leaves SIGBUS in mappings' 'python3 is not installed'
 fi
 
+late=$build/tests/.libs/late-write.so
+if [ -n "${RUNNER:-}${GMEM_SANITIZERS:-}" ] || [ ! -e "$late" ]; then
+	skip 'a write that comes late' 'nothing can be loaded into gmemfs'
+else
+	judge 'a write that comes late' < <(
+		LD_PRELOAD=$late mount_fs "${v13[@]}" || echo 'no mount'
+		(sleep 20; umount -f "$mnt") >/dev/null 2>&1 &
+		watchdog=$!
+		check late
+		kill "$watchdog"
+		unmount_fs || echo 'no unmount')
+fi
+
 judge 'readahead' < <(
 	mount_fs "${v13[@]}" -o max_readahead=131072 || echo 'no mount'
 	for check in sigbus in-flight ahead holes; do
