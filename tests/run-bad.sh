@@ -200,6 +200,23 @@ for who in 'gmem run' 'its supervisor'; do
 		echo $? | grep -vx 137
 		left_behind)
 done
+judge 'it holds no mounts of others, which could not end' < <(
+	mkdir "$tmp/other"
+	gmemfs -f "$tmp/other" &
+	other=$!
+	for ((i = 0; i < 100; i++)); do
+		! mountpoint -q "$tmp/other" || break
+		sleep 0.05
+	done
+	gmem run sh -c 'echo begun; exec sleep 60' >"$tmp/out" 2>&1 &
+	run=$!
+	until_said begun
+	fusermount3 -u "$tmp/other"
+	timeout 5 tail --pid="$other" -f /dev/null || echo 'gmemfs did not end when it was unmounted'
+	kill "$run"
+	wait "$run" "$other"
+	left_behind)
+
 if [ "$(id -u)" -ne 0 ] || ! setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
 	skip 'kill -9 of gmem run leaves nothing of another user' 'not root, or no setpriv'
 else

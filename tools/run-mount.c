@@ -38,14 +38,26 @@ static int write_file(const char *path, const char *text)
 	return ok;
 }
 
-/* As root nothing is needed; others get a namespace in which they are themselves. */
+static int may_mount_here(void)
+{
+	int fs = fsopen("fuse", FSOPEN_CLOEXEC);
+
+	if (fs >= 0)
+		close(fs);
+	return fs >= 0;
+}
+
+/*
+ * Others than root get a namespace in which they are themselves. Only others: with a namespace come
+ * copies of all mounts, and of those that are private each would stay for as long as the program runs.
+ */
 static int may_mount(void)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	char map[64];
 
-	if (!uid && !unshare(CLONE_NEWNS))
+	if (may_mount_here())
 		return 1;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return 0;
