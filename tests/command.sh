@@ -119,7 +119,7 @@ ends 'an unknown bug' 2 < <(
 run gmem replay --bug zz missing.trace
 ends 'also by an option' 2 < <(
 	has err "gmem replay: unknown bug zz; run \`gmem bugs' for a list")
-run gmem replay --bug b40 "$src/traces/bugs/B40-clearing-guest-memfd.trace"
+run gmem replay --bug b40 "$src/traces/bugs/B40.trace"
 ends 'and one in small letters' 1 < <(
 	grep -q ': invariant I7 is violated: .* Seen: ' out || echo 'it does not show')
 

@@ -6,7 +6,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 cd "$src" || exit 1
 
-x2=traces/bugs/X2-failure-and-punch.trace
+x2=traces/bugs/X2.trace
 tmp=$build/diagrams.tmp
 rm -rf "$tmp"
 mkdir "$tmp"
@@ -27,7 +27,7 @@ drawn()
 judge 'a deadlock: who holds what since when, and waits for whom' < <(
 	drawn 1 explore --bug X2 "$x2" >"$tmp/all"
 	diff - <(sed '/^# SPDX/,$d; s/step [0-9]*$/step N/' "$tmp/all") <<'OUT'
-traces/bugs/X2-failure-and-punch.trace: deadlock: A waits for B, B waits for A
+traces/bugs/X2.trace: deadlock: A waits for B, B waits for A
     A: memory_failure(f0, offset=0)
         holds folio lock of f0 since step N
             row 4 of memory_failure: lock folio_lock [POISON-3]

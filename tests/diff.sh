@@ -78,7 +78,7 @@ judge 'no line is longer than 100 columns, nor has colours' < <(
 	done)
 
 run gmem diff --exit-code -p linux-6.8,linux-6.8+B45 \
-	traces/bugs/B45-binding-outside-the-file-6.8.trace
+	traces/bugs/B45-6.8.trace
 judge 'a bug is a difference' < <(
 	said 1
 	grep -q '^        EINVAL \[BIND-4\]  *0 \[SLOT-28\]$' "$tmp/out" || cat "$tmp/out")
@@ -86,7 +86,7 @@ run gmem diff --exit-code -p linux-6.18+x2,linux-6.18,linux-6.18+X2 traces/stori
 judge 'a design is shown once' < <(
 	said 0 'traces/stories/first.trace: 13 calls under 2 designs; all results are equal')
 
-run gmem diff -p linux-coco-v13,linux-coco-v13+B38b traces/bugs/B38b-punch-of-shared-pages.trace
+run gmem diff -p linux-coco-v13,linux-coco-v13+B38b traces/bugs/B38b.trace
 judge 'a run that ends early says why' < <(
 	said 0
 	grep -qE '^linux-coco-v13\+B38b was not run to its end: invariant I[0-9]+ is violated: ' "$tmp/out" ||

@@ -6,7 +6,7 @@
 # killed, or of something else.
 . "${srcdir:-.}/tests/said.sh"
 
-b39=traces/bugs/B39-close-and-delete.trace
+b39=traces/bugs/B39.trace
 v13=traces/overlap/v13-convert-and-host.trace
 
 # start_parts NAME FIRST LAST PARTS OPTION... TRACE: runs these parts of so many, with one folder for all,

@@ -90,7 +90,7 @@ repeats()
 
 for trace in traces/bugs/*.trace; do
 	grep -qx par "$trace" || continue
-	name=${trace##*/}
+	name=$(basename "$trace" .trace)
 	bug=${name%%-*}
 	rm -f "$tmp/small"
 	run gmem explore --bug "$bug" -o "$tmp/small" "$trace"
@@ -107,7 +107,7 @@ for trace in traces/bugs/*.trace; do
 		said 1 | sed 's/^/--full: /')
 done
 
-b39=traces/bugs/B39-close-and-delete.trace
+b39=traces/bugs/B39.trace
 v13=traces/overlap/v13-convert-and-host.trace
 gmem explore --bug B39 -o "$tmp/small" "$b39" >"$tmp/want"
 cat "$tmp/small" >>"$tmp/want"
@@ -151,10 +151,10 @@ judge 'of two that report one failure exactly one is told that there was one' < 
 	said 0
 	outcomes "$tmp/out" | diff - <(printf '    %s\n' 'A = EBUSY; B = EHWPOISON' 'A = EHWPOISON; B = EBUSY'))
 
-run gmem explore traces/bugs/X2-failure-and-punch-v13.trace
+run gmem explore traces/bugs/X2-v13.trace
 judge 'where nothing is found it says which bugs were not looked for' < <(
 	said 0 '    Not in these tables: X1, X2, which linux-coco-v13 shipped with (--bug)'
-	gmem explore --quiet traces/bugs/X2-failure-and-punch-v13.trace)
+	gmem explore --quiet traces/bugs/X2-v13.trace)
 
 # ---- as many tasks as there can be ----
 

@@ -18,7 +18,7 @@ judge 'every bug has its story, and every story its bug' < <(
 
 judge 'every bug has a trace, and every trace its bug' < <(
 	comm -3 <(printf '%s\n' "$bugs" | sed 's/:.*//' | sort -u) \
-		<(find traces/bugs -name '*.trace' | sed 's:.*/::; s/-.*//' | sort -u))
+		<(find traces/bugs -name '*.trace' | sed 's:.*/::; s/\.trace$//; s/-.*//' | sort -u))
 
 judge 'every bug that is edited into a table is named above the code that is wrong' < <(
 	for id in $(printf '%s\n' "$bugs" | sed 's/:.*//'); do

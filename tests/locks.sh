@@ -5,7 +5,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 cd "$src" || exit 1
 
-x2=traces/bugs/X2-failure-and-punch.trace
+x2=traces/bugs/X2.trace
 tmp=$build/locks.tmp
 rm -rf "$tmp"
 mkdir "$tmp"

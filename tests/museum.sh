@@ -25,7 +25,7 @@ complaints()
 
 began=$SECONDS
 for trace in traces/bugs/*.trace; do
-	name=${trace##*/}
+	name=$(basename "$trace" .trace)
 	bug=${name%%-*}
 	judge "$name is clean" < <(complaints 0 "$trace")
 	judge "$name is caught with $bug" < <(complaints 1 "$trace" --bug "$bug")
