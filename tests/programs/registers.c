@@ -154,11 +154,14 @@ static int with(int vcpu, size_t at, uint64_t value)
 
 static int set_cpuid(int vcpu, uint32_t n)
 {
-	struct {
+	union {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 e[2];
-	} a = { .head.nent = n, .e = { { .eax = 1 }, { .function = 1 } } };
+		uint8_t room[sizeof(struct kvm_cpuid2) + 2 * sizeof(struct kvm_cpuid_entry2)];
+	} a = { .room = { 0 } };
 
+	a.head.nent = n;
+	a.head.entries[0].eax = 1;
+	a.head.entries[1].function = 1;
 	return ioctl(vcpu, KVM_SET_CPUID2, &a);
 }
 
@@ -208,13 +211,18 @@ static uint64_t msr_value;
 
 static int msr(int vcpu, unsigned long cmd, uint32_t index, uint64_t value)
 {
-	struct {
+	union {
 		struct kvm_msrs head;
-		struct kvm_msr_entry e[2];
-	} a = { .head.nmsrs = 2, .e = { { .index = index, .data = value }, { .index = 0x174 } } };
-	int r = ioctl(vcpu, cmd, &a);
+		uint8_t room[sizeof(struct kvm_msrs) + 2 * sizeof(struct kvm_msr_entry)];
+	} a = { .room = { 0 } };
+	int r;
 
-	msr_value = a.e[0].data;
+	a.head.nmsrs = 2;
+	a.head.entries[0].index = index;
+	a.head.entries[0].data = value;
+	a.head.entries[1].index = 0x174;
+	r = ioctl(vcpu, cmd, &a);
+	msr_value = a.head.entries[0].data;
 	return r;
 }
 

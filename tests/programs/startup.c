@@ -124,16 +124,17 @@ static void eventfds(int none, int vm)
 
 static int route(int vm, uint32_t nr, uint32_t flags, struct kvm_irq_routing_entry e)
 {
-	static struct {
+	static union {
 		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry e[4];
+		uint8_t room[sizeof(struct kvm_irq_routing) +
+			     4 * sizeof(struct kvm_irq_routing_entry)];
 	} a;
 	int i;
 
 	a.head.nr = nr;
 	a.head.flags = flags;
 	for (i = 0; i < 4; i++)
-		a.e[i] = e;
+		a.head.entries[i] = e;
 	return ioctl(vm, KVM_SET_GSI_ROUTING, &a);
 }
 

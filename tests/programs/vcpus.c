@@ -84,14 +84,15 @@ static void kick(int sig)
 /* Signals that are blocked but for the time in which a guest runs: each ends that, and goes on waiting. */
 static void masked(void)
 {
-	struct {
+	union {
 		struct kvm_signal_mask head;
-		uint8_t set[8];
-	} __attribute__((packed)) mask = { { .len = 8 }, { 0 } };
+		uint8_t room[sizeof(struct kvm_signal_mask) + 8];
+	} mask = { .room = { 0 } };
 	struct timespec none = { 0, 0 };
 	struct guest g;
 	sigset_t set;
 
+	mask.head.len = 8;
 	start(&g, 3, CODE + 0x100);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
@@ -105,7 +106,7 @@ static void masked(void)
 	ualarm(30000, 0);
 	IS(ioctl(g.fd, KVM_RUN, 0), -EINTR);
 	IS(sigtimedwait(&set, NULL, &none), SIGALRM);
-	mask.set[(SIGUSR2 - 1) / 8] = 1 << (SIGUSR2 - 1) % 8;
+	mask.head.sigset[(SIGUSR2 - 1) / 8] = 1 << (SIGUSR2 - 1) % 8;
 	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, &mask), 0);
 	raise(SIGUSR2);
 	ualarm(30000, 0);
