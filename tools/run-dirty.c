@@ -49,8 +49,10 @@ static int64_t find(const struct vm *vm, uint32_t id, const struct slot **s)
 		return -EINVAL;
 	for (i = 0; i < vm->nr_slots && vm->slots[i].id != id; i++)
 		;
+	if (i == vm->nr_slots || !vm->slots[i].dirty)
+		return -ENOENT;
 	*s = &vm->slots[i];
-	return i < vm->nr_slots && vm->slots[i].dirty ? 0 : -ENOENT;
+	return 0;
 }
 
 static int64_t get(const struct request *q, const struct vm *vm)
