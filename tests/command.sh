@@ -122,6 +122,12 @@ ends 'also by an option' 2 < <(
 run gmem replay --bug b40 "$src/traces/bugs/B40.trace"
 ends 'and one in small letters' 1 < <(
 	grep -q ': invariant I7 is violated: .* Seen: ' out || echo 'it does not show')
+run gmem replay --bug b40 --bug 40 "$src/traces/bugs/B40.trace"
+ends 'given twice it is one' 1 < <(
+	grep -q ': invariant I7 is violated: .* Seen: ' out || echo 'it does not show')
+run gmem replay -p linux-6.8 --bug B45 --bug B47 "$src/traces/bugs/B45.trace"
+ends 'one that the profile cannot have is named' 2 < <(
+	has err "gmem replay: linux-6.8 lacks the rows that B47 is in; \`gmem bugs' lists the profiles that have them")
 
 while read -r words; do
 	read -ra arguments <<<"$words"

@@ -43,7 +43,7 @@ static void add_profile(struct argp_state *state, struct diff *d, char *name)
 			*next++ = 0;
 		bug_option(state, &bugs, bug);
 	}
-	copy = profile_with_bugs(p, &bugs);
+	copy = profile_with_bugs("gmem diff", p, &bugs);
 	diff_add(d, copy ? copy : p, copy);
 }
 

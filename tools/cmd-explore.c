@@ -187,7 +187,7 @@ static int one_trace(struct explore *o, const char *file)
 		return EXIT_WRONG_USE;
 	}
 	profile = profile_for(&t, o->profile);
-	copy = profile_with_bugs(profile, &o->bugs);
+	copy = profile_with_bugs("gmem explore", profile, &o->bugs);
 	if (!scene_set_up(&s, &t, copy ? copy : profile)) {
 		fprintf(stderr, "%s: %s\n", shown_name(file), s.run.error.why);
 		status = EXIT_NOT_AS_DEMANDED;

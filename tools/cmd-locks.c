@@ -61,7 +61,7 @@ static struct watched *watched_for(struct locks *o, const struct gmem_profile *b
 		die("too many profiles");
 	v = &o->watched[o->nr_watched++];
 	v->base = base;
-	v->copy = profile_with_bugs(base, &o->bugs);
+	v->copy = profile_with_bugs("gmem locks", base, &o->bugs);
 	v->d = gmem_lockdep_new(NULL, NULL);
 	if (!v->d)
 		die("no memory for the lock checker");

@@ -260,7 +260,7 @@ static void play(struct playing *p)
 	}
 	if (o->backend == &backend_mount)
 		accept_any_value(&p->t);
-	copy = profile_with_bugs(profile, &o->bugs);
+	copy = profile_with_bugs("gmem replay", profile, &o->bugs);
 	profile = copy ? copy : profile;
 	config.profile = profile;
 	config.checking = o->check ? GMEM_CHECK_STEPS : GMEM_CHECK_CALLS;
@@ -284,7 +284,7 @@ static void play(struct playing *p)
 static void draw(struct playing *p)
 {
 	const struct gmem_profile *profile = profile_for(&p->t, p->o->profile);
-	struct gmem_profile *copy = profile_with_bugs(profile, &p->o->bugs);
+	struct gmem_profile *copy = profile_with_bugs("gmem replay", profile, &p->o->bugs);
 	struct timeline tl;
 	size_t i;
 

@@ -86,16 +86,62 @@ const char *bug_id(const char *word)
 	return NULL;
 }
 
-void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *word)
+static int is_asked(const struct bugs_asked *bugs, const char *id)
 {
-	if (!bug_id(word))
-		argp_error(state, "unknown bug %s; run `gmem bugs' for a list", word);
-	if (bugs->n == MOST_BUGS)
-		argp_error(state, "at most %d bugs at once", MOST_BUGS);
-	bugs->ids[bugs->n++] = bug_id(word);
+	int i;
+
+	for (i = 0; i < bugs->n && strcmp(bugs->ids[i], id); i++)
+		;
+	return i < bugs->n;
 }
 
-struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs)
+static unsigned int place_in_list(const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; strcmp(gmem_bug(i), id); i++)
+		;
+	return i;
+}
+
+/* Each once and in the list's order: what is asked for does not depend on how. */
+void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *word)
+{
+	const char *id = bug_id(word);
+	int i;
+
+	if (!id)
+		argp_error(state, "unknown bug %s; run `gmem bugs' for a list", word);
+	if (is_asked(bugs, id))
+		return;
+	if (bugs->n == MOST_BUGS)
+		argp_error(state, "at most %d bugs at once", MOST_BUGS);
+	for (i = bugs->n++; i && place_in_list(bugs->ids[i - 1]) > place_in_list(id); i--)
+		bugs->ids[i] = bugs->ids[i - 1];
+	bugs->ids[i] = id;
+}
+
+/* That which cannot be had alone; or all, if it is only together that they cannot. */
+static void print_bugs_refused(FILE *f, const struct gmem_profile *p, const struct bugs_asked *bugs)
+{
+	struct gmem_profile *copy;
+	int i;
+
+	for (i = 0; i < bugs->n; i++) {
+		const char *const alone[] = { bugs->ids[i], NULL };
+
+		if (gmem_profile_with_bugs(&copy, p, alone, NULL, NULL) != GMEM_DONE) {
+			fputs(bugs->ids[i], f);
+			return;
+		}
+		gmem_profile_free(copy);
+	}
+	for (i = 0; i < bugs->n; i++)
+		fprintf(f, "%s%s", i ? "+" : "", bugs->ids[i]);
+}
+
+struct gmem_profile *profile_with_bugs(const char *command, const struct gmem_profile *p,
+				       const struct bugs_asked *bugs)
 {
 	struct gmem_profile *copy;
 
@@ -107,19 +153,12 @@ struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struc
 	case GMEM_FAILED:
 		die("no memory for a profile");
 	default:
-		die("%s lacks the rows that a bug is in; `gmem bugs' lists the profiles that have "
-		    "them",
-		    gmem_profile_name(p));
+		progress_end();
+		fprintf(stderr, "%s: %s lacks the rows that ", command, gmem_profile_name(p));
+		print_bugs_refused(stderr, p, bugs);
+		fputs(" is in; `gmem bugs' lists the profiles that have them\n", stderr);
+		exit(EXIT_WRONG_USE);
 	}
-}
-
-static int is_asked(const struct bugs_asked *bugs, const char *id)
-{
-	int i;
-
-	for (i = 0; i < bugs->n && strcmp(bugs->ids[i], id); i++)
-		;
-	return i < bugs->n;
 }
 
 void print_bugs_left_out(FILE *f, const char *before, const struct gmem_profile *p,

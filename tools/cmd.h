@@ -56,8 +56,12 @@ struct bugs_asked {
 void bug_option(struct argp_state *state, struct bugs_asked *bugs, const char *word);
 /* The id that is meant by it: B39 by b39 or 39; null if none is. */
 const char *bug_id(const char *word);
-/* The profile with them in its tables, for gmem_profile_free(); null if there are none. */
-struct gmem_profile *profile_with_bugs(const struct gmem_profile *p, const struct bugs_asked *bugs);
+/*
+ * The profile with them in its tables, for gmem_profile_free(); null if there are none. What it cannot
+ * have is wrong use of the command, "gmem diff".
+ */
+struct gmem_profile *profile_with_bugs(const char *command, const struct gmem_profile *p,
+				       const struct bugs_asked *bugs);
 
 /* One line, if there are any: what the profile shipped with and has not been asked for. */
 void print_bugs_left_out(FILE *f, const char *before, const struct gmem_profile *p,
