@@ -11,14 +11,14 @@
 /* Words in which nothing is Markdown's or HTML's. */
 static void put_words(FILE *f, const char *s)
 {
-	char *valid = valid_utf8(s), *p;
+	char *plain = diff_plain(s), *p;
 
-	for (p = valid; *p; p++) {
+	for (p = plain; *p; p++) {
 		if (strchr("\\`*_{}[]<>()#+!|~&$", *p))
 			fputc('\\', f);
-		fputc((unsigned char)*p < ' ' ? ' ' : *p, f);
+		fputc(*p, f);
 	}
-	free(valid);
+	free(plain);
 }
 
 /* Code in a cell of a table: of the calls' language, which has no backticks. */

@@ -294,10 +294,12 @@ static void put_order(FILE *f, const struct diff *d)
 void diff_text(FILE *f, const struct diff *d, int only)
 {
 	struct layout l = lay_out(d);
+	char *file = diff_plain(d->file);
 	size_t i;
 
-	fprintf(f, "%s: %zu call%s under %zu design%s; ", d->file, d->t->nr_calls,
+	fprintf(f, "%s: %zu call%s under %zu design%s; ", file, d->t->nr_calls,
 		d->t->nr_calls == 1 ? "" : "s", d->nr, d->nr == 1 ? "" : "s");
+	free(file);
 	if (d->nr_differing)
 		fprintf(f, "%zu result%s\n\n", d->nr_differing,
 			d->nr_differing == 1 ? " differs" : "s differ");

@@ -133,3 +133,13 @@ char *diff_order(const struct diff *d)
 		t->calls[t->par_first].line, t->calls[t->par_end - 1].line);
 	return text_end(&order);
 }
+
+char *diff_plain(const char *s)
+{
+	char *plain = valid_utf8(s), *p;
+
+	for (p = plain; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	return plain;
+}

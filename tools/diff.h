@@ -130,6 +130,8 @@ static inline int diff_is_shown(const struct diff *d, size_t column)
 /* The name of that clause; null for none. */
 const char *diff_clause_name(unsigned int clause);
 
+/* Valid UTF-8 on one line, with blanks for what would control a terminal; free() it. */
+char *diff_plain(const char *s);
 /* What to know about the order of the calls; free() it. Null if there is nothing. */
 char *diff_order(const struct diff *d);
 
