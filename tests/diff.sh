@@ -274,6 +274,16 @@ fi
 
 # ---- use ----
 
+judge 'under its own profile a trace is what replay makes of it' < <(
+	for trace in traces/stories/*.trace traces/convert-shareability/*.trace; do
+		profile=$(sed -n 's/^profile //p' "$trace")
+		gmem diff --json -p "${profile:-linux-6.18}" "$trace" >"$tmp/a"
+		gmem replay --json "$trace" >"$tmp/b"
+		diff <(sed -nE 's/.*"event":"answer".*"result":"([^"]*)".*/\1/p' "$tmp/a") \
+			<(sed -nE 's/.*"event":"call".*"result":"([^"]*)".*/\1/p' "$tmp/b")
+		grep -q '"event":"call"' "$tmp/b" || echo "$trace: no call"
+	done)
+
 judge 'a trace without differences is 0, one with them 1 if asked' < <(
 	gmem diff "$story" >/dev/null || echo "status $?"
 	gmem diff --exit-code -p linux-6.18 "$story" >/dev/null || echo "one design: status $?"

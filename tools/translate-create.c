@@ -232,7 +232,7 @@ static int32_t add_vm(struct translator *x, size_t n, struct told *told)
 				     .fd = GMEM_KVM_FD,
 				     .type = GMEM_VM_SW_PROTECTED };
 	c = add_call(x, n, &l, told);
-	snprintf(c->name, sizeof(c->name), "%.25s_vm", x->from->calls[n].name);
+	invent_name(x, c, x->from->calls[n].name, "_vm");
 	told->main = 1;
 	return (int32_t)x->t.nr_calls - 1;
 }
@@ -344,7 +344,7 @@ static int32_t add_mount(struct translator *x, size_t n, struct told *told)
 				     .task = call_of(x, n)->task,
 				     .mode = GMEM_MOUNT_TMPFS | GMEM_MOUNT_NOEXEC };
 	c = add_call(x, n, &l, told);
-	snprintf(c->name, sizeof(c->name), "%.25s_mount", x->from->calls[n].name);
+	invent_name(x, c, x->from->calls[n].name, "_mount");
 	told->main = 1;
 	return (int32_t)x->t.nr_calls - 1;
 }

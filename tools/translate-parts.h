@@ -120,6 +120,9 @@ struct trace_call *add_call(struct translator *x, size_t n, const struct linked_
 struct trace_call *add_written(struct translator *x, size_t n, struct told *told);
 /* The call as it is written, with its handles in the translation; 0 if one is not there. */
 int find_handles(const struct translator *x, size_t n, struct linked_call *l, struct told *told);
+/* Names a call of the translation, from a name and what is behind it, as nothing else is called. */
+void invent_name(const struct translator *x, struct trace_call *c, const char *begin,
+		 const char *end);
 /* Sets the note, unless there is one. */
 void say(struct told *told, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The handle in the translation; 0 if it is not there, and then the note says which. */

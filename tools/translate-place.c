@@ -123,6 +123,33 @@ struct trace_call *add_call(struct translator *x, size_t n, const struct linked_
 	return c;
 }
 
+static int is_name_in(const struct trace *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->nr_calls; i++)
+		if (!strcmp(t->calls[i].name, name))
+			return 1;
+	return 0;
+}
+
+void invent_name(const struct translator *x, struct trace_call *c, const char *begin,
+		 const char *end)
+{
+	char name[sizeof(c->name)], number[11] = "";
+	unsigned int n = 1;
+
+	for (;;) {
+		int room = TRACE_MAX_NAME - (int)strlen(end) - (int)strlen(number);
+
+		snprintf(name, sizeof(name), "%.*s%s%s", room, begin, end, number);
+		if (!is_name_in(x->from, name) && !is_name_in(&x->t, name))
+			break;
+		snprintf(number, sizeof(number), "%u", ++n);
+	}
+	memcpy(c->name, name, sizeof(name));
+}
+
 static int changes_memslot(uint32_t verb)
 {
 	return verb == GMEM_SET_USER_MEMORY_REGION || verb == GMEM_SET_USER_MEMORY_REGION2;

@@ -48,7 +48,7 @@ static void add_stand_in_call(struct translator *x, size_t n, size_t map, int32_
 	if (map)
 		memcpy(c->name, x->from->calls[map].name, sizeof(c->name));
 	else
-		snprintf(c->name, sizeof(c->name), "%.25s_shared", x->from->calls[file].name);
+		invent_name(x, c, x->from->calls[file].name, "_shared");
 	add_stand_in(x, file, offset, size, (uint32_t)x->t.nr_calls - 1);
 }
 
