@@ -301,6 +301,17 @@ judge 'calls that overlap are made one after the other, and every form says so' 
 	run gmem diff -p linux-6.18 "$story"
 	grep overlap "$tmp/out")
 
+judge 'a file name is shown on its line, and controls no terminal' < <(
+	cp "$story" "$tmp/"$'a\n\e[31mb\x7fc.trace'
+	gmem diff -p linux-6.18 "$tmp/"$'a\n\e[31mb\x7fc.trace' | head -n 1 |
+		diff - <(echo "$tmp/a  [31mb c.trace: 13 calls under 1 design; all results are equal"))
+
+judge 'a design with the same bugs is one, however they are given' < <(
+	run gmem diff -p linux-6.8+B45,linux-6.8+B45+45,linux-6.8+B45+B46,linux-6.8+B46+B45 "$story"
+	said 0
+	sed -n '1s/.*: //p; 3s/^ *//p' "$tmp/out" |
+		diff - <(printf '%s\n' '13 calls under 2 designs; all results are equal' 'linux-6.8+B45, linux-6.8+B45+B46'))
+
 # wrong TITLE WORDS ARGUMENT...: it is wrong use, and standard error says so.
 wrong()
 {
@@ -318,7 +329,7 @@ wrong 'two traces' 'one trace at a time' "$story" "$story"
 wrong 'an unknown profile' 'unknown profile linux-6.9; did you mean linux-6.8?' -p linux-6.9 "$story"
 wrong 'an empty name' 'an empty name among the profiles: linux-6.8,' -p linux-6.8, "$story"
 wrong 'an unknown bug' 'unknown bug B99' -p linux-6.8+B99 "$story"
-wrong 'a bug that it cannot have' 'linux-6.8 lacks the rows' -p linux-6.8+B47 "$story"
+wrong 'a bug that it cannot have' 'gmem diff: linux-6.8 lacks the rows that B47 is in;' -p linux-6.8+B45+B47 "$story"
 wrong 'two forms' 'one of --html, --json and --markdown is enough' --html --json "$story"
 wrong 'a trace without calls' 'standard input: the trace has no calls' -
 wrong 'no such file' 'no such.trace' 'no such.trace'
