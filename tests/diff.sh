@@ -301,6 +301,22 @@ judge 'calls that overlap are made one after the other, and every form says so' 
 	run gmem diff -p linux-6.18 "$story"
 	grep overlap "$tmp/out")
 
+# restrictedmem has the second call itself, and refuses it.
+invalid='profile linux-6.18
+vm0 = create_vm(type=SW_PROTECTED)
+f0 = create_guest_memfd(vm0, size=4K, flags=0x100)
+set_memory_attributes(vm0, gpa=0x10000, size=4K, attributes=PRIVATE, flags=1)'
+for profile in memfile-notifier-v7 restrictedmem-shim; do
+	judge "flags that make a call invalid make it none of $profile" < <(
+		gmem diff --json -p "$profile" - <<<"$invalid" >"$tmp/out"
+		diff - <([ "$profile" = memfile-notifier-v7 ] && echo 2 || echo 1) \
+			< <(grep -c '"how":"none".*"why":"it has no such flag"' "$tmp/out"))
+done
+judge 'and the other way round' < <(
+	gmem diff --json -p linux-6.18 - <<<'profile memfile-notifier-v4
+f0 = memfd_create(flags=0x80000000|INACCESSIBLE)
+ftruncate(f0, length=4K)' | grep -q '"how":"none".*"why":"it has no such flag"' || echo 'it is made')
+
 judge 'a file name is shown on its line, and controls no terminal' < <(
 	cp "$story" "$tmp/"$'a\n\e[31mb\x7fc.trace'
 	gmem diff -p linux-6.18 "$tmp/"$'a\n\e[31mb\x7fc.trace' | head -n 1 |

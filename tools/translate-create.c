@@ -182,6 +182,23 @@ static void none(struct told *told, const char *why)
 	say(told, "%s", why);
 }
 
+/* What is wrong with a call must not get lost in one that has no place for it. 1 if something is. */
+static int is_no_file(const struct translator *x, size_t n, struct told *told)
+{
+	const struct gmem_call *call = call_of(x, n);
+	uint64_t known = 0;
+
+	if (call->verb == GMEM_CREATE_GUEST_MEMFD)
+		known = profile_number(x->from_profile, "create_flags");
+	else if (call->verb == GMEM_MEMFD_CREATE)
+		known = profile_number(x->from_profile, "memfd_flags");
+	if (x->from_family == FAMILY_SHAREABILITY)
+		known |= HUGE_BITS;
+	if (call->flags & ~known)
+		none(told, "it has no such flag");
+	return !!(call->flags & ~known);
+}
+
 size_t sizes_it(const struct translator *x, int32_t file)
 {
 	size_t i = (size_t)file;
@@ -252,6 +269,8 @@ static void make_guest_memfd(struct translator *x, size_t n, struct told *told)
 	uint64_t size = size_given(x, n);
 	int32_t vm = vm_for(x, n);
 
+	if (is_no_file(x, n, told))
+		return;
 	if (!will_be_inaccessible(x, n)) {
 		none(told, "it has no such memfd");
 		return;
@@ -323,6 +342,8 @@ void translate_memfd(struct translator *x, size_t n, const struct translate_row 
 		add_written(x, n, told);
 		return;
 	}
+	if (is_no_file(x, n, told))
+		return;
 	l.call = (struct gmem_call){ .verb = row->verb,
 				     .task = call_of(x, n)->task,
 				     .flags = inaccessible ? GMEM_MFD_INACCESSIBLE :
@@ -377,6 +398,8 @@ void translate_restricted(struct translator *x, size_t n, const struct translate
 		add_written(x, n, told);
 		return;
 	}
+	if (is_no_file(x, n, told))
+		return;
 	if (!will_be_inaccessible(x, n)) {
 		none(told, "it has no such memfd");
 		return;

@@ -327,6 +327,23 @@ static int keeps_the_bytes(const struct translator *x, size_t n)
 	return vm >= 0 && x->from->calls[vm].linked.call.type == GMEM_VM_SW_PROTECTED;
 }
 
+/* Flags that the call does not have where it was written, and another has no place for. 1 if there are. */
+static int is_no_conversion(const struct translator *x, size_t n, const struct translate_row *row,
+			    struct told *told)
+{
+	const struct gmem_call *asked = &x->from->calls[n].linked.call;
+	uint64_t known = 0;
+
+	if (asked->verb == GMEM_SET_MEMORY_ATTRIBUTES2 &&
+	    profile_number(x->from_profile, "cap_content_modes"))
+		known = GMEM_CONTENT_ZERO | GMEM_CONTENT_PRESERVE;
+	if (asked->verb == row->verb || !(asked->flags & ~known))
+		return 0;
+	told->how = TOLD_BY_NONE;
+	say(told, "it has no such flag");
+	return 1;
+}
+
 void translate_by_file(struct translator *x, size_t n, const struct translate_row *row,
 		       struct told *told)
 {
@@ -337,6 +354,8 @@ void translate_by_file(struct translator *x, size_t n, const struct translate_ro
 		by_the_vm(x, n, row, told);
 		return;
 	}
+	if (is_no_conversion(x, n, row, told))
+		return;
 	if (is_by_gpa(x, n)) {
 		by_slots(x, n, row, 0, told);
 		return;
@@ -367,6 +386,8 @@ void translate_by_gpa(struct translator *x, size_t n, const struct translate_row
 {
 	const struct linked_call *l = &x->from->calls[n].linked;
 
+	if (is_no_conversion(x, n, row, told))
+		return;
 	if (l->call.verb == row->verb) {
 		add_written(x, n, told);
 	} else if (is_by_gpa(x, n)) {
