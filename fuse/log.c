@@ -226,7 +226,8 @@ static void print_call(FILE *f, const struct happening *h)
 
 static void print_told(FILE *f, const struct gmem_event *e)
 {
-	static const char *const kinds[] = { "invalidate_start", "invalidate_end", "memory_error" };
+	static const char *const kinds[] = { "invalidate_start", "invalidate_end", "memory_error",
+					     "invalidate", "populate" };
 	static const char *const origins[] = { "file", "attributes", "host" };
 
 	fprintf(f,

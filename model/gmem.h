@@ -698,7 +698,14 @@ int gmem_profile_breaks(const struct gmem_profile *p, unsigned int n);
 
 /* ---- Notifications: what KVM is told ---- */
 
-enum gmem_event_kind { GMEM_INVALIDATE_START, GMEM_INVALIDATE_END, GMEM_MEMORY_ERROR };
+enum gmem_event_kind {
+	GMEM_INVALIDATE_START,
+	GMEM_INVALIDATE_END,
+	GMEM_MEMORY_ERROR,
+	/* The two callbacks of memfile_notifier, which have no end: one event a memslot. */
+	GMEM_INVALIDATE, /* pages of the file are about to go: invalidate() */
+	GMEM_POPULATED,	 /* pages were allocated: fallocate(), in v6 populate() */
+};
 enum gmem_event_origin {
 	GMEM_BY_FILE,	    /* the guest_memfd: punch, release, conversion, memory failure */
 	GMEM_BY_ATTRIBUTES, /* KVM_SET_MEMORY_ATTRIBUTES */

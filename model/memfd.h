@@ -55,6 +55,6 @@ int take_file_of_slot(struct gmem_run *run); /* sets t->at_file, t->inode */
 int delete_notifier(struct gmem_run *run);
 int put_file_of_slot(struct gmem_run *run);
 /* Zaps gfns of t->slot, which must be those of the event's pages; and tells the VM. */
-int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end);
+int gmem_zap_told(struct gmem_run *run, enum gmem_event_kind kind, uint64_t gfn, uint64_t gfn_end);
 
 #endif

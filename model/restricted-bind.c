@@ -49,7 +49,7 @@ static int start_slot(struct gmem_run *run, uint64_t forgotten)
 	to = to < run->t->end ? to : run->t->end;
 	gmem_mmu_invalidate_start(run, s->vm);
 	gmem_mmu_invalidate_range_add(run, s->vm, base + from, base + to);
-	return gmem_zap_told(run, base + from, base + to);
+	return gmem_zap_told(run, GMEM_INVALIDATE_START, base + from, base + to);
 }
 
 static int start_slot_range(struct gmem_run *run)

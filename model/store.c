@@ -179,10 +179,10 @@ bool next_binding(struct gmem_run *run)
 }
 
 /*
- * Zaps gfns of t->slot for an event of t->start to t->end: what is told must be the memslot's, and
- * all of what that event takes from it.
+ * Zaps gfns of t->slot for an event of that kind, of t->start to t->end: what is told must be the
+ * memslot's, and all of what that event takes from it.
  */
-int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end)
+int gmem_zap_told(struct gmem_run *run, enum gmem_event_kind kind, uint64_t gfn, uint64_t gfn_end)
 {
 	const struct gmem_slot *s = slot_of(run);
 	uint64_t from = s->pgoff > run->t->start ? s->pgoff : run->t->start;
@@ -197,7 +197,7 @@ int gmem_zap_told(struct gmem_run *run, uint64_t gfn, uint64_t gfn_end)
 	gmem_unmap_gfns(run->b, s->vm, gfn, gfn_end, FILTER_SHARED | FILTER_PRIVATE);
 	gmem_emit(run, s->vm,
 		  &(struct gmem_event){
-			  .kind = GMEM_INVALIDATE_START,
+			  .kind = kind,
 			  .origin = GMEM_BY_FILE,
 			  .slot = s->id,
 			  .as_id = s->as_id,
@@ -239,9 +239,15 @@ static int clip_to_slot(struct gmem_run *run)
 	return 0;
 }
 
+/* Allocating tells by itself of what came; whoever takes folios away does so by T_TELL_FOLIOS. */
+static enum gmem_event_kind kind_of_event(const struct gmem_task *t)
+{
+	return t->level[t->depth - 2].table == T_FALLOCATE_FILE ? GMEM_POPULATED : GMEM_INVALIDATE;
+}
+
 static int zap_gfns(struct gmem_run *run)
 {
-	return gmem_zap_told(run, run->t->gfn, run->t->gfn_end);
+	return gmem_zap_told(run, kind_of_event(run->t), run->t->gfn, run->t->gfn_end);
 }
 
 /* mmu_notifier_seq; a zap of v7 counts as well, for its own time */

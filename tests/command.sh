@@ -67,6 +67,22 @@ run gmem replay --json misuse.trace
 ends 'a call that cannot be asked is an event' 2 < <(
 	grep -q '^{"event":"error","file":"misuse.trace","line":2,"reason":"' out || echo 'no event')
 
+cat >callbacks.trace <<'END'
+profile memfile-notifier-v6
+vm0 = create_vm(type=SNP)
+f0 = memfd_create(flags=INACCESSIBLE)
+ftruncate(f0, length=4K) = 0
+m0 = mmap(anon, length=4K, prot=READ, flags=PRIVATE|ANONYMOUS)
+set_user_memory_region2(vm0, slot=0, flags=PRIVATE, gpa=0x1000, size=4K, addr=m0, memfd=f0) = 0
+fallocate(f0, mode=0, offset=0, length=4K) = 0
+fallocate(f0, mode=PUNCH_HOLE|KEEP_SIZE, offset=0, length=4K) = 0
+END
+run gmem replay --json --step callbacks.trace
+ends 'callbacks without an end have names of their own' 0 < <(
+	grep -o '"told":"[^"]*"' out | diff - <(printf '"told":"%s"\n' populate invalidate)
+	gmem replay --step callbacks.trace | grep -o 'KVM is told, by the file: [a-z]* [a-z]*' |
+		diff - <(printf 'KVM is told, by the file: %s guest\n' populate invalidate))
+
 good=$'\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80'
 printf 'close(-1) = EBADF\n' >"$good"$'\xff\xc3\x28\xed\xa0\x80.trace'
 run gmem replay --json ./*$'\x80.trace'

@@ -87,6 +87,14 @@ judge 'a mutex has no readers' < <(
 OUT
 )
 
+judge 'a folio that has failed is locked, and let go before restrictedmem is told' < <(
+	for t in memory-error-v10 memory-error; do
+		gmem replay --step "traces/restrictedmem/$t.trace" | sed -n '/memory_failure(/,$p' |
+			grep -oE '(un)?lock +(folio|restrictedmem)_lock' | head -n 3 | tr -s ' '
+	done | diff - <(for _ in 1 2; do
+		printf '%s\n' 'lock folio_lock' 'unlock folio_lock' 'lock restrictedmem_lock'
+	done))
+
 # One half of it in each trace; and the same bug in another profile has orders of its own.
 grep -v '^[B]: \|^end\|^par\|thread' "$x2" | sed 's/^A: //' >"$tmp/failure.trace"
 grep -v '^[A]: \|^end\|^par\|thread' "$x2" | sed 's/^B: //' >"$tmp/punch.trace"

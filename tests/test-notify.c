@@ -383,7 +383,8 @@ static void begin_memfd(struct fixture *f, const char *profile)
 	assert_int_equal(gmem_listen(f->w, 0, f->vm, see, &f->seen), GMEM_DONE);
 }
 
-#define FOLIOS(from, to) START(FILE, 0, 0, from, to, GFN + (from)-4, GFN + (to)-4)
+#define GO(from, to) ALONE(INVALIDATE, 0, from, to, GFN + (from)-4, GFN + (to)-4)
+#define CAME(from, to) ALONE(POPULATED, 0, from, to, GFN + (from)-4, GFN + (to)-4)
 
 static int64_t allocate_memfd(struct fixture *f, uint64_t page, uint64_t pages)
 {
@@ -405,13 +406,13 @@ static void a_hole_in_a_memfd_is_told_where_pages_are(void **state)
 	assert_int_equal(allocate_memfd(&f, 11, 5), 0);
 	assert_nothing(&f.seen);
 	punch(f.w, f.file, 0, 16 * PAGE);
-	assert_events(&f.seen, FOLIOS(5, 7), FOLIOS(11, 12));
+	assert_events(&f.seen, GO(5, 7), GO(11, 12));
 	punch(f.w, f.file, 0, 16 * PAGE);
 	assert_nothing(&f.seen);
 	gmem_world_free(f.w);
 }
 
-/* [STORE-6] An allocation that fails did not look at what comes after. */
+/* [STORE-5] What came is told otherwise. [STORE-6] An allocation that fails did not look at what comes after. */
 static void a_failed_allocation_tells_what_it_tried(void **state)
 {
 	struct fixture f;
@@ -420,13 +421,33 @@ static void a_failed_allocation_tells_what_it_tried(void **state)
 	begin_memfd(&f, "memfile-notifier-v5");
 	assert_int_equal(allocate_memfd(&f, 5, 1), 0);
 	assert_int_equal(allocate_memfd(&f, 10, 1), 0);
-	assert_events(&f.seen, FOLIOS(5, 6), FOLIOS(10, 11));
+	assert_events(&f.seen, CAME(5, 6), CAME(10, 11));
+	punch(f.w, f.file, 10 * PAGE, PAGE);
+	assert_events(&f.seen, GO(10, 11));
+	assert_int_equal(allocate_memfd(&f, 10, 1), 0);
+	assert_events(&f.seen, CAME(10, 11));
 	call(f.w, .verb = GMEM_INJECT, .what = GMEM_INJECT_ENOMEM, .value = 2);
 	assert_int_equal(allocate_memfd(&f, 4, 8), -ENOMEM);
-	assert_events(&f.seen, FOLIOS(4, 7));
+	assert_events(&f.seen, GO(4, 7));
 	call(f.w, .verb = GMEM_INJECT, .what = GMEM_INJECT_ENOMEM, .value = 0);
 	assert_int_equal(allocate_memfd(&f, 6, 2), -ENOMEM);
 	assert_nothing(&f.seen);
+	gmem_world_free(f.w);
+}
+
+/* [RMEM-22, RMEM-23] The pair is what restrictedmem brings. */
+static void a_hole_in_restrictedmem_has_a_start_and_an_end(void **state)
+{
+	struct fixture f = { .w = new_world_on("restrictedmem-2023-01", NULL) };
+
+	(void)state;
+	f.vm = create_vm(f.w, GMEM_VM_SW_PROTECTED);
+	f.file = call(f.w, .verb = GMEM_MEMFD_RESTRICTED, .memfd = -1);
+	call(f.w, .verb = GMEM_FTRUNCATE, .fd = f.file, .length = 16 * PAGE);
+	assert_int_equal(bind_slot(f.w, f.vm, 0, GPA, 8 * PAGE, f.file, 4 * PAGE), 0);
+	assert_int_equal(gmem_listen(f.w, 0, f.vm, see, &f.seen), GMEM_DONE);
+	punch(f.w, f.file, 5 * PAGE, PAGE);
+	assert_events(&f.seen, START(FILE, 0, 0, 5, 6, GFN + 1, GFN + 2), END(FILE, 0, 0));
 	gmem_world_free(f.w);
 }
 
@@ -465,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_new_vm_under_an_old_number),
 		cmocka_unit_test(a_hole_in_a_memfd_is_told_where_pages_are),
 		cmocka_unit_test(a_failed_allocation_tells_what_it_tried),
+		cmocka_unit_test(a_hole_in_restrictedmem_has_a_start_and_an_end),
 		cmocka_unit_test(a_region_is_told),
 	};
 

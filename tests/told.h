@@ -30,6 +30,12 @@ static inline void see(void *arg, const struct gmem_event *event)
 		.as_id = (as), .pgoff = (from), .pgoff_end = (to), .gfn = (gfn_),            \
 		.gfn_end = (gfn_end_)                                                        \
 	}
+/* Of pages of a file: the callbacks that have no end. */
+#define ALONE(kind_, slot_, from, to, gfn_, gfn_end_)                                           \
+	{                                                                                       \
+		.kind = GMEM_##kind_, .origin = GMEM_BY_FILE, .slot = (slot_), .pgoff = (from), \
+		.pgoff_end = (to), .gfn = (gfn_), .gfn_end = (gfn_end_)                         \
+	}
 #define END(origin_, from, to)                                                             \
 	{                                                                                  \
 		.kind = GMEM_INVALIDATE_END, .origin = GMEM_BY_##origin_, .pgoff = (from), \

@@ -48,7 +48,8 @@ static struct json_object *row_object(const struct gmem_profile *p, const struct
 
 static struct json_object *told_object(const struct gmem_event *e)
 {
-	static const char *const kinds[] = { "invalidate_start", "invalidate_end", "memory_error" };
+	static const char *const kinds[] = { "invalidate_start", "invalidate_end", "memory_error",
+					     "invalidate", "populate" };
 	static const char *const origins[] = { "file", "attributes", "host" };
 	struct json_object *o = json_object_new_object();
 

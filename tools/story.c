@@ -76,7 +76,7 @@ static int found_nothing(const struct made_call *m, size_t i)
 static void print_told(const struct gmem_event *e)
 {
 	static const char *const kinds[] = { "start invalidating", "end invalidating",
-					     "memory error in" };
+					     "memory error in", "invalidate", "populate" };
 	static const char *const origins[] = { "the file", "attributes", "the host" };
 
 	printf("      |      >> KVM is told, by %s: %s", origins[e->origin], kinds[e->kind]);
