@@ -130,6 +130,9 @@ judge 'programs that behave badly are recorded as well' < <(
 	timeout -k 5 60 gmem record -o many.trace -- "$programs/bad" many >out 2>said || cat said
 	gmem replay --quiet many.trace 2>&1
 	has many 'such as one for which a trace has no room')
+judge 'a thread that becomes another program is followed on' < <(
+	records turning "$programs/bad" turning
+	has turning 'size=12K' 'size=20K')
 judge 'where nothing was compared, nobody says that there is no difference' < <(
 	gmem compare -- true >compared 2>&1
 	echo $? | grep -vx 1

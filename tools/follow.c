@@ -172,6 +172,11 @@ static struct thread *becomes_another(struct thread *t)
 	if (former) {
 		pid_t tid = t->tid;
 
+		/* the process needs a task in the trace, whichever of the two has it */
+		if (former->task == NO_TASK) {
+			former->task = t->task;
+			t->task = NO_TASK;
+		}
 		thread_gone(t);
 		former->tid = tid;
 		t = former;

@@ -4,6 +4,7 @@
  * signal, that they would have had anyway.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -160,6 +161,29 @@ static int strange(void)
 	return end();
 }
 
+/* A thread that has made no call on KVM becomes another program in place of all. */
+static void *becomes(void *argument)
+{
+	execl("/proc/self/exe", "bad", argument, NULL);
+	return NULL;
+}
+
+static int turned(void)
+{
+	WORKS(new_file(new_vm(), 5 * PAGE, 0));
+	return end();
+}
+
+static int turning(void)
+{
+	pthread_t thread;
+
+	new_file(new_vm(), 3 * PAGE, 0);
+	pthread_create(&thread, NULL, becomes, "turned");
+	pthread_join(thread, NULL);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -169,6 +193,7 @@ int main(int argc, char **argv)
 		{ "many", many },	{ "wild", wild },	{ "thousand", thousand },
 		{ "closing", closing }, { "forking", forking }, { "orphan", orphan },
 		{ "waiting", waiting }, { "abi", other_abi },	{ "strange", strange },
+		{ "turning", turning }, { "turned", turned },
 	};
 	size_t i;
 
