@@ -160,6 +160,7 @@ judge 'what cannot be answered is named' < <(
 	says 'KVM_CREATE_DEVICE, ioctl 0xc00caee0 on a VM cannot be answered: ENODEV'
 	says 'ioctl 0xaef0 on a VM cannot be answered: ENOTTY'
 	grep '^wrong' "$tmp/out"
+	grep '0x541b' "$tmp/said"
 	says 'mmap with MAP_POPULATE'
 	says 'mlockall with pages mapped that the host may not have cannot be answered: ENOMEM'
 	status 0 "$programs/bad" abi

@@ -153,9 +153,12 @@ static int strange(void)
 	IS(ioctl(vm, _IO(0xAE, 0xf0)), -ENOTTY);
 	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), nowhere), -EFAULT);
 	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), device), -ENODEV);
+	IS(ioctl(vm, FIONREAD, device), -ENOTTY);
 	/* a page that the host may not have */
 	WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, f, 0) != MAP_FAILED);
 	WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, f, 0) == MAP_FAILED);
+	WORKS(mmap(NULL, PAGE, PROT_NONE, MAP_SHARED | MAP_POPULATE, f, 0) != MAP_FAILED);
+	WORKS(mmap(NULL, PAGE, PROT_NONE, MAP_SHARED | MAP_LOCKED, f, 0) != MAP_FAILED);
 	IS(mlockall(MCL_CURRENT | MCL_ONFAULT), 0);
 	IS(mlockall(MCL_CURRENT), -ENOMEM);
 	return end();
