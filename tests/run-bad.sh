@@ -260,8 +260,12 @@ else
 			echo "$? $(cat "$tmp/said")" | grep -v '^0 \|cannot be answered'
 			grep '^wrong' "$tmp/out"
 		done
-		# as many processes as there may be; gmem run is one of them
 		cp "$programs/bad" "$dir/"
+		(cd "$dir" && setpriv --reuid=65534 --regid=65534 --clear-groups \
+			./gmem run ./bad undumpable >"$tmp/out" 2>"$tmp/said")
+		echo $? | grep -vx 6
+		grep -c 'bad ([0-9]*) cannot be looked into' "$tmp/said" | grep -vx 1
+		# as many processes as there may be; gmem run is one of them
 		(cd "$dir" && prlimit --nproc=60 setpriv --reuid=65534 --regid=65534 --clear-groups \
 			./gmem run ./bad forking >"$tmp/out" 2>"$tmp/said") || cat "$tmp/said"
 		grep '^wrong' "$tmp/out"

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -171,6 +172,16 @@ static void *becomes(void *argument)
 	return NULL;
 }
 
+/* Nobody but root may look into it from now on. */
+static int undumpable(void)
+{
+	int kvm = open_kvm(), vm;
+
+	IS(prctl(PR_SET_DUMPABLE, 0), 0);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	return vm < 0 || new_file(vm, PAGE, 0) < 0 ? 6 : end();
+}
+
 static int turned(void)
 {
 	WORKS(new_file(new_vm(), 5 * PAGE, 0));
@@ -196,7 +207,7 @@ int main(int argc, char **argv)
 		{ "many", many },	{ "wild", wild },	{ "thousand", thousand },
 		{ "closing", closing }, { "forking", forking }, { "orphan", orphan },
 		{ "waiting", waiting }, { "abi", other_abi },	{ "strange", strange },
-		{ "turning", turning }, { "turned", turned },
+		{ "turning", turning }, { "turned", turned },	{ "undumpable", undumpable },
 	};
 	size_t i;
 
