@@ -97,7 +97,9 @@ judge 'exit statuses and signals are passed on' < <(
 	echo $? | grep -vx 143
 	gmem record -o x.trace -- true 2>said
 	echo $? | grep -vx 1
-	grep -q 'made no call' said || cat said)
+	grep -q 'made no call' said || cat said
+	gmem run gmem record -o x.trace -- "$programs/overflow" >out 2>said
+	grep -q 'made no call.*such as gmem run' said || cat said)
 judge 'a signal for gmem record is for the program, and what was seen is written' < <(
 	rm -f x.trace
 	for how in 'record -o x.trace' compare; do
