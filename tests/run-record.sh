@@ -135,6 +135,9 @@ judge 'programs that behave badly are recorded as well' < <(
 judge 'a thread that becomes another program is followed on' < <(
 	records turning "$programs/bad" turning
 	has turning 'size=12K' 'size=20K')
+judge 'a child that asks not to be traced is recorded as well' < <(
+	records untraced "$programs/bad" untraced
+	has untraced '^B1 = fork\(\)$' '^B1: fallocate')
 judge 'where nothing was compared, nobody says that there is no difference' < <(
 	gmem compare -- true >compared 2>&1
 	echo $? | grep -vx 1

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -182,6 +183,19 @@ static int undumpable(void)
 	return vm < 0 || new_file(vm, PAGE, 0) < 0 ? 6 : end();
 }
 
+/* A child that asks not to be traced. */
+static int untraced(void)
+{
+	int f = new_file(new_vm(), PAGE, 0), status = -1;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, 0, 0, 0, 0);
+
+	if (!pid)
+		_exit(fallocate(f, KEEP_SIZE, 0, PAGE) ? errno : 0);
+	waitpid(pid, &status, 0);
+	IS(status, 0);
+	return end();
+}
+
 static int turned(void)
 {
 	WORKS(new_file(new_vm(), 5 * PAGE, 0));
@@ -204,10 +218,11 @@ int main(int argc, char **argv)
 		const char *word;
 		int (*run)(void);
 	} all[] = {
-		{ "many", many },	{ "wild", wild },	{ "thousand", thousand },
-		{ "closing", closing }, { "forking", forking }, { "orphan", orphan },
-		{ "waiting", waiting }, { "abi", other_abi },	{ "strange", strange },
-		{ "turning", turning }, { "turned", turned },	{ "undumpable", undumpable },
+		{ "many", many },	  { "wild", wild },	  { "thousand", thousand },
+		{ "closing", closing },	  { "forking", forking }, { "orphan", orphan },
+		{ "waiting", waiting },	  { "abi", other_abi },	  { "strange", strange },
+		{ "turning", turning },	  { "turned", turned },	  { "undumpable", undumpable },
+		{ "untraced", untraced },
 	};
 	size_t i;
 
