@@ -160,6 +160,7 @@ judge 'what cannot be answered is named' < <(
 	says 'KVM_CREATE_DEVICE, ioctl 0xc00caee0 on a VM cannot be answered: ENODEV'
 	says 'ioctl 0xaef0 on a VM cannot be answered: ENOTTY'
 	grep '^wrong' "$tmp/out"
+	grep '0x541b' "$tmp/said"
 	says 'mmap with MAP_POPULATE'
 	says 'mlockall with pages mapped that the host may not have cannot be answered: ENOMEM'
 	status 0 "$programs/bad" abi
@@ -259,8 +260,12 @@ else
 			echo "$? $(cat "$tmp/said")" | grep -v '^0 \|cannot be answered'
 			grep '^wrong' "$tmp/out"
 		done
-		# as many processes as there may be; gmem run is one of them
 		cp "$programs/bad" "$dir/"
+		(cd "$dir" && setpriv --reuid=65534 --regid=65534 --clear-groups \
+			./gmem run ./bad undumpable >"$tmp/out" 2>"$tmp/said")
+		echo $? | grep -vx 6
+		grep -c 'bad ([0-9]*) cannot be looked into' "$tmp/said" | grep -vx 1
+		# as many processes as there may be; gmem run is one of them
 		(cd "$dir" && prlimit --nproc=60 setpriv --reuid=65534 --regid=65534 --clear-groups \
 			./gmem run ./bad forking >"$tmp/out" 2>"$tmp/said") || cat "$tmp/said"
 		grep '^wrong' "$tmp/out"

@@ -97,7 +97,9 @@ judge 'exit statuses and signals are passed on' < <(
 	echo $? | grep -vx 143
 	gmem record -o x.trace -- true 2>said
 	echo $? | grep -vx 1
-	grep -q 'made no call' said || cat said)
+	grep -q 'made no call' said || cat said
+	gmem run gmem record -o x.trace -- "$programs/overflow" >out 2>said
+	grep -q 'made no call.*such as gmem run' said || cat said)
 judge 'a signal for gmem record is for the program, and what was seen is written' < <(
 	rm -f x.trace
 	for how in 'record -o x.trace' compare; do
@@ -130,6 +132,12 @@ judge 'programs that behave badly are recorded as well' < <(
 	timeout -k 5 60 gmem record -o many.trace -- "$programs/bad" many >out 2>said || cat said
 	gmem replay --quiet many.trace 2>&1
 	has many 'such as one for which a trace has no room')
+judge 'a thread that becomes another program is followed on' < <(
+	records turning "$programs/bad" turning
+	has turning 'size=12K' 'size=20K')
+judge 'a child that asks not to be traced is recorded as well' < <(
+	records untraced "$programs/bad" untraced
+	has untraced '^B1 = fork\(\)$' '^B1: fallocate')
 judge 'where nothing was compared, nobody says that there is no difference' < <(
 	gmem compare -- true >compared 2>&1
 	echo $? | grep -vx 1

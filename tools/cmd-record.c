@@ -173,7 +173,9 @@ static int record_program(const struct record *o, const struct gmem_machine *her
 	}
 	status = write_program(&to, &f, here);
 	if (!f.t.nr_calls && !f.not_started)
-		fprintf(stderr, "gmem record: %s made no call on KVM that a trace could have\n",
+		fprintf(stderr,
+			"gmem record: %s made no call on KVM that a trace could have, or something else "
+			"answers its calls, such as gmem run\n",
 			o->program[0]);
 	if (f.unseen)
 		fprintf(stderr, "gmem record: %lu calls are not in the trace, such as one %s\n",

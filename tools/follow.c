@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ void followed_free(struct followed *f)
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
 
 #define CACHESTAT 451
 #define CLOSE_RANGE 436
@@ -69,9 +71,15 @@ static int install_filter(void)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xae00, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		/* clone: of a child that would not be followed */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_UNTRACED, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { .filter = f };
-	size_t n = 10, i;
+	size_t n = 15, i;
 
 	for (i = 0; i < COUNT(stopped); i++) {
 		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
@@ -88,6 +96,17 @@ static int install_filter(void)
 
 /* ---- stops ---- */
 
+/* A child that is not followed has nobody to answer for its calls, which would be ENOSYS. */
+static int set_clone_flags(const struct thread *t, uint64_t flags)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0)
+		return 0;
+	regs.rdi = flags;
+	return ptrace(PTRACE_SETREGS, t->tid, 0, &regs) == 0;
+}
+
 /* A call that is about to be made; whether its end is to be seen. */
 static int call_begins(struct thread *t)
 {
@@ -103,6 +122,8 @@ static int call_begins(struct thread *t)
 	switch (t->nr) {
 	case SYS_ioctl:
 		return kvm_begins(t);
+	case SYS_clone:
+		return set_clone_flags(t, t->args[0] & ~(uint64_t)CLONE_UNTRACED);
 	case SYS_mmap:
 	case SYS_munmap:
 	case SYS_mprotect:
@@ -125,6 +146,9 @@ static void call_ends(struct thread *t)
 	switch (t->nr) {
 	case SYS_ioctl:
 		kvm_ends(t, info.exit.rval);
+		break;
+	case SYS_clone:
+		set_clone_flags(t, t->args[0]);
 		break;
 	case SYS_mmap:
 	case SYS_munmap:
@@ -172,6 +196,11 @@ static struct thread *becomes_another(struct thread *t)
 	if (former) {
 		pid_t tid = t->tid;
 
+		/* the process needs a task in the trace, whichever of the two has it */
+		if (former->task == NO_TASK) {
+			former->task = t->task;
+			t->task = NO_TASK;
+		}
 		thread_gone(t);
 		former->tid = tid;
 		t = former;

@@ -59,7 +59,10 @@ static int64_t file_cachestat(const struct request *q, uint64_t ino)
 	return target_write(q->pid, q->args[2], stat, sizeof(stat));
 }
 
-/* Where FUSE would map it privately; a file that cannot be mapped at all, or not so, it refuses itself. */
+/*
+ * Where FUSE would map it privately; a file that cannot be mapped at all, or not so, it refuses itself. So does the kernel,
+ * where it is to be code.
+ */
 static int64_t file_mmap(const struct request *q, uint64_t ino)
 {
 	struct gmem_call c = { .verb = GMEM_MMAP,
@@ -70,7 +73,7 @@ static int64_t file_mmap(const struct request *q, uint64_t ino)
 	int64_t r;
 
 	if ((q->args[3] & MAP_TYPE) != MAP_PRIVATE)
-		return file_populate(q);
+		return (q->args[2] & PROT_EXEC) ? ANSWER_CONTINUE : file_populate(q);
 	r = file_value(ino, &c);
 	return r < 0 ? r : ANSWER_CONTINUE;
 }
@@ -196,9 +199,12 @@ int64_t call_file(const struct request *q)
 	case SYS_epoll_ctl:
 		return is_gmem(q, 2) ? -EPERM : ANSWER_CONTINUE;
 	default:
-		if (target_what(q->pid, q->args[q->nr == SYS_mmap ? 4 : 0], &w) ||
-		    w.kind != KIND_GMEM)
+		if (target_what(q->pid, q->args[q->nr == SYS_mmap ? 4 : 0], &w))
 			return ANSWER_CONTINUE;
-		return at_number(q, &w);
+		if (w.kind == KIND_GMEM)
+			return at_number(q, &w);
+		/* as on a mount without execution, where KVM's files are */
+		return q->nr == SYS_mmap && (q->args[2] & PROT_EXEC) && w.object ? -EPERM :
+										   ANSWER_CONTINUE;
 	}
 }

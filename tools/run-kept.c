@@ -3,7 +3,9 @@
  * KVM's ioctls that change nothing here: what SET puts down GET gives back, and what only asks for
  * something to happen in the guest is accepted. And the names of all of them, for messages.
  */
+#include <asm/ioctls.h>
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +246,11 @@ int64_t unknown_call(const struct request *q, const char *on, int err)
 	const char *name = NULL;
 	size_t i;
 
+	if (cmd == FIOQSIZE)
+		return -ENOTTY;
+	/* the kernel's own for files, which KVM's have not */
+	if (cmd == FIBMAP || cmd == FIONREAD)
+		return -err;
 	for (i = 0; i < NR_ROWS && !name; i++)
 		if (rows[i].cmd == cmd)
 			name = rows[i].name;

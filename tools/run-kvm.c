@@ -68,7 +68,7 @@ static const struct {
 	{ KVM_CAP_MCE, 32 },
 };
 
-int64_t plausible_extension(uint64_t cap)
+static int64_t plausible_extension(uint64_t cap)
 {
 	size_t i;
 
@@ -78,6 +78,24 @@ int64_t plausible_extension(uint64_t cap)
 		if (extensions[i].cap == cap)
 			return extensions[i].value;
 	return 0;
+}
+
+static int64_t model_extension(uint64_t vm, uint64_t cap)
+{
+	struct mount_on on = { .vm = vm, .m.call = { .verb = GMEM_CHECK_EXTENSION, .cap = cap } };
+
+	return mount_value(&on);
+}
+
+int64_t extension(uint64_t vm, uint64_t cap)
+{
+	int64_t value;
+
+	/* the second address space is that of SMM: there are both, or neither */
+	if (cap == KVM_CAP_X86_SMM)
+		return model_extension(vm, KVM_CAP_MULTI_ADDRESS_SPACE) > 1;
+	value = model_extension(vm, cap);
+	return value ? value : plausible_extension(cap);
 }
 
 /* ---- lists ---- */
@@ -191,14 +209,6 @@ static int64_t create_vm(const struct request *q)
 	return answer;
 }
 
-static int64_t check_extension(const struct request *q)
-{
-	struct mount_on on = { .m.call = { .verb = GMEM_CHECK_EXTENSION, .cap = q->args[2] } };
-	int64_t value = mount_value(&on);
-
-	return value ? value : plausible_extension(q->args[2]);
-}
-
 static int64_t give_mce_cap(const struct request *q)
 {
 	static const uint64_t cap = MCE_CAP;
@@ -216,7 +226,7 @@ static int64_t kvm_ioctl(const struct request *q)
 	case KVM_CREATE_VM:
 		return create_vm(q);
 	case KVM_CHECK_EXTENSION:
-		return check_extension(q);
+		return extension(0, q->args[2]);
 	case KVM_GET_VCPU_MMAP_SIZE:
 		return q->args[2] ? -EINVAL : (int64_t)(VCPU_PAGES * GMEM_PAGE_SIZE);
 	case KVM_GET_SUPPORTED_CPUID:

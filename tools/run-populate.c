@@ -93,11 +93,12 @@ static int take_descriptor(pid_t pid, int fd)
 
 /*
  * A mapping that is there but for its pages would be an answer, and cannot be given from here. What cannot be mapped the
- * kernel refuses.
+ * kernel refuses; pages that nobody may touch it does not ask for.
  */
 int64_t file_populate(const struct request *q)
 {
-	int fd = take_descriptor(q->pid, (int)q->args[4]), refused = 0;
+	bool none = !(q->args[2] & (PROT_READ | PROT_WRITE));
+	int fd = none ? -1 : take_descriptor(q->pid, (int)q->args[4]), refused = 0;
 	size_t size = (q->args[1] + PAGE - 1) & ~(PAGE - 1);
 	void *m = MAP_FAILED;
 

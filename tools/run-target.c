@@ -41,8 +41,13 @@ int target_what(pid_t pid, uint64_t fd, struct what *w)
 
 	*w = (struct what){ .kind = KIND_OTHER };
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, (int)fd);
-	if ((int)fd < 0 || statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_TYPE, &s))
+	if ((int)fd < 0)
 		return -EBADF;
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_TYPE, &s)) {
+		if (errno == EACCES)
+			target_is_closed(pid);
+		return -EBADF;
+	}
 	w->ino = s.stx_ino;
 	if (makedev(s.stx_dev_major, s.stx_dev_minor) == session.mount_dev) {
 		w->kind = KIND_GMEM;

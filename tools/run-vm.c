@@ -30,14 +30,6 @@ static int64_t ask(const struct object *o, struct mount_on *on)
 	return mount_value(on);
 }
 
-static int64_t check_extension(const struct request *q, struct object *o)
-{
-	struct mount_on on = { .m.call = { .verb = GMEM_CHECK_EXTENSION, .cap = q->args[2] } };
-	int64_t value = ask(o, &on);
-
-	return value ? value : plausible_extension(q->args[2]);
-}
-
 static int64_t create_guest_memfd(const struct request *q, struct object *o)
 {
 	struct kvm_guest_memfd a;
@@ -281,7 +273,7 @@ int64_t vm_ioctl(const struct request *q, struct object *o)
 		return -EIO;
 	switch ((uint32_t)q->args[1]) {
 	case MOUNT_CHECK_EXTENSION:
-		return check_extension(q, o);
+		return extension(o->vm->node, q->args[2]);
 	case MOUNT_CREATE_GUEST_MEMFD:
 		return create_guest_memfd(q, o);
 	case MOUNT_SET_REGION:

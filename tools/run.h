@@ -240,8 +240,8 @@ void vm_free(struct vm *vm);
 int64_t vcpu_ioctl(const struct request *q, struct object *o);
 int64_t vcpu_create(const struct request *q, struct object *vm);
 void vcpu_end(struct vcpu *v);
-/* KVM_CHECK_EXTENSION of what is not the model's. */
-int64_t plausible_extension(uint64_t cap);
+/* KVM_CHECK_EXTENSION, of a VM's node or, with 0, of /dev/kvm: what the model says, else what is plausible. */
+int64_t extension(uint64_t vm, uint64_t cap);
 /* What KVM_X86_SETUP_MCE may have: MCG_CTL_P and MCG_SER_P. */
 #define MCE_CAP 0x1000100ull
 /* KVM_GET_SUPPORTED_CPUID and such, KVM_GET_MSR_INDEX_LIST. */

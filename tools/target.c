@@ -15,16 +15,23 @@
 #include "gmem.h"
 #include "target.h"
 
-/* A process may be closed to us, such as one that has become another user's. */
-static int unreachable(pid_t pid)
+void target_is_closed(pid_t pid)
 {
 	static bool said;
 
-	if (errno == EPERM && !said) {
-		said = true;
-		fprintf(stderr, "gmem: process %d cannot be looked into: %s\n", pid,
-			strerror(errno));
-	}
+	if (said)
+		return;
+	said = true;
+	fprintf(stderr,
+		"gmem: %s (%d) cannot be looked into, as it is not dumpable or another user's: "
+		"its calls on KVM fail here, or are not seen\n",
+		target_name(pid), pid);
+}
+
+static int unreachable(pid_t pid)
+{
+	if (errno == EPERM)
+		target_is_closed(pid);
 	return -EFAULT;
 }
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Says once that a process keeps us out. */
+void target_is_closed(pid_t pid);
 /* 0, or -EFAULT if not all of it is there. */
 int target_read(pid_t pid, uint64_t addr, void *to, size_t size);
 int target_write(pid_t pid, uint64_t addr, const void *from, size_t size);

@@ -4,6 +4,9 @@
  * signal, that they would have had anyway.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -152,12 +155,61 @@ static int strange(void)
 	IS(ioctl(vm, _IO(0xAE, 0xf0)), -ENOTTY);
 	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), nowhere), -EFAULT);
 	IS(ioctl(vm, _IOWR(0xAE, 0xe0, char[12]), device), -ENODEV);
+	IS(ioctl(vm, FIONREAD, device), -ENOTTY);
 	/* a page that the host may not have */
 	WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, f, 0) != MAP_FAILED);
 	WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, f, 0) == MAP_FAILED);
+	WORKS(mmap(NULL, PAGE, PROT_NONE, MAP_SHARED | MAP_POPULATE, f, 0) != MAP_FAILED);
+	WORKS(mmap(NULL, PAGE, PROT_NONE, MAP_SHARED | MAP_LOCKED, f, 0) != MAP_FAILED);
 	IS(mlockall(MCL_CURRENT | MCL_ONFAULT), 0);
 	IS(mlockall(MCL_CURRENT), -ENOMEM);
 	return end();
+}
+
+/* A thread that has made no call on KVM becomes another program in place of all. */
+static void *becomes(void *argument)
+{
+	execl("/proc/self/exe", "bad", argument, NULL);
+	return NULL;
+}
+
+/* Nobody but root may look into it from now on. */
+static int undumpable(void)
+{
+	int kvm = open_kvm(), vm;
+
+	IS(prctl(PR_SET_DUMPABLE, 0), 0);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	return vm < 0 || new_file(vm, PAGE, 0) < 0 ? 6 : end();
+}
+
+/* A child that asks not to be traced. */
+static int untraced(void)
+{
+	int f = new_file(new_vm(), PAGE, 0), status = -1;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, 0, 0, 0, 0);
+
+	if (!pid)
+		_exit(fallocate(f, KEEP_SIZE, 0, PAGE) ? errno : 0);
+	waitpid(pid, &status, 0);
+	IS(status, 0);
+	return end();
+}
+
+static int turned(void)
+{
+	WORKS(new_file(new_vm(), 5 * PAGE, 0));
+	return end();
+}
+
+static int turning(void)
+{
+	pthread_t thread;
+
+	new_file(new_vm(), 3 * PAGE, 0);
+	pthread_create(&thread, NULL, becomes, "turned");
+	pthread_join(thread, NULL);
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -166,9 +218,11 @@ int main(int argc, char **argv)
 		const char *word;
 		int (*run)(void);
 	} all[] = {
-		{ "many", many },	{ "wild", wild },	{ "thousand", thousand },
-		{ "closing", closing }, { "forking", forking }, { "orphan", orphan },
-		{ "waiting", waiting }, { "abi", other_abi },	{ "strange", strange },
+		{ "many", many },	  { "wild", wild },	  { "thousand", thousand },
+		{ "closing", closing },	  { "forking", forking }, { "orphan", orphan },
+		{ "waiting", waiting },	  { "abi", other_abi },	  { "strange", strange },
+		{ "turning", turning },	  { "turned", turned },	  { "undumpable", undumpable },
+		{ "untraced", untraced },
 	};
 	size_t i;
 

@@ -4,6 +4,8 @@
  * log of dirty pages, and what is refused of all that.
  */
 #define _GNU_SOURCE
+#include <asm/ioctls.h>
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <sys/eventfd.h>
 
@@ -245,6 +247,30 @@ static int dirty_log(int vm, uint32_t slot, void *bits)
 	return ioctl(vm, KVM_GET_DIRTY_LOG, &a);
 }
 
+/* What KVM has of files: hardly anything. The second address space is there for SMM. */
+static void files(void)
+{
+	int kvm = open_kvm(), vm = new_vm(), vcpu = ioctl(vm, KVM_CREATE_VCPU, 0), n;
+
+	IS(ioctl(vm, FIONREAD, &n), -ENOTTY);
+	IS(ioctl(vcpu, FIONREAD, &n), -EINVAL);
+	IS(ioctl(kvm, FIBMAP, &n), -EINVAL);
+	IS(ioctl(vcpu, FIOQSIZE, &n), -ENOTTY);
+	WORKS(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0) != MAP_FAILED);
+	IS((intptr_t)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, vcpu, 0), -EPERM);
+	IS((intptr_t)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, vcpu, 0), -EPERM);
+	IS((intptr_t)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, vm, 0), -EPERM);
+	IS((ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MULTI_ADDRESS_SPACE) > 1) -
+		   ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM),
+	   0);
+	IS((ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_MULTI_ADDRESS_SPACE) > 1) -
+		   ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM),
+	   0);
+	close(vcpu);
+	close(vm);
+	close(kvm);
+}
+
 static int clear_log(int vm, uint32_t slot, uint64_t first, uint32_t n)
 {
 	uint64_t bits = ~0ull;
@@ -301,5 +327,6 @@ int main(void)
 	split();
 	settings();
 	dirty_pages();
+	files();
 	return end();
 }
