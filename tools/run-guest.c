@@ -88,7 +88,11 @@ static int left_by_result(struct vcpu *v, const struct gmem_call *c, const struc
 		leave_memory_fault(v, r);
 		break;
 	case GMEM_MMIO:
-		leave_mmio(v, c->gpa, (unsigned int)c->size, c->verb == GMEM_GUEST_STORE, c->value);
+		if (v->p.fetching)
+			internal_error(v, "no memory to fetch an instruction from");
+		else
+			leave_mmio(v, c->gpa, (unsigned int)c->size, c->verb == GMEM_GUEST_STORE,
+				   c->value);
 		break;
 	default:
 		leave(v, KVM_EXIT_UNKNOWN, r->outcome == GMEM_VALUE ? r->value : -EFAULT);

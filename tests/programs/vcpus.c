@@ -210,6 +210,18 @@ static void while_it_runs(void)
 	is("what went wrong", g.wrong, 0);
 }
 
+/* Where no memory is there can be data, but no code. */
+static void nowhere(void)
+{
+	struct guest g;
+
+	start(&g, 6, 0x8000);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	is("no code", g.run->exit_reason, KVM_EXIT_INTERNAL_ERROR);
+	is("why", g.run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
+	stands_at(&g, 0x8000, 0);
+}
+
 int main(void)
 {
 	struct sigaction a = { .sa_handler = kick };
@@ -252,6 +264,7 @@ int main(void)
 	masked();
 	entries();
 	while_it_runs();
+	nowhere();
 	IS(load(m), STEPS);
 	IS(load(m + 8), STEPS);
 	return end();
