@@ -276,9 +276,9 @@ static bool in_real_mode(const struct vcpu *v)
 static bool finish_answered(struct vcpu *v)
 {
 	v->answered = (v->asked_memory || v->asked_port) && v->p.regs->rip == v->asked_rip;
-	if (!v->answered || !in_real_mode(v))
-		return false;
-	return run_steps(v, 1);
+	v->asked_memory &= v->answered;
+	v->asked_port &= v->answered;
+	return v->answered && in_real_mode(v) && run_steps(v, 1);
 }
 
 static int64_t start_code(struct vcpu *v)

@@ -165,6 +165,8 @@ static void finish_by_signal(struct guest *g)
 
 static void entries(void)
 {
+	struct kvm_regs at_asks = { .rip = ASKS, .rflags = 2 };
+	struct kvm_regs elsewhere = { .rip = ASKS + 5, .rflags = 2 };
 	struct guest g;
 
 	start(&g, 4, ASKS);
@@ -189,6 +191,13 @@ static void entries(void)
 	stands_at(&g, ASKS + 8, 0xa5);
 	IS(ioctl(g.fd, KVM_RUN, 0), 0);
 	is("the end", g.run->exit_reason, KVM_EXIT_HLT);
+	IS(ioctl(g.fd, KVM_SET_REGS, &at_asks), 0);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	IS(ioctl(g.fd, KVM_SET_REGS, &elsewhere), 0);
+	finish(&g);
+	/* by the way in which the processor asked, the instruction is finished or forgotten */
+	IS(ioctl(g.fd, KVM_GET_REGS, &elsewhere), 0);
+	is("no other has run", elsewhere.rip == ASKS + 2 || elsewhere.rip == ASKS + 5, 1);
 }
 
 /* The flag is looked at when the guest is entered, and not later. */
