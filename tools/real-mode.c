@@ -46,8 +46,11 @@ static void put_memory(struct run_one *o, uint64_t addr, unsigned int size, uint
 static uint8_t fetch(struct run_one *o)
 {
 	struct processor *p = o->p;
-	uint8_t byte = (uint8_t)get_memory(o, o->segs[1].base + (o->regs.rip & 0xffff), 1);
+	uint8_t byte;
 
+	p->fetching = true;
+	byte = (uint8_t)get_memory(o, o->segs[1].base + (o->regs.rip & 0xffff), 1);
+	p->fetching = false;
 	o->regs.rip = (o->regs.rip + 1) & 0xffff;
 	if (!o->left && p->nr_bytes < sizeof(p->bytes))
 		p->bytes[p->nr_bytes++] = byte;

@@ -29,6 +29,7 @@ struct processor {
 	int (*memory)(void *arg, uint64_t addr, unsigned int size, bool write, uint16_t *value);
 	int (*port)(void *arg, uint16_t port, unsigned int size, bool write, uint16_t *value);
 	void *arg;
+	bool fetching; /* while memory() is asked for a byte of the instruction */
 	/* of the last instruction, as far as it was read */
 	uint8_t bytes[15];
 	unsigned int nr_bytes;

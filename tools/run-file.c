@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/aio_abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #define CACHESTAT 451
 #define ST_VALID 0x20
+#define MOST_IOCBS 65536u
 
 static int64_t file_value(uint64_t ino, struct gmem_call *c)
 {
@@ -155,6 +157,36 @@ static int64_t file_copy(const struct request *q)
 	return q->args[4] || q->args[5] ? -EINVAL : 0;
 }
 
+/* All that is asked of the file in such a way, but to poll it. -1 beyond what can be read: Linux says why. */
+static int iocb_is_of_gmem(const struct request *q, uint64_t i)
+{
+	struct iocb one;
+	struct what w;
+	uint64_t at;
+
+	if (target_read(q->pid, q->args[2] + i * sizeof(at), &at, sizeof(at)) ||
+	    target_read(q->pid, at, &one, sizeof(one)))
+		return -1;
+	return one.aio_lio_opcode != IOCB_CMD_POLL && !target_what(q->pid, one.aio_fildes, &w) &&
+	       w.kind == KIND_GMEM;
+}
+
+/* Of several, Linux would begin those before the one that it refuses; they cannot be begun from here. */
+static int64_t file_io_submit(const struct request *q)
+{
+	uint64_t i;
+	int is = 0;
+
+	for (i = 0; !is && (int64_t)i < (int64_t)q->args[1] && i < MOST_IOCBS; i++)
+		is = iocb_is_of_gmem(q, i);
+	if (is <= 0)
+		return ANSWER_CONTINUE;
+	if (i > 1)
+		complain(q->pid, "io_submit that comes to a guest_memfd after others cannot be "
+				 "answered: EINVAL for all");
+	return -EINVAL;
+}
+
 static int64_t at_number(const struct request *q, const struct what *w)
 {
 	switch (q->nr) {
@@ -192,6 +224,8 @@ int64_t call_file(const struct request *q)
 		return file_splice(q);
 	case SYS_copy_file_range:
 		return file_copy(q);
+	case SYS_io_submit:
+		return file_io_submit(q);
 	case SYS_mlock:
 	case SYS_mlock2:
 	case SYS_mlockall:

@@ -59,7 +59,7 @@ static const int stopped[] = {
 	SYS_fstatfs,	     SYS_readlinkat,  451 /* cachestat */,
 	SYS_sendfile,	     SYS_splice,      SYS_readahead,
 	SYS_mlock,	     SYS_mlock2,      SYS_mlockall,
-	SYS_copy_file_range, SYS_userfaultfd,
+	SYS_copy_file_range, SYS_userfaultfd, SYS_io_submit,
 };
 /* These where their third argument is 0: nothing is to be read or written. */
 static const int empty[] = { SYS_read, SYS_write, SYS_readv, SYS_writev };

@@ -88,7 +88,11 @@ static int left_by_result(struct vcpu *v, const struct gmem_call *c, const struc
 		leave_memory_fault(v, r);
 		break;
 	case GMEM_MMIO:
-		leave_mmio(v, c->gpa, (unsigned int)c->size, c->verb == GMEM_GUEST_STORE, c->value);
+		if (v->p.fetching)
+			internal_error(v, "no memory to fetch an instruction from");
+		else
+			leave_mmio(v, c->gpa, (unsigned int)c->size, c->verb == GMEM_GUEST_STORE,
+				   c->value);
 		break;
 	default:
 		leave(v, KVM_EXIT_UNKNOWN, r->outcome == GMEM_VALUE ? r->value : -EFAULT);
@@ -210,12 +214,12 @@ static void unknown_instruction(struct vcpu *v)
 	internal_error(v, why);
 }
 
-/* 0 if it would go on after that slice. */
-static int run_slice(struct vcpu *v)
+/* 0 if it would go on after that many. */
+static int run_steps(struct vcpu *v, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 0; i < SLICE; i++) {
+	for (i = 0; i < n; i++) {
 		switch (real_mode_step(&v->p)) {
 		case RAN:
 			v->answered = v->asked_memory = v->asked_port = false;
@@ -224,6 +228,7 @@ static int run_slice(struct vcpu *v)
 			leave(v, KVM_EXIT_HLT, 0);
 			return 1;
 		case RAN_LEFT:
+			v->asked_rip = v->p.regs->rip;
 			return 1;
 		default:
 			unknown_instruction(v);
@@ -245,6 +250,8 @@ static void run_script(struct vcpu *v, struct guest_script *s)
 	int made = is_aligned_access(s) &&
 		   guest_memory(v, s->gpa, s->size, s->write, &value, s->access);
 
+	/* no instruction waits for its answer */
+	v->asked_memory = false;
 	if (late_is())
 		return;
 	memset(v->object->page + GUEST_SCRIPT, 0, sizeof(s->magic));
@@ -257,14 +264,31 @@ static void run_script(struct vcpu *v, struct guest_script *s)
 	leave(v, KVM_EXIT_HLT, 0);
 }
 
+static bool in_real_mode(const struct vcpu *v)
+{
+	return !(v->p.sregs->cr0 & CR0_PE);
+}
+
+/*
+ * The instruction that has asked, with its answer: it happens even if the guest is not to run. If it was moved
+ * meanwhile it is another one, which waits until the guest runs. True if the guest has left again.
+ */
+static bool finish_answered(struct vcpu *v)
+{
+	v->answered = (v->asked_memory || v->asked_port) && v->p.regs->rip == v->asked_rip;
+	v->asked_memory &= v->answered;
+	v->asked_port &= v->answered;
+	return v->answered && in_real_mode(v) && run_steps(v, 1);
+}
+
 static int64_t start_code(struct vcpu *v)
 {
-	if (v->p.sregs->cr0 & CR0_PE) {
+	if (!in_real_mode(v)) {
 		internal_error(v,
 			       "only real mode is interpreted here, and this vCPU is in another");
 		return v->result;
 	}
-	if (run_slice(v))
+	if (run_steps(v, SLICE))
 		return v->result;
 	v->next = running;
 	running = v;
@@ -307,9 +331,15 @@ int64_t guest_run(const struct request *q, struct object *o)
 			return -EINTR; /* two threads run it: the kernel would let one wait */
 	memcpy(&script, o->page + GUEST_SCRIPT, sizeof(script));
 	v->q = *q;
-	v->answered = v->asked_memory || v->asked_port;
+	v->p.memory = processor_memory;
+	v->p.port = processor_port;
+	v->p.arg = v;
+	if (finish_answered(v))
+		return v->result;
+	if (page_of(v)->immediate_exit)
+		return -EINTR;
 	/* one that the thread's own mask lets through is there before the call */
-	if (page_of(v)->immediate_exit || (v->has_mask && has_signal(v))) {
+	if (v->has_mask && has_signal(v)) {
 		page_of(v)->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}
@@ -317,9 +347,6 @@ int64_t guest_run(const struct request *q, struct object *o)
 		run_script(v, &script);
 		return v->result;
 	}
-	v->p.memory = processor_memory;
-	v->p.port = processor_port;
-	v->p.arg = v;
 	return start_code(v);
 }
 
@@ -330,11 +357,10 @@ static int go_on(struct vcpu *v)
 
 	if (look && !still_waits(&v->q))
 		return 1;
-	if (page_of(v)->immediate_exit || (look && has_signal(v))) {
+	if (look && has_signal(v))
 		leave(v, KVM_EXIT_INTR, -EINTR);
-	} else if (!run_slice(v)) {
+	else if (!run_steps(v, SLICE))
 		return 0;
-	}
 	answer(&v->q, v->result);
 	return 1;
 }

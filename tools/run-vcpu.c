@@ -25,6 +25,10 @@ int64_t vcpu_create(const struct request *q, struct object *vm)
 
 	if (id >= MOST_VCPUS || vm->vm->nr_vcpus == MOST_AT_A_TIME)
 		return -EINVAL;
+	if (!vm->vm->max_vcpu_id)
+		vm->vm->max_vcpu_id = MOST_VCPUS;
+	if (id >= vm->vm->max_vcpu_id)
+		return -EINVAL;
 	if (vm->vm->taken[id / 8] >> id % 8 & 1)
 		return -EEXIST;
 	o = object_new(KIND_VCPU, "kvm-vcpu", VCPU_PAGES * GMEM_PAGE_SIZE, &fd);

@@ -34,7 +34,7 @@ struct vcpu {
 	unsigned int slices; /* that it has run */
 	/* what the program was asked, and has answered when it runs the vCPU again */
 	bool asked_memory, asked_port, answered;
-	uint64_t asked_addr;
+	uint64_t asked_addr, asked_rip;
 	bool has_mask; /* of signals that are blocked while it runs, instead of the thread's */
 	uint64_t mask;
 	uint32_t tsc_khz;

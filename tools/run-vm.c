@@ -191,6 +191,15 @@ static int64_t set_attributes2(const struct request *q, struct object *o)
 	return r;
 }
 
+/* How many numbers vCPUs may have: that is set once, and by the first vCPU. */
+static int64_t set_max_vcpu_id(struct vm *vm, uint64_t n)
+{
+	if (n > MOST_VCPUS || n < vm->boot_cpu || (vm->max_vcpu_id && n != vm->max_vcpu_id))
+		return -EINVAL;
+	vm->max_vcpu_id = (uint32_t)n;
+	return 0;
+}
+
 /* Of what has nothing to do with guest_memfd, only what is announced and can be enabled. */
 static int64_t enable_cap(const struct request *q, struct object *o)
 {
@@ -201,8 +210,8 @@ static int64_t enable_cap(const struct request *q, struct object *o)
 	on.m.call.cap = a.cap;
 	if (!on.m.call.argp && !a.flags && a.cap == KVM_CAP_SPLIT_IRQCHIP)
 		return irq_split(o->vm, a.args[0]);
-	if (!on.m.call.argp && !a.flags && a.cap == KVM_CAP_MAX_VCPU_ID && !o->vm->nr_vcpus)
-		return a.args[0] && a.args[0] <= MOST_VCPUS ? 0 : -EINVAL;
+	if (!on.m.call.argp && !a.flags && a.cap == KVM_CAP_MAX_VCPU_ID)
+		return set_max_vcpu_id(o->vm, a.args[0]);
 	return ask(o, &on);
 }
 

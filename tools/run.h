@@ -69,6 +69,7 @@ struct vm {
 	bool pit;
 	unsigned int nr_vcpus;	       /* that there ever were */
 	uint8_t taken[MOST_VCPUS / 8]; /* a bit for each vCPU that there was */
+	uint32_t max_vcpu_id;	       /* that KVM_CAP_MAX_VCPU_ID has set; 0 if it is open */
 	uint32_t boot_cpu;
 	int64_t clock; /* what KVM_SET_CLOCK has added to ours */
 	struct wire *wires;

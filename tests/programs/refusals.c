@@ -4,6 +4,7 @@
  * refusal, on a VM without private memory.
  */
 #define _GNU_SOURCE
+#include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
@@ -258,6 +259,50 @@ static void binding(int vm, int f)
 	close(null);
 }
 
+static long submit(aio_context_t context, int opcode, int fd, void *buffer, size_t size)
+{
+	struct iocb one = { .aio_lio_opcode = (uint16_t)opcode,
+			    .aio_fildes = (uint32_t)fd,
+			    .aio_buf = (uintptr_t)buffer,
+			    .aio_nbytes = size };
+	struct iocb *all[] = { &one };
+
+	return syscall(SYS_io_submit, context, 1, all);
+}
+
+static void without_waiting(int f)
+{
+	uint8_t *m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	uint8_t bytes[PAGE] = { 0x11 };
+	struct iovec part = { bytes, PAGE };
+	int null = open("/dev/null", O_RDWR);
+	aio_context_t context = 0;
+	struct iocb to_null = { .aio_lio_opcode = IOCB_CMD_PWRITE,
+				.aio_fildes = (uint32_t)null,
+				.aio_buf = (uintptr_t)bytes,
+				.aio_nbytes = PAGE };
+	struct iocb to_file = to_null, *both[] = { &to_null, &to_file };
+
+	to_file.aio_fildes = (uint32_t)f;
+	IS(syscall(SYS_io_setup, 4, &context), 0);
+	IS(store(m, 0x77), 0);
+	IS(submit(context, IOCB_CMD_PREAD, f, bytes, PAGE), -EINVAL);
+	IS(submit(context, IOCB_CMD_PREADV, f, &part, 1), -EINVAL);
+	IS(bytes[0], 0x11);
+	IS(submit(context, IOCB_CMD_PWRITE, f, bytes, PAGE), -EINVAL);
+	IS(submit(context, IOCB_CMD_PWRITEV, f, &part, 1), -EINVAL);
+	IS(submit(context, IOCB_CMD_FSYNC, f, NULL, 0), -EINVAL);
+	IS(syscall(SYS_io_submit, context, 2, both) < 2, 1);
+	IS(load(m), 0x77);
+	IS(submit(context, IOCB_CMD_PWRITE, null, bytes, PAGE), 1);
+	IS(submit(context, IOCB_CMD_PREAD, -1, bytes, PAGE), -EBADF);
+	IS(syscall(SYS_io_submit, context, 1, nowhere), -EFAULT);
+	IS(syscall(SYS_io_submit, context, 0, nowhere), 0);
+	IS(syscall(SYS_io_destroy, context), 0);
+	munmap(m, PAGE);
+	close(null);
+}
+
 int main(void)
 {
 	int vm = new_vm(), f = new_file(vm, SIZE, FLAG_MMAP | FLAG_INIT_SHARED);
@@ -269,6 +314,7 @@ int main(void)
 	allocating(f);
 	mapping(vm, f);
 	binding(vm, f);
+	without_waiting(f);
 	IS(dup(f) >= 0, 1);
 	IS(close(vm), 0);
 	IS(fallocate(f, KEEP_SIZE, 0, PAGE), 0);

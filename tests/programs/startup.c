@@ -201,6 +201,32 @@ static int word(int fd, unsigned long cmd, uint64_t value)
 	return ioctl(fd, cmd, &value);
 }
 
+static long limit_vcpus(int vm, uint64_t n)
+{
+	struct kvm_enable_cap c = { .cap = KVM_CAP_MAX_VCPU_ID, .args = { n } };
+
+	return ioctl(vm, KVM_ENABLE_CAP, &c);
+}
+
+static void numbers_of_vcpus(void)
+{
+	int vm = new_vm(), other = new_vm();
+
+	IS(ioctl(vm, KVM_SET_BOOT_CPU_ID, 2), 0);
+	IS(limit_vcpus(vm, 1), -EINVAL);
+	IS(limit_vcpus(vm, 4097), -EINVAL);
+	IS(limit_vcpus(vm, 4), 0);
+	IS(limit_vcpus(vm, 4), 0);
+	IS(limit_vcpus(vm, 8), -EINVAL);
+	IS(ioctl(vm, KVM_CREATE_VCPU, 4), -EINVAL);
+	WORKS(ioctl(vm, KVM_CREATE_VCPU, 3));
+	IS(limit_vcpus(vm, 4), 0);
+	IS(limit_vcpus(other, 0), 0);
+	WORKS(ioctl(other, KVM_CREATE_VCPU, 4));
+	IS(limit_vcpus(other, 8), -EINVAL);
+	IS(limit_vcpus(other, 4096), 0);
+}
+
 static void settings(void)
 {
 	struct kvm_coalesced_mmio_zone zone = { .addr = 0x1000, .size = 0x1000 };
@@ -326,6 +352,7 @@ int main(void)
 	routing(none, vm);
 	split();
 	settings();
+	numbers_of_vcpus();
 	dirty_pages();
 	files();
 	return end();

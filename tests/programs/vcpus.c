@@ -2,7 +2,8 @@
 /*
  * Two vCPUs of one VM in two threads: each counts in a guest_memfd, and tells every step to a port of its own;
  * meanwhile the first thread binds and unbinds other files, and a third vCPU never leaves until it
- * is kicked by a signal; then a fourth, by signals that are blocked.
+ * is kicked by a signal; then a fourth, by signals that are blocked. The last ones are not to run at all, but what
+ * they were answered is to be seen.
  */
 #define _GNU_SOURCE
 #include <linux/kvm.h>
@@ -26,6 +27,10 @@
  */
 static const uint8_t code[] = { 0x8a, 0x07, 0x40, 0x88, 0x07, 0xee, 0xeb, 0xf8 };
 static const uint8_t endless[] = { 0xeb, 0xfe };
+/* in al, 0x10; mov [0xf000], al; mov al, [0xf000]; hlt */
+static const uint8_t asks[] = { 0xe4, 0x10, 0xa2, 0x00, 0xf0, 0xa0, 0x00, 0xf0, 0xf4 };
+#define ENDLESS (CODE + 0x100)
+#define ASKS (CODE + 0x200)
 
 static int vm;
 static uint8_t *m;
@@ -93,7 +98,7 @@ static void masked(void)
 	sigset_t set;
 
 	mask.head.len = 8;
-	start(&g, 3, CODE + 0x100);
+	start(&g, 3, ENDLESS);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGALRM);
@@ -119,6 +124,113 @@ static void masked(void)
 	IS(ioctl(g.fd, KVM_SET_SIGNAL_MASK, NULL), 0);
 }
 
+static void stands_at(const struct guest *g, uint64_t rip, uint64_t al)
+{
+	struct kvm_regs regs;
+
+	IS(ioctl(g->fd, KVM_GET_REGS, &regs), 0);
+	is("it stands at", (long)regs.rip, (long)rip);
+	is("its al", regs.rax & 0xff, (long)al);
+}
+
+/* KVM_RUN that only finishes what the last one has asked. */
+static void finish(struct guest *g)
+{
+	g->run->immediate_exit = 1;
+	g->run->exit_reason = 77;
+	IS(ioctl(g->fd, KVM_RUN, 0), -EINTR);
+	is("a reason that stays", g->run->exit_reason, 77);
+	g->run->immediate_exit = 0;
+}
+
+/* The same by a signal that waits already. */
+static void finish_by_signal(struct guest *g)
+{
+	union {
+		struct kvm_signal_mask head;
+		uint8_t room[sizeof(struct kvm_signal_mask) + 8];
+	} mask = { .head.len = 8 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	IS(ioctl(g->fd, KVM_SET_SIGNAL_MASK, &mask), 0);
+	raise(SIGUSR2);
+	IS(ioctl(g->fd, KVM_RUN, 0), -EINTR);
+	is("a reason of its own", g->run->exit_reason, KVM_EXIT_INTR);
+	IS(sigtimedwait(&set, NULL, &(struct timespec){ 0, 0 }), SIGUSR2);
+	IS(ioctl(g->fd, KVM_SET_SIGNAL_MASK, NULL), 0);
+}
+
+static void entries(void)
+{
+	struct kvm_regs at_asks = { .rip = ASKS, .rflags = 2 };
+	struct kvm_regs elsewhere = { .rip = ASKS + 5, .rflags = 2 };
+	struct guest g;
+
+	start(&g, 4, ASKS);
+	finish(&g);
+	stands_at(&g, ASKS, 0);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	is("a port", g.run->exit_reason, KVM_EXIT_IO);
+	*((uint8_t *)g.run + g.run->io.data_offset) = 0x5a;
+	finish(&g);
+	stands_at(&g, ASKS + 2, 0x5a);
+	finish(&g);
+	stands_at(&g, ASKS + 2, 0x5a);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	is("a store", g.run->exit_reason, KVM_EXIT_MMIO);
+	is("of", g.run->mmio.data[0], 0x5a);
+	finish_by_signal(&g);
+	stands_at(&g, ASKS + 5, 0x5a);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	is("a load", g.run->exit_reason, KVM_EXIT_MMIO);
+	g.run->mmio.data[0] = 0xa5;
+	finish(&g);
+	stands_at(&g, ASKS + 8, 0xa5);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	is("the end", g.run->exit_reason, KVM_EXIT_HLT);
+	IS(ioctl(g.fd, KVM_SET_REGS, &at_asks), 0);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	IS(ioctl(g.fd, KVM_SET_REGS, &elsewhere), 0);
+	finish(&g);
+	/* by the way in which the processor asked, the instruction is finished or forgotten */
+	IS(ioctl(g.fd, KVM_GET_REGS, &elsewhere), 0);
+	is("no other has run", elsewhere.rip == ASKS + 2 || elsewhere.rip == ASKS + 5, 1);
+}
+
+/* The flag is looked at when the guest is entered, and not later. */
+static void while_it_runs(void)
+{
+	struct guest g;
+	pthread_t thread;
+
+	start(&g, 5, ENDLESS);
+	pthread_create(&thread, NULL, for_ever, &g);
+	usleep(20000);
+	g.run->exit_reason = 77;
+	g.run->immediate_exit = 1;
+	usleep(20000);
+	is("while it runs the reason", g.run->exit_reason, 77);
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	is("a signal", g.run->exit_reason, KVM_EXIT_INTR);
+	is("what went wrong", g.wrong, 0);
+}
+
+/* Where no memory is there can be data, but no code. */
+static void nowhere(void)
+{
+	struct guest g;
+
+	start(&g, 6, 0x8000);
+	IS(ioctl(g.fd, KVM_RUN, 0), 0);
+	is("no code", g.run->exit_reason, KVM_EXIT_INTERNAL_ERROR);
+	is("why", g.run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
+	stands_at(&g, 0x8000, 0);
+}
+
 int main(void)
 {
 	struct sigaction a = { .sa_handler = kick };
@@ -133,11 +245,12 @@ int main(void)
 	m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
 	ram = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memcpy(ram, code, sizeof(code));
-	memcpy(ram + 0x100, endless, sizeof(endless));
+	memcpy(ram + ENDLESS - CODE, endless, sizeof(endless));
+	memcpy(ram + ASKS - CODE, asks, sizeof(asks));
 	IS(bind_file(vm, 0, CODE, PAGE, ram, -2, 0), 0);
 	IS(bind_file(vm, 1, DATA, PAGE, m, f, 0), 0);
 	for (i = 0; i < 3; i++) {
-		start(&guests[i], i, CODE + (i == 2 ? 0x100 : 0));
+		start(&guests[i], i, i == 2 ? ENDLESS : CODE);
 		is("what went wrong at its start", guests[i].wrong, 0);
 		pthread_create(&threads[i], NULL, i == 2 ? for_ever : count, &guests[i]);
 	}
@@ -158,6 +271,9 @@ int main(void)
 	for (i = 0; i < 3; i++)
 		is("what went wrong", guests[i].wrong, 0);
 	masked();
+	entries();
+	while_it_runs();
+	nowhere();
 	IS(load(m), STEPS);
 	IS(load(m + 8), STEPS);
 	return end();
