@@ -8,8 +8,8 @@
 #include "profile.h"
 
 static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", "B40", NULL };
-static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", NULL };
-static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3", NULL };
+static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", "B40", NULL };
+static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "B40", "X3", NULL };
 
 #define BREAKS_OF_WRAPPERS (BREAKS_OBJ(1) | BREAKS_OBJ(5) | BREAKS_OBJ(6) | BREAKS_OBJ(7))
 
