@@ -107,6 +107,11 @@ static bool has_restricted_files(const struct gmem_profile *p)
 	return p->n.ancestor && p->n.vm_attributes;
 }
 
+static bool tells_all_of_punches(const struct gmem_profile *p)
+{
+	return has_row(p, T_PUNCH_HOLE, "next_notifier");
+}
+
 static bool tells_all_of_errors(const struct gmem_profile *p)
 {
 	return has_row(p, GMEM_MEMORY_FAILURE, "next_notifier");
@@ -217,6 +222,7 @@ static const struct bug {
 /* The same where other rows do what it is about. */
 static const struct bug elsewhere[] = {
 	{ "B08", NULL, gmem_bug_b08_v4, has_inaccessible_seal },
+	{ "B12", NULL, gmem_bug_b12_v10, tells_all_of_punches },
 	{ "B12", NULL, gmem_bug_b12_restricted, has_restricted_files },
 	{ "B13", NULL, gmem_bug_b13_v10, tells_all_of_errors },
 };

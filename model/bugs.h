@@ -53,8 +53,8 @@ extern const struct gmem_edit gmem_bug_b12[], gmem_bug_b22[], gmem_bug_b23[], gm
 	gmem_bug_q2[], gmem_bug_q3[], gmem_bug_x1[], gmem_bug_x2[], gmem_bug_x3[], gmem_bug_x4[];
 extern const struct gmem_edit gmem_bug_b01[], gmem_bug_b02[], gmem_bug_b04[], gmem_bug_b05[],
 	gmem_bug_b07[], gmem_bug_b08[], gmem_bug_b08_v4[], gmem_bug_b09[], gmem_bug_b10[],
-	gmem_bug_b11[], gmem_bug_b12_restricted[], gmem_bug_b13[], gmem_bug_b13_v10[],
-	gmem_bug_b14[], gmem_bug_b15[], gmem_bug_b16[], gmem_bug_b17[], gmem_bug_b19[],
-	gmem_bug_b20a[], gmem_bug_b20b[], gmem_bug_b20c[];
+	gmem_bug_b11[], gmem_bug_b12_restricted[], gmem_bug_b12_v10[], gmem_bug_b13[],
+	gmem_bug_b13_v10[], gmem_bug_b14[], gmem_bug_b15[], gmem_bug_b16[], gmem_bug_b17[],
+	gmem_bug_b19[], gmem_bug_b20a[], gmem_bug_b20b[], gmem_bug_b20c[];
 
 #endif

@@ -257,6 +257,9 @@ static const char *check_slots_bindings(struct gmem_block *b, struct gmem_seen *
 			if (slot->file && !is_on_list(b, CFILE(b, slot->file), r.value))
 				return s->a = vm->number, s->b = slot->id,
 				       "a memslot is not on its file's list: VM, memslot";
+			if (slot->file && !(slot->flags & GMEM_MEM_GUEST_MEMFD))
+				return s->a = vm->number, s->b = slot->id,
+				       "a memslot that has lost its flag is on a list: VM, memslot";
 			continue;
 		}
 		if (slot->file &&

@@ -123,7 +123,7 @@ static uint32_t as_id(const struct gmem_call *c)
 static bool address_space_exists(struct gmem_run *run)
 {
 	bool two = run->b->machine.arch == GMEM_X86_64 && run->b->machine.smm &&
-		   !gmem_has_private_mem(run->b, vm_of(run));
+		   (run->b->profile->n.ancestor || !gmem_has_private_mem(run->b, vm_of(run)));
 
 	return as_id(run->c) < (two ? GMEM_MAX_AS : 1);
 }

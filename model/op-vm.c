@@ -29,7 +29,7 @@ static uint64_t address_spaces(const struct gmem_block *b, const struct gmem_vm 
 {
 	if (b->machine.arch != GMEM_X86_64 || !b->machine.smm)
 		return 0;
-	return vm && gmem_has_private_mem(b, vm) ? 1 : GMEM_MAX_AS;
+	return vm && !b->profile->n.ancestor && gmem_has_private_mem(b, vm) ? 1 : GMEM_MAX_AS;
 }
 
 /* The types that this machine offers and this profile knows; all but one need tdp. */

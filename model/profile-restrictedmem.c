@@ -8,8 +8,8 @@
 #include "profile.h"
 
 static const char *const bugs_of_v10[] = { "B12", "B13", "B14", "B19", "B40", NULL };
-static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", NULL };
-static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3", NULL };
+static const char *const bugs_of_2023_01[] = { "B13", "B15", "B16", "B19", "B40", NULL };
+static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "B40", "X3", NULL };
 
 #define BREAKS_OF_WRAPPERS (BREAKS_OBJ(1) | BREAKS_OBJ(5) | BREAKS_OBJ(6) | BREAKS_OBJ(7))
 
@@ -42,8 +42,6 @@ static const char *const bugs_of_shim[] = { "B19", "B20a", "B20b", "B20c", "X3",
 	[T_ALLOCATE] = gmem_op_allocate_backing, \
 	[T_TRUNCATE_MEMFD] = gmem_op_truncate_backing, \
 	[T_TELL_FOLIOS] = gmem_op_none, \
-	[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_begin, \
-	[T_NOTIFIER_END] = gmem_op_notifier_end, \
 	[T_NOTIFIER_ERROR] = gmem_op_notifier_error, \
 	[T_HOST_FAULT] = gmem_op_host_fault, \
 	[T_GUEST_FAULT] = gmem_op_guest_fault_v7,
@@ -57,6 +55,8 @@ const struct gmem_profile gmem_restrictedmem_v10 = {
 	.tables = {
 		TABLES
 		[T_PUNCH_HOLE] = gmem_op_punch_restricted_v10,
+		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_begin_v10,
+		[T_NOTIFIER_END] = gmem_op_notifier_end_v10,
 		[T_BIND] = gmem_op_bind_restricted_v10,
 		[T_UNBIND] = gmem_op_unbind_restricted_v10,
 		[T_GET_PFN] = gmem_op_get_page_v10,
@@ -75,6 +75,8 @@ const struct gmem_profile gmem_restrictedmem_2023_01 = {
 	.tables = {
 		TABLES
 		[T_PUNCH_HOLE] = gmem_op_punch_restricted,
+		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_begin,
+		[T_NOTIFIER_END] = gmem_op_notifier_end,
 		[T_BIND] = gmem_op_bind_restricted,
 		[T_UNBIND] = gmem_op_unbind_restricted,
 		[T_GET_PFN] = gmem_op_get_page,
@@ -101,6 +103,8 @@ const struct gmem_profile gmem_restrictedmem_shim = {
 		[GMEM_MEMFD_RESTRICTED] = gmem_op_memfd_restricted_shim,
 		[GMEM_FTRUNCATE] = gmem_op_ftruncate_shim,
 		[T_PUNCH_HOLE] = gmem_op_punch_restricted,
+		[T_NOTIFIER_INVALIDATE] = gmem_op_notifier_begin,
+		[T_NOTIFIER_END] = gmem_op_notifier_end,
 		[T_BIND] = gmem_op_bind_restricted,
 		[T_UNBIND] = gmem_op_unbind_restricted,
 		[T_GET_PFN] = gmem_op_get_page,

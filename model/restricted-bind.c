@@ -15,9 +15,9 @@
 /* restrictedmem_punch_hole(): all notifiers, under the mutex */
 const struct gmem_step gmem_op_punch_restricted_v10[] = {
 	LOCK(RM_LOCK, WRITE, RMEM_19),
-	CALL_EACH(next_binding, T_NOTIFIER_INVALIDATE, RMEM_22),
+	CALL_EACH(next_notifier, T_NOTIFIER_INVALIDATE, RMEM_22),
 	CALL(T_TRUNCATE_MEMFD, RMEM_21),
-	CALL_EACH(next_binding, T_NOTIFIER_END, RMEM_23),
+	CALL_EACH(next_notifier, T_NOTIFIER_END, RMEM_23),
 	UNLOCK(RM_LOCK),
 	END,
 };
@@ -36,6 +36,13 @@ const struct gmem_step gmem_op_punch_restricted[] = {
 const struct gmem_edit gmem_bug_b12_restricted[] = {
 	INSERT_ROW(T_PUNCH_HOLE, "call", 0, UNLOCK(RM_LOCK)),
 	INSERT_ROW(T_PUNCH_HOLE, "next_binding", 1, LOCK(RM_LOCK, WRITE, RMEM_23)),
+	{ 0 },
+};
+
+/* The same of v10, where the list is of all memslots. */
+const struct gmem_edit gmem_bug_b12_v10[] = {
+	INSERT_ROW(T_PUNCH_HOLE, "call", 0, UNLOCK(RM_LOCK)),
+	INSERT_ROW(T_PUNCH_HOLE, "next_notifier", 1, LOCK(RM_LOCK, WRITE, RMEM_23)),
 	{ 0 },
 };
 
@@ -78,6 +85,34 @@ const struct gmem_step gmem_op_notifier_begin[] = {
 
 /* kvm_restrictedmem_invalidate_end() */
 const struct gmem_step gmem_op_notifier_end[] = {
+	LOCK(MMU_LOCK, WRITE, RMEM_23),
+	DO(end_slot_range, RMEM_23),
+	UNLOCK(MMU_LOCK),
+	END,
+};
+
+/* Who is told clips the range to his memslot, and what is left may be nothing. */
+static bool range_is_beside_the_slot(struct gmem_run *run)
+{
+	const struct gmem_slot *s = slot_of(run);
+
+	return s->pgoff + s->npages <= run->t->start || run->t->end <= s->pgoff;
+}
+
+/* kvm_restrictedmem_invalidate_begin() of v10 */
+const struct gmem_step gmem_op_notifier_begin_v10[] = {
+	DONE_IF(range_is_beside_the_slot, RMEM_34),
+	LOCK(SRCU, READ, RMEM_22),
+	LOCK(MMU_LOCK, WRITE, RMEM_22),
+	DO(start_slot_range, RMEM_22),
+	UNLOCK(MMU_LOCK),
+	UNLOCK(SRCU),
+	END,
+};
+
+/* kvm_restrictedmem_invalidate_end() of v10 */
+const struct gmem_step gmem_op_notifier_end_v10[] = {
+	DONE_IF(range_is_beside_the_slot, RMEM_34),
 	LOCK(MMU_LOCK, WRITE, RMEM_23),
 	DO(end_slot_range, RMEM_23),
 	UNLOCK(MMU_LOCK),

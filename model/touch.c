@@ -347,7 +347,7 @@ static const char *const everything[] = {
 	"overwrite_file", "page_is_bound_to_the_slot", "page_is_not_allocated",
 	"page_may_be_allocated", "pages_have_not_failed", "pages_may_be_had",
 	"private_access_has_no_file", "private_fd_is_open", "put_file_of_slot", "range_fits_a_file",
-	"remove_module", "return_bytes_read", "return_fcntl", "return_memfd", "return_stat_memfd",
+	"range_is_beside_the_slot", "remove_module", "return_bytes_read", "return_fcntl", "return_memfd", "return_stat_memfd",
 	"seals_allow_the_end", "set_attributes", "set_position", "set_size", "set_size_and_clear",
 	"set_size_once", "start_slot_range", "start_wrong_slot_range", "store_bytes_of_guest",
 	"store_private_data", "store_range", "store_region", "take_file_of_slot",

@@ -32,6 +32,11 @@ for trace in traces/bugs/*.trace; do
 done
 judge 'B20c is of one refusal only' < <(
 	complaints 0 traces/restrictedmem/no-memory-shim.trace --bug B20c)
+for trace in traces/bugs/B40*.trace; do
+	judge "$(basename "$trace" .trace) is seen as soon as the flag is gone" < <(
+		timeout 60 gmem replay --check --quiet --bug B40 "$trace" 2>&1 | sed -n 1p |
+			grep -v 'invariant I7')
+done
 judge 'all of it takes less than a minute' < <(
 	[ $((SECONDS - began)) -lt 60 ] || echo "it took $((SECONDS - began)) seconds")
 printf '# %d seconds\n' $((SECONDS - began))

@@ -39,7 +39,7 @@ bool has_readonly_memory(const struct oracle *o, int vm)
 
 uint64_t address_spaces(const struct oracle *o, int vm)
 {
-	return o->machine.smm && !has_private_memory(o, vm) ? 2 : 1;
+	return o->machine.smm && (o->is_ancestor || !has_private_memory(o, vm)) ? 2 : 1;
 }
 
 static uint64_t file_flags(const struct oracle *o, int vm)

@@ -169,8 +169,8 @@ static void what_every_profile_shipped_with(void **state)
 		"memfile-notifier-v6+B04+B09+B40",
 		"memfile-notifier-v7+B40",
 		"restrictedmem-v10+B12+B13+B14+B19+B40",
-		"restrictedmem-2023-01+B13+B15+B16+B19",
-		"restrictedmem-shim+B19+B20a+B20b+B20c+X3",
+		"restrictedmem-2023-01+B13+B15+B16+B19+B40",
+		"restrictedmem-shim+B19+B20a+B20b+B20c+B40+X3",
 	};
 	struct gmem_profile *p;
 

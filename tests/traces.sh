@@ -24,4 +24,8 @@ while IFS= read -r -d '' trace; do
 	fi
 done < <(find traces -name '*.trace' -print0 | sort -z)
 
+# That they hear of it, and let it pass, no result shows.
+judge 'in v10 memslots beside a punch hear of its start and its end' < <(
+	gmem replay --step traces/restrictedmem/punch-beside-a-memslot-v10.trace |
+		grep -c 'range_is_beside_the_slot .*yes$' | grep -vx 2)
 finish
