@@ -6,6 +6,8 @@
  */
 #define _GNU_SOURCE
 #include <linux/fs.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -178,6 +180,23 @@ static void held_page(int fd, unsigned char *m)
 	close(ends[1]);
 }
 
+/* The kernel asks again and again for a page that is refused. Who waits can be killed. */
+static void locked_private_page(int fd, unsigned char *m)
+{
+	int status = 0;
+	pid_t child;
+
+	IS(convert(fd, 2 * PAGE, PAGE, 1, NULL), 0);
+	child = fork();
+	if (!child)
+		_exit(mlock(m + 2 * PAGE, PAGE) ? 1 : 2);
+	usleep(200000);
+	IS(waitpid(child, &status, WNOHANG), 0); /* a guest_memfd: ENOMEM at once */
+	IS(kill(child, SIGKILL), 0);
+	IS(waitpid(child, &status, 0), child);
+	IS(WIFSIGNALED(status), 1);
+}
+
 void check_limits_of_memory(void)
 {
 	struct mount_call m = { .call = { .verb = GMEM_MEMORY_FAILURE, .offset = PAGE } };
@@ -193,6 +212,7 @@ void check_limits_of_memory(void)
 	IS(fstat(fd, &st), 0);
 	before = st.st_mtim;
 	held_page(fd, p);
+	locked_private_page(fd, p);
 	IS(store(p + PAGE, 1), 0);
 	IS(call(fd, MOUNT_CALL, &m), 0);
 	IS(load(p + PAGE), SIGBUS_RAISED);
