@@ -10,6 +10,6 @@
 command -v valgrind >/dev/null || skip_all 'valgrind is not installed'
 
 # shellcheck disable=SC2034
-RUNNER='valgrind --quiet --error-exitcode=99 --leak-check=full
-	--errors-for-leak-kinds=definite,indirect,possible'
+RUNNER="valgrind --quiet --error-exitcode=99 --leak-check=full
+	--errors-for-leak-kinds=definite,indirect,possible --suppressions=$src/tests/fuse-valgrind.supp"
 . "$src/tests/fuse.sh"
